@@ -1,0 +1,36 @@
+//! Keys and what is said with them: JWK, JWS, JWE, X.509 and the [`Signer`] joint.
+//!
+//! This is the only crate that names the cryptography behind JOSE and X.509. Everything here is a pure function of its
+//! arguments: time comes in as [`jiff::Timestamp`], randomness as [`Entropy`], certificates as bytes.
+//!
+//! Algorithms: `ES256` (P-256 with SHA-256) and `EdDSA` (Ed25519) signatures; `ECDH-ES` on P-256 with `A128GCM` or
+//! `A256GCM` encryption. RSA, HMAC and `none` are left out on purpose, so no header can talk a verifier into them.
+
+pub mod base64url;
+pub mod entropy;
+pub mod json;
+pub mod jwe;
+pub mod jwk;
+pub mod jws;
+pub mod secret;
+pub mod signer;
+pub mod x509;
+
+pub use entropy::Entropy;
+pub use jwk::{Algorithm, Jwk, PublicKey};
+pub use secret::Secret;
+pub use signer::{Signer, SigningKey};
+
+/// SHA-256 of `bytes` (FIPS 180-4).
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(bytes).into()
+}
+
+/// Whether two byte strings are equal, in time that depends on their lengths only.
+#[must_use]
+pub fn equal_in_constant_time(a: &[u8], b: &[u8]) -> bool {
+    use subtle::ConstantTimeEq as _;
+    a.ct_eq(b).into()
+}

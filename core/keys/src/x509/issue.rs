@@ -1,0 +1,355 @@
+//! Making certificates: a root for the operator and end-entity certificates under it, by the profiles of ISO/IEC 18013-5
+//! annex B and ETSI TS 119 411-8.
+
+use std::str::FromStr as _;
+
+use jiff::Timestamp;
+use p256::ecdsa::DerSignature;
+use x509_cert::builder::profile::BuilderProfile;
+use x509_cert::builder::{Builder as _, CertificateBuilder};
+use x509_cert::certificate::TbsCertificate;
+use x509_cert::der::asn1::{GeneralizedTime, Ia5String, ObjectIdentifier, OctetString, UtcTime};
+use x509_cert::der::oid::AssociatedOid;
+use x509_cert::der::{DateTime, Decode as _, Encode as _, Header, Reader as _, SliceReader};
+use x509_cert::ext::Extension;
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{
+    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, IssuerAltName, KeyUsage, KeyUsages, SubjectAltName,
+    SubjectKeyIdentifier,
+};
+use x509_cert::name::Name;
+use x509_cert::serial_number::SerialNumber;
+use x509_cert::spki::{SubjectPublicKeyInfo, SubjectPublicKeyInfoRef};
+use x509_cert::time::{Time, Validity};
+
+use super::{Certificate, Purpose, X509Error, malformed};
+use crate::{Entropy, PublicKey, Signer as _, SigningKey, sha256};
+
+/// Who a certificate is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// Common name, shown to people.
+    pub common_name: String,
+    /// Organisation, when there is one.
+    pub organization: Option<String>,
+    /// Country, ISO 3166-1 alpha-2 in upper case.
+    pub country: String,
+}
+
+impl Subject {
+    fn name(&self) -> Result<Name, X509Error> {
+        let escape = |text: &str| {
+            text.chars().fold(String::new(), |mut out, c| {
+                if matches!(c, ',' | '+' | '"' | '\\' | '<' | '>' | ';' | '=' | '#') {
+                    out.push('\\');
+                }
+                out.push(c);
+                out
+            })
+        };
+        let mut text = format!("CN={}", escape(&self.common_name));
+        if let Some(organization) = &self.organization {
+            text.push_str(&format!(",O={}", escape(organization)));
+        }
+        text.push_str(&format!(",C={}", escape(&self.country)));
+        Name::from_str(&text).map_err(malformed)
+    }
+}
+
+/// When a certificate is valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Period {
+    /// First instant.
+    pub from: Timestamp,
+    /// Last instant.
+    pub until: Timestamp,
+}
+
+impl Period {
+    /// `days` days from `from`. Document signers may live at most 457 days (ISO/IEC 18013-5 annex B.1.4).
+    #[must_use]
+    pub fn days(from: Timestamp, days: u16) -> Self {
+        let until = from.checked_add(jiff::SignedDuration::from_hours(i64::from(days) * 24)).unwrap_or(Timestamp::MAX);
+        Self { from, until }
+    }
+
+    fn validity(self) -> Result<Validity, X509Error> {
+        Ok(Validity::new(time(self.from)?, time(self.until)?))
+    }
+}
+
+/// An end-entity certificate to be made.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    /// Whose certificate.
+    pub subject: Subject,
+    /// The subject's key.
+    pub public_key: &'a PublicKey,
+    /// When it is valid.
+    pub period: Period,
+    /// What it is for; sets the extended key usage.
+    pub purpose: Purpose,
+    /// DNS names for the subject alternative name.
+    pub dns_names: Vec<String>,
+    /// Contact or identifier URIs for the subject alternative name.
+    pub uris: Vec<String>,
+}
+
+/// A certification authority: its certificate and the key behind it.
+#[derive(Debug, Clone)]
+pub struct Authority {
+    certificate: Certificate,
+    key: SigningKey,
+}
+
+impl Authority {
+    /// A self-signed root that may sign end-entity certificates only (path length 0), like an ISO/IEC 18013-5 IACA.
+    /// `contact` is a URI for the issuer alternative name.
+    pub fn self_signed(
+        subject: &Subject,
+        key: SigningKey,
+        period: Period,
+        contact: &str,
+        entropy: &dyn Entropy,
+    ) -> Result<Self, X509Error> {
+        let public_key = key.public_key();
+        let name = subject.name()?;
+        let extensions = vec![
+            extension(&SubjectKeyIdentifier(OctetString::new(key_identifier(&public_key)?).map_err(malformed)?), false)?,
+            extension(&BasicConstraints { ca: true, path_len_constraint: Some(0) }, true)?,
+            extension(&KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign), true)?,
+            extension(&IssuerAltName(vec![uri(contact)?]), false)?,
+        ];
+        let certificate = build(name.clone(), name, &public_key, period, extensions, &key, entropy)?;
+        Ok(Self { certificate, key })
+    }
+
+    /// An authority from its stored parts; the key must be the certificate's.
+    pub fn from_parts(certificate: Certificate, key: SigningKey) -> Result<Self, X509Error> {
+        if certificate.public_key()? != key.public_key() {
+            return Err(X509Error::Key { subject: certificate.subject() });
+        }
+        Ok(Self { certificate, key })
+    }
+
+    /// The authority's own certificate: a trust anchor for others.
+    #[must_use]
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
+    /// The authority's key.
+    #[must_use]
+    pub fn key(&self) -> &SigningKey {
+        &self.key
+    }
+
+    /// Issues an end-entity certificate.
+    pub fn issue(&self, request: &Request<'_>, entropy: &dyn Entropy) -> Result<Certificate, X509Error> {
+        let authority_key = OctetString::new(self.certificate.key_identifier()).map_err(malformed)?;
+        let own_key = OctetString::new(key_identifier(request.public_key)?).map_err(malformed)?;
+        let mut extensions = vec![
+            extension(&SubjectKeyIdentifier(own_key), false)?,
+            extension(
+                &AuthorityKeyIdentifier {
+                    key_identifier: Some(authority_key),
+                    authority_cert_issuer: None,
+                    authority_cert_serial_number: None,
+                },
+                false,
+            )?,
+            extension(&KeyUsage(KeyUsages::DigitalSignature.into()), true)?,
+        ];
+        if let Some(usage) = request.purpose.extended_key_usage() {
+            extensions.push(extension(&ExtendedKeyUsage(vec![usage]), true)?);
+        }
+        let mut names = Vec::new();
+        for dns in &request.dns_names {
+            names.push(GeneralName::DnsName(Ia5String::new(dns).map_err(malformed)?));
+        }
+        for text in &request.uris {
+            names.push(uri(text)?);
+        }
+        if !names.is_empty() {
+            extensions.push(extension(&SubjectAltName(names), false)?);
+        }
+        let issuer = self.certificate.parsed.tbs_certificate().subject().clone();
+        build(issuer, request.subject.name()?, request.public_key, request.period, extensions, &self.key, entropy)
+    }
+}
+
+/// The bytes of the signed part (`TBSCertificate` with its header) inside a DER certificate, as received.
+pub(super) fn signed_part(der: &[u8]) -> Option<&[u8]> {
+    let mut outer = SliceReader::new(der).ok()?;
+    Header::decode(&mut outer).ok()?;
+    let start = usize::try_from(outer.position()).ok()?;
+    let inner = Header::decode(&mut outer).ok()?;
+    let body = usize::try_from(outer.position()).ok()?;
+    let length = usize::try_from(inner.length()).ok()?;
+    der.get(start..body.checked_add(length)?)
+}
+
+struct Profile {
+    issuer: Name,
+    subject: Name,
+    extensions: Vec<Extension>,
+}
+
+impl BuilderProfile for Profile {
+    fn get_issuer(&self, _: &Name) -> Name {
+        self.issuer.clone()
+    }
+
+    fn get_subject(&self) -> Name {
+        self.subject.clone()
+    }
+
+    fn build_extensions(
+        &self,
+        _: SubjectPublicKeyInfoRef<'_>,
+        _: SubjectPublicKeyInfoRef<'_>,
+        _: &TbsCertificate,
+    ) -> x509_cert::builder::Result<Vec<Extension>> {
+        Ok(self.extensions.clone())
+    }
+}
+
+fn build(
+    issuer: Name,
+    subject: Name,
+    public_key: &PublicKey,
+    period: Period,
+    extensions: Vec<Extension>,
+    key: &SigningKey,
+    entropy: &dyn Entropy,
+) -> Result<Certificate, X509Error> {
+    let spki = public_key.to_spki_der().map_err(|_| X509Error::Key { subject: subject.to_string() })?;
+    let spki = SubjectPublicKeyInfo::from_der(&spki).map_err(malformed)?;
+    // 126 random bits, never zero, never negative (RFC 5280 section 4.1.2.2; ISO/IEC 18013-5 asks for at least 63).
+    let mut serial = entropy.array::<16>();
+    serial[0] = serial[0] & 0x3f | 0x40;
+    let serial = SerialNumber::new(&serial).map_err(malformed)?;
+    let profile = Profile { issuer, subject, extensions };
+    let SigningKey::P256(signer) = key else {
+        return Err(X509Error::Key { subject: "certification authorities sign with P-256".to_owned() });
+    };
+    let certificate = CertificateBuilder::new(profile, serial, period.validity()?, spki)
+        .and_then(|builder| builder.build::<_, DerSignature>(signer))
+        .map_err(|error| X509Error::Malformed(error.to_string()))?;
+    Certificate::from_der(&certificate.to_der().map_err(malformed)?)
+}
+
+fn extension<T: x509_cert::der::Encode + AssociatedOid>(value: &T, critical: bool) -> Result<Extension, X509Error> {
+    let extn_id: ObjectIdentifier = T::OID;
+    let extn_value = OctetString::new(value.to_der().map_err(malformed)?).map_err(malformed)?;
+    Ok(Extension { extn_id, critical, extn_value })
+}
+
+/// The leftmost 160 bits of the SHA-256 of the key (RFC 7093 section 2 method 1): SHA-1 is not needed for this.
+fn key_identifier(key: &PublicKey) -> Result<Vec<u8>, X509Error> {
+    let spki = key.to_spki_der().map_err(|_| X509Error::Malformed("key".to_owned()))?;
+    let info = SubjectPublicKeyInfoRef::try_from(spki.as_slice())
+        .map_err(|error| X509Error::Malformed(error.to_string()))?;
+    Ok(sha256(info.subject_public_key.raw_bytes())[..20].to_vec())
+}
+
+fn uri(text: &str) -> Result<GeneralName, X509Error> {
+    Ok(GeneralName::UniformResourceIdentifier(Ia5String::new(text).map_err(malformed)?))
+}
+
+/// UTCTime through 2049, GeneralizedTime after (RFC 5280 section 4.1.2.5).
+fn time(instant: Timestamp) -> Result<Time, X509Error> {
+    let seconds = u64::try_from(instant.as_second()).map_err(|_| X509Error::Malformed("validity".to_owned()))?;
+    let moment = DateTime::from_unix_duration(std::time::Duration::from_secs(seconds)).map_err(malformed)?;
+    if moment.year() < 2050 {
+        Ok(Time::UtcTime(UtcTime::from_date_time(moment).map_err(malformed)?))
+    } else {
+        Ok(Time::GeneralTime(GeneralizedTime::from_date_time(moment)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entropy::Seeded;
+    use crate::x509::verify_chain;
+
+    const NOW: &str = "2026-11-23T00:00:00Z";
+
+    fn subject(name: &str) -> Subject {
+        Subject { common_name: name.to_owned(), organization: Some("Acme, Inc".to_owned()), country: "UT".to_owned() }
+    }
+
+    fn authority(seed: &str) -> Authority {
+        let entropy = Seeded::dangerous_new(seed);
+        let period = Period::days(NOW.parse().unwrap(), 3000);
+        Authority::self_signed(&subject("Root"), SigningKey::generate_p256(&entropy), period, "https://example.org", &entropy)
+            .unwrap()
+    }
+
+    fn leaf(authority: &Authority, purpose: Purpose) -> Certificate {
+        let entropy = Seeded::dangerous_new("leaf");
+        let key = SigningKey::generate_p256(&entropy);
+        let request = Request {
+            subject: subject("Signer"),
+            public_key: &key.public_key(),
+            period: Period::days(NOW.parse().unwrap(), 400),
+            purpose,
+            dns_names: vec!["issuer.example".to_owned()],
+            uris: vec!["https://issuer.example/contact".to_owned()],
+        };
+        authority.issue(&request, &entropy).unwrap()
+    }
+
+    #[test]
+    fn chain_and_fields() {
+        let root = authority("a");
+        let leaf = leaf(&root, Purpose::DocumentSigner);
+        let now = NOW.parse().unwrap();
+        let chain = verify_chain(&[leaf.clone()], &[root.certificate().clone()], Purpose::DocumentSigner, now).unwrap();
+        assert_eq!(chain.anchor, *root.certificate());
+        assert_eq!(leaf.organization().as_deref(), Some("Acme, Inc"));
+        assert_eq!(leaf.country().as_deref(), Some("UT"));
+        assert_eq!(leaf.common_name().as_deref(), Some("Signer"));
+        assert_eq!(leaf.dns_names(), ["issuer.example"]);
+        assert_eq!(leaf.uris(), ["https://issuer.example/contact"]);
+        assert_eq!(leaf.authority_key_identifier(), Some(root.certificate().key_identifier()));
+        assert_eq!(leaf.parsed.tbs_certificate().subject().iter().count(), 3);
+        assert_eq!(Certificate::from_pem(&leaf.to_pem().unwrap()).unwrap(), leaf);
+    }
+
+    #[test]
+    fn refuses_by_name() {
+        let (root, other) = (authority("a"), authority("b"));
+        let good = leaf(&root, Purpose::DocumentSigner);
+        let now: Timestamp = NOW.parse().unwrap();
+        let later: Timestamp = "2030-01-01T00:00:00Z".parse().unwrap();
+        let anchors = [root.certificate().clone()];
+        let check = |chain: &[Certificate], anchors: &[Certificate], purpose, now| verify_chain(chain, anchors, purpose, now).unwrap_err();
+        assert!(matches!(check(&[good.clone()], &anchors, Purpose::DocumentSigner, later), X509Error::NotValidNow { .. }));
+        assert!(matches!(check(&[good.clone()], &anchors, Purpose::Access, now), X509Error::WrongPurpose { .. }));
+        assert!(matches!(check(&[good.clone()], &[], Purpose::DocumentSigner, now), X509Error::NoAnchor { .. }));
+        let wrong = [other.certificate().clone()];
+        assert!(matches!(check(&[good.clone()], &wrong, Purpose::DocumentSigner, now), X509Error::BadSignature { .. }));
+        assert!(matches!(check(&anchors, &anchors, Purpose::DocumentSigner, now), X509Error::NotAnEndEntity { .. }));
+        assert!(matches!(check(&[], &anchors, Purpose::DocumentSigner, now), X509Error::Missing));
+        let below_leaf = [good.clone(), good.clone()];
+        assert!(matches!(check(&below_leaf, &anchors, Purpose::DocumentSigner, now), X509Error::NameMismatch { .. }));
+        // A leaf named as an anchor is trusted as itself only.
+        verify_chain(&[good.clone()], &[good.clone()], Purpose::DocumentSigner, now).unwrap();
+        // A changed byte in the signed part.
+        let mut der = good.der().to_vec();
+        let at = der.len() / 3;
+        der[at] ^= 1;
+        let changed = Certificate::from_der(&der).and_then(|leaf| verify_chain(&[leaf], &anchors, Purpose::DocumentSigner, now));
+        assert!(changed.is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..300)) {
+            let _ = Certificate::from_der(&bytes);
+            let _ = signed_part(&bytes);
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! From weights to networks that are ready to run.
+
+use std::sync::Arc;
+
+use crate::face::ModelId;
+use crate::manifest::{FileEntry, Manifest};
+use crate::plan::Network;
+use crate::weights::{Weights, WeightsError};
+use crate::{minifas, resnet, tfjs};
+
+/// Which groups of models to load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parts {
+    /// Detector, face mesh and embedder.
+    pub face: bool,
+    /// Passive liveness; weights that are absent are no error here (see [`crate::liveness`]).
+    pub liveness: bool,
+    /// Text detection and recognition.
+    pub document: bool,
+}
+
+impl Parts {
+    /// Everything: what an issuer needs.
+    pub const ALL: Self = Self { face: true, liveness: true, document: true };
+    /// Faces with liveness: what a wallet needs.
+    pub const FACE: Self = Self { face: true, liveness: true, document: false };
+    /// Documents alone.
+    pub const DOCUMENT: Self = Self { face: false, liveness: false, document: true };
+}
+
+/// Why models could not be loaded or run.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelsError {
+    /// A file of weights is absent or not the pinned one.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// A file of weights has the pinned hash but not the expected content: a fault of this program.
+    #[error("cannot build model `{model}`: {reason}")]
+    Malformed {
+        /// Name of the model.
+        model: &'static str,
+        /// What was wrong.
+        reason: String,
+    },
+    /// The inference engine refused a graph or an input: a fault of this program.
+    #[error("model `{model}` failed: {reason}")]
+    Network {
+        /// Name of the model.
+        model: &'static str,
+        /// What the engine said.
+        reason: String,
+    },
+    /// The part was not among the [`Parts`] given to [`Models::load`].
+    #[error("the {part} models were not loaded")]
+    NotLoaded {
+        /// `face` or `document`.
+        part: &'static str,
+    },
+    /// The built-in manifest does not name a file that the code asks for.
+    #[error("the manifest has no file `{name}`")]
+    NotInManifest {
+        /// Name of the file.
+        name: &'static str,
+    },
+}
+
+/// All loaded models. Cheap to clone, to be shared by threads; inference belongs on a blocking thread.
+#[derive(Debug, Clone)]
+pub struct Models(Arc<Loaded>);
+
+#[derive(Debug)]
+struct Loaded {
+    face: Option<FaceNetworks>,
+    liveness: Option<LivenessNetworks>,
+    document: Option<DocumentNetworks>,
+}
+
+/// The networks behind [`crate::face`].
+#[derive(Debug)]
+pub(crate) struct FaceNetworks {
+    /// BlazeFace, NCHW `[1, 3, 256, 256]`.
+    pub(crate) detector: Network,
+    /// FaceMesh, NCHW `[1, 3, 192, 192]`.
+    pub(crate) mesh: Network,
+    /// dlib ResNet-29, NCHW `[1, 3, 150, 150]`.
+    pub(crate) embedder: Network,
+    /// Identifier of the embedder and its weights.
+    pub(crate) model: ModelId,
+}
+
+/// The networks behind [`crate::liveness`].
+#[derive(Debug)]
+pub(crate) struct LivenessNetworks {
+    /// MiniFASNet V2 on the box enlarged 2.7 times.
+    pub(crate) near: Network,
+    /// MiniFASNet V1 SE on the box enlarged 4 times.
+    pub(crate) wide: Network,
+}
+
+/// The networks behind `document`: PP-OCRv6 small and the line direction classifier, all NCHW with 3 channels.
+#[derive(Debug)]
+pub(crate) struct DocumentNetworks {
+    /// Text detection: `[1, 3, h, w]`, sides multiples of 32, to `[1, 1, h, w]` probabilities.
+    pub(crate) detector: Network,
+    /// Text recognition: `[1, 3, 48, w]`, w a multiple of 8, to `[1, w / 8, characters]` probabilities.
+    pub(crate) recogniser: Network,
+    /// Whether a line stands on its head: `[1, 3, 48, 192]` to `[1, 2]`.
+    pub(crate) direction: Network,
+}
+
+impl Models {
+    /// Loads the parts asked for, with every file checked against the manifest by the source of the weights.
+    ///
+    /// Takes about half a second for faces. Plans are made at the first use of a shape; those with one fixed shape
+    /// (faces, liveness) are made here. Absent liveness weights leave liveness out; any other absence is an error.
+    pub fn load(weights: &dyn Weights, parts: Parts) -> Result<Self, ModelsError> {
+        let manifest = Manifest::builtin();
+        let read = |name: &'static str| -> Result<Vec<u8>, ModelsError> {
+            Ok(weights.read(manifest.file(name).ok_or(ModelsError::NotInManifest { name })?)?)
+        };
+        let face = if parts.face { Some(FaceNetworks::load(&read, manifest)?) } else { None };
+        let liveness = if parts.liveness { LivenessNetworks::load(&read)? } else { None };
+        let document = if parts.document { Some(DocumentNetworks::load(&read)?) } else { None };
+        Ok(Self(Arc::new(Loaded { face, liveness, document })))
+    }
+
+    /// Identifier of the face embedder: templates of different identifiers cannot be compared.
+    pub fn face_model(&self) -> Option<&ModelId> {
+        self.0.face.as_ref().map(|face| &face.model)
+    }
+
+    /// Whether passive liveness can be performed.
+    pub fn has_liveness(&self) -> bool {
+        self.0.liveness.is_some()
+    }
+
+    pub(crate) fn face(&self) -> Result<&FaceNetworks, ModelsError> {
+        self.0.face.as_ref().ok_or(ModelsError::NotLoaded { part: "face" })
+    }
+
+    pub(crate) fn liveness(&self) -> Option<&LivenessNetworks> {
+        self.0.liveness.as_ref()
+    }
+
+    /// The text models, for the modules `ocr` and `document`.
+    pub(crate) fn document(&self) -> Result<&DocumentNetworks, ModelsError> {
+        self.0.document.as_ref().ok_or(ModelsError::NotLoaded { part: "document" })
+    }
+}
+
+type Read<'a> = dyn Fn(&'static str) -> Result<Vec<u8>, ModelsError> + 'a;
+
+impl FaceNetworks {
+    fn load(read: &Read<'_>, manifest: &Manifest) -> Result<Self, ModelsError> {
+        let detector = {
+            let model = tfjs::GraphModel::parse("blazeface", &read("blazeface.json")?, &read("blazeface.bin")?)?;
+            let proto = model.to_onnx([1, 3, 256, 256], &["Identity", "Identity_1", "Identity_2", "Identity_3"])?;
+            Network::from_proto("blazeface", &proto, 1)?
+        };
+        let mesh = {
+            let model = tfjs::GraphModel::parse("facemesh", &read("facemesh.json")?, &read("facemesh.bin")?)?;
+            // The 468 points and the face flag; the third output (contours) is not used and thus not computed.
+            let proto = model.to_onnx([1, 3, 192, 192], &["Identity_2", "Identity_1"])?;
+            Network::from_proto("facemesh", &proto, 1)?
+        };
+        let embedder = {
+            let json = read("face_recognition_model.json")?;
+            let bin = read("face_recognition_model.bin")?;
+            Network::from_proto(resnet::NAME, &resnet::graph(&json, &bin)?, 1)?
+        };
+        detector.warm(&[1, 3, 256, 256])?;
+        mesh.warm(&[1, 3, 192, 192])?;
+        embedder.warm(&[1, 3, 150, 150])?;
+        let name = "face_recognition_model.bin";
+        let weights: &FileEntry = manifest.file(name).ok_or(ModelsError::NotInManifest { name })?;
+        Ok(Self { detector, mesh, embedder, model: ModelId::new(resnet::NAME, weights.sha256) })
+    }
+}
+
+impl LivenessNetworks {
+    fn load(read: &Read<'_>) -> Result<Option<Self>, ModelsError> {
+        let network = |name: &'static str, file: &'static str| -> Result<Option<Network>, ModelsError> {
+            let bytes = match read(file) {
+                Ok(bytes) => bytes,
+                Err(ModelsError::Weights(WeightsError::Missing { .. })) => return Ok(None),
+                Err(other) => return Err(other),
+            };
+            let network = Network::from_proto(name, &minifas::graph(name, &bytes)?, 1)?;
+            network.warm(&[1, 3, 80, 80])?;
+            Ok(Some(network))
+        };
+        let near = network("minifasnet-v2", "2.7_80x80_MiniFASNetV2.pth")?;
+        let wide = network("minifasnet-v1se", "4_0_0_80x80_MiniFASNetV1SE.pth")?;
+        Ok(near.zip(wide).map(|(near, wide)| Self { near, wide }))
+    }
+}
+
+impl DocumentNetworks {
+    fn load(read: &Read<'_>) -> Result<Self, ModelsError> {
+        Ok(Self {
+            detector: Network::from_onnx("ppocrv6-det-small", &read("PP-OCRv6_det_small.onnx")?, 4)?,
+            recogniser: Network::from_onnx("ppocrv6-rec-small", &read("PP-OCRv6_rec_small.onnx")?, 8)?,
+            direction: Network::from_onnx("ppocr-cls", &read("ch_ppocr_mobile_v2.0_cls_mobile.onnx")?, 1)?,
+        })
+    }
+}

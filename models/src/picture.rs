@@ -1,0 +1,558 @@
+//! Pictures from strangers, decoded within limits into plain RGB pixels.
+//!
+//! JPEG, PNG and WebP only. Size limits are checked on the header, before a pixel is decoded; the EXIF orientation is
+//! applied; every other metadata is dropped. Pixels are 8-bit sRGB values as stored: colour profiles are not applied.
+//! The pixel buffer is wiped when a picture is dropped, because most pictures here are faces and identity documents.
+
+use std::io::Cursor;
+
+use image::codecs::jpeg::JpegEncoder;
+use image::codecs::png::PngEncoder;
+use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageError, ImageFormat, ImageReader};
+use zeroize::Zeroize;
+
+use crate::geometry::{Affine, Homography, Point};
+
+/// How large a picture may be before it is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest file in bytes.
+    pub bytes: usize,
+    /// Largest width times height, in pixels.
+    pub pixels: u64,
+    /// Largest width and largest height, in pixels.
+    pub side: u32,
+}
+
+impl Default for Limits {
+    /// 15 MB, 40 megapixels, 12,000 pixels a side: every phone camera fits, a decompression bomb does not.
+    fn default() -> Self {
+        Self { bytes: 15_000_000, pixels: 40_000_000, side: 12_000 }
+    }
+}
+
+/// The file formats that are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// ISO/IEC 10918-1, baseline and progressive.
+    Jpeg,
+    /// W3C Portable Network Graphics.
+    Png,
+    /// WebP, lossy and lossless; of an animation the first frame.
+    WebP,
+}
+
+impl Format {
+    /// The format that the first bytes announce, if it is one that is read here.
+    pub fn of(bytes: &[u8]) -> Option<Self> {
+        match image::guess_format(bytes).ok()? {
+            ImageFormat::Jpeg => Some(Self::Jpeg),
+            ImageFormat::Png => Some(Self::Png),
+            ImageFormat::WebP => Some(Self::WebP),
+            _ => None,
+        }
+    }
+
+    /// Media type, as in an HTTP `Content-Type`.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Jpeg => "image/jpeg",
+            Self::Png => "image/png",
+            Self::WebP => "image/webp",
+        }
+    }
+
+    fn codec(self) -> ImageFormat {
+        match self {
+            Self::Jpeg => ImageFormat::Jpeg,
+            Self::Png => ImageFormat::Png,
+            Self::WebP => ImageFormat::WebP,
+        }
+    }
+}
+
+/// Why a picture was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PictureError {
+    /// The file is empty.
+    #[error("the file is empty")]
+    Empty,
+    /// The first bytes are not those of a JPEG, PNG or WebP file.
+    #[error("not a JPEG, PNG or WebP file")]
+    UnknownFormat,
+    /// The file is larger than [`Limits::bytes`].
+    #[error("the file has {bytes} bytes, at most {limit} are read")]
+    TooManyBytes {
+        /// Size of the file.
+        bytes: usize,
+        /// The limit it broke.
+        limit: usize,
+    },
+    /// The header announces more pixels than [`Limits::pixels`] or a longer side than [`Limits::side`].
+    #[error("the picture is {width} x {height} pixels, at most {limit_pixels} pixels and {limit_side} a side are read")]
+    TooManyPixels {
+        /// Announced width.
+        width: u32,
+        /// Announced height.
+        height: u32,
+        /// Limit on width times height.
+        limit_pixels: u64,
+        /// Limit on either side.
+        limit_side: u32,
+    },
+    /// The file ends before the picture does.
+    #[error("the file ends before the picture does")]
+    Truncated,
+    /// The file breaks the rules of its format.
+    #[error("damaged file: {0}")]
+    Damaged(String),
+    /// Width, height and number of pixel bytes given to [`Picture::from_rgb`] do not belong together.
+    #[error("{bytes} pixel bytes do not make {width} x {height} pixels")]
+    WrongSize {
+        /// Given width.
+        width: u32,
+        /// Given height.
+        height: u32,
+        /// Given number of bytes.
+        bytes: usize,
+    },
+    /// The picture could not be written, for instance because it is larger than the format allows.
+    #[error("cannot be written: {0}")]
+    Encode(String),
+}
+
+/// What lies beyond the edge of a picture when it is warped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edge {
+    /// Black pixels.
+    Black,
+    /// The nearest pixel of the picture.
+    Nearest,
+}
+
+/// An upright picture: 8-bit RGB, row by row, no padding. Wiped on drop.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Picture {
+    width: u32,
+    height: u32,
+    rgb: Vec<u8>,
+}
+
+impl Picture {
+    /// Decodes a JPEG, PNG or WebP file and turns it upright by its EXIF orientation.
+    ///
+    /// Transparent pixels lose their alpha. Refuses what breaks `limits` before decoding it.
+    pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, PictureError> {
+        if bytes.is_empty() {
+            return Err(PictureError::Empty);
+        }
+        if bytes.len() > limits.bytes {
+            return Err(PictureError::TooManyBytes { bytes: bytes.len(), limit: limits.bytes });
+        }
+        let format = Format::of(bytes).ok_or(PictureError::UnknownFormat)?;
+        let mut decoder =
+            ImageReader::with_format(Cursor::new(bytes), format.codec()).into_decoder().map_err(damage)?;
+
+        let (width, height) = decoder.dimensions();
+        if width > limits.side || height > limits.side || u64::from(width) * u64::from(height) > limits.pixels {
+            return Err(PictureError::TooManyPixels {
+                width,
+                height,
+                limit_pixels: limits.pixels,
+                limit_side: limits.side,
+            });
+        }
+        // The JPEG decoder fills what is missing with grey and says nothing.
+        if format == Format::Jpeg && !jpeg_has_end(bytes) {
+            return Err(PictureError::Truncated);
+        }
+        let orientation = decoder.orientation().map_err(damage)?;
+        let mut image = DynamicImage::from_decoder(decoder).map_err(damage)?;
+        image.apply_orientation(orientation);
+        let rgb = image.into_rgb8();
+        let (width, height) = rgb.dimensions();
+        Self::from_rgb(width, height, rgb.into_raw())
+    }
+
+    /// Wraps pixels that are already there: `rgb` holds `width * height * 3` bytes, row by row.
+    pub fn from_rgb(width: u32, height: u32, rgb: Vec<u8>) -> Result<Self, PictureError> {
+        if width == 0 || height == 0 || rgb.len() as u64 != u64::from(width) * u64::from(height) * 3 {
+            return Err(PictureError::WrongSize { width, height, bytes: rgb.len() });
+        }
+        Ok(Self { width, height, rgb })
+    }
+
+    /// A picture of one colour. Sides of zero become one.
+    pub fn filled(width: u32, height: u32, colour: [u8; 3]) -> Self {
+        let (width, height) = (width.max(1), height.max(1));
+        let rgb = colour.repeat(width as usize * height as usize);
+        Self { width, height, rgb }
+    }
+
+    /// Width in pixels, at least 1.
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Height in pixels, at least 1.
+    pub fn height(&self) -> u32 {
+        self.height
+    }
+
+    /// Pixels: red, green, blue, row by row from the top left, `width * height * 3` bytes.
+    pub fn rgb(&self) -> &[u8] {
+        &self.rgb
+    }
+
+    /// The same pixels, to be changed in place.
+    pub fn rgb_mut(&mut self) -> &mut [u8] {
+        &mut self.rgb
+    }
+
+    /// The pixel in column `x` and row `y`; beyond the edge the nearest one.
+    pub fn pixel(&self, x: u32, y: u32) -> [u8; 3] {
+        let at = (y.min(self.height - 1) as usize * self.width as usize + x.min(self.width - 1) as usize) * 3;
+        [self.rgb[at], self.rgb[at + 1], self.rgb[at + 2]]
+    }
+
+    /// Brightness of each pixel, 0 to 255 (ITU-R BT.601 weights), row by row.
+    pub fn luma(&self) -> Vec<u8> {
+        self.rgb
+            .as_chunks::<3>()
+            .0
+            .iter()
+            .map(|&[r, g, b]| ((u32::from(r) * 299 + u32::from(g) * 587 + u32::from(b) * 114 + 500) / 1000) as u8)
+            .collect()
+    }
+
+    /// Writes a baseline JPEG without metadata. `quality` runs from 1 to 100.
+    pub fn encode_jpeg(&self, quality: u8) -> Result<Vec<u8>, PictureError> {
+        let mut out = Vec::new();
+        JpegEncoder::new_with_quality(&mut out, quality.clamp(1, 100))
+            .write_image(&self.rgb, self.width, self.height, ExtendedColorType::Rgb8)
+            .map_err(|error| PictureError::Encode(error.to_string()))?;
+        Ok(out)
+    }
+
+    /// Writes a PNG without metadata.
+    pub fn encode_png(&self) -> Result<Vec<u8>, PictureError> {
+        let mut out = Vec::new();
+        PngEncoder::new(&mut out)
+            .write_image(&self.rgb, self.width, self.height, ExtendedColorType::Rgb8)
+            .map_err(|error| PictureError::Encode(error.to_string()))?;
+        Ok(out)
+    }
+
+    /// The part of the picture inside the rectangle, cut to the picture's own edge; at least one pixel.
+    pub fn crop(&self, x: u32, y: u32, width: u32, height: u32) -> Self {
+        let (x, y) = (x.min(self.width - 1), y.min(self.height - 1));
+        let (width, height) = (width.clamp(1, self.width - x), height.clamp(1, self.height - y));
+        let mut rgb = Vec::with_capacity(width as usize * height as usize * 3);
+        for row in y..y + height {
+            let from = (row as usize * self.width as usize + x as usize) * 3;
+            rgb.extend_from_slice(&self.rgb[from..from + width as usize * 3]);
+        }
+        Self { width, height, rgb }
+    }
+
+    /// Adds a border of `fraction` of the longer side on all four sides, in one colour.
+    pub fn bordered(&self, fraction: f32, colour: [u8; 3]) -> (Self, u32) {
+        let border = (self.width.max(self.height) as f32 * fraction.clamp(0.0, 4.0)).round() as u32;
+        let mut out = Self::filled(self.width + 2 * border, self.height + 2 * border, colour);
+        out.paste(self, border, border);
+        (out, border)
+    }
+
+    /// Copies `other` into this picture with its top left corner at `(x, y)`; what does not fit is left out.
+    pub fn paste(&mut self, other: &Self, x: u32, y: u32) {
+        if x >= self.width || y >= self.height {
+            return;
+        }
+        let columns = other.width.min(self.width - x) as usize;
+        for row in 0..other.height.min(self.height - y) {
+            let to = ((y + row) as usize * self.width as usize + x as usize) * 3;
+            let from = row as usize * other.width as usize * 3;
+            self.rgb[to..to + columns * 3].copy_from_slice(&other.rgb[from..from + columns * 3]);
+        }
+    }
+
+    /// Turns the picture clockwise by `quarters` times 90 degrees.
+    pub fn turned(&self, quarters: u8) -> Self {
+        let (w, h) = (self.width as usize, self.height as usize);
+        let quarters = quarters % 4;
+        let (width, height) = if quarters % 2 == 0 { (w, h) } else { (h, w) };
+        let mut rgb = Vec::with_capacity(self.rgb.len());
+        for y in 0..height {
+            for x in 0..width {
+                let (from_x, from_y) = match quarters {
+                    0 => (x, y),
+                    1 => (y, h - 1 - x),
+                    2 => (w - 1 - x, h - 1 - y),
+                    _ => (w - 1 - y, x),
+                };
+                let at = (from_y * w + from_x) * 3;
+                rgb.extend_from_slice(&self.rgb[at..at + 3]);
+            }
+        }
+        Self { width: width as u32, height: height as u32, rgb }
+    }
+
+    /// The picture left-right mirrored.
+    pub fn mirrored(&self) -> Self {
+        let mut out = self.clone();
+        for row in out.rgb.chunks_exact_mut(self.width as usize * 3) {
+            let (pixels, _) = row.as_chunks_mut::<3>();
+            pixels.reverse();
+        }
+        out
+    }
+
+    /// Resizes to exactly `width` x `height`: bilinear, with averaging when it becomes smaller.
+    pub fn resize(&self, width: u32, height: u32) -> Self {
+        let (width, height) = (width.max(1), height.max(1));
+        if (width, height) == (self.width, self.height) {
+            return self.clone();
+        }
+        let columns = taps(self.width, width);
+        let rows = taps(self.height, height);
+        // Rows first: they are contiguous, and the middle picture is as wide as the source.
+        let stride = self.width as usize * 3;
+        let mut middle = vec![0f32; stride];
+        let mut rgb = Vec::with_capacity(width as usize * height as usize * 3);
+        for (from, weights) in &rows {
+            middle.fill(0.0);
+            for (i, weight) in weights.iter().enumerate() {
+                let row = &self.rgb[(from + i) * stride..(from + i + 1) * stride];
+                for (sum, value) in middle.iter_mut().zip(row) {
+                    *sum += weight * f32::from(*value);
+                }
+            }
+            for (from, weights) in &columns {
+                let mut sum = [0.5f32; 3];
+                for (i, weight) in weights.iter().enumerate() {
+                    let at = (from + i) * 3;
+                    sum[0] += weight * middle[at];
+                    sum[1] += weight * middle[at + 1];
+                    sum[2] += weight * middle[at + 2];
+                }
+                rgb.extend(sum.map(|value| value as u8));
+            }
+        }
+        Self { width, height, rgb }
+    }
+
+    /// Fills a `width` x `height` picture through an affine map from target to source pixels.
+    ///
+    /// Bilinear. Coordinates count from the centre of the top left pixel. Where the map shrinks the picture by two or
+    /// more, the source is halved first (2 x 2 means), so that fine structure does not alias.
+    pub fn warp_affine(&self, to_source: &Affine, width: u32, height: u32, edge: Edge) -> Self {
+        let mut map = *to_source;
+        let mut halved: Option<Self> = None;
+        while map.scale() >= 2.0 {
+            let source = halved.as_ref().unwrap_or(self);
+            if source.width < 2 || source.height < 2 {
+                break;
+            }
+            let next = match &halved {
+                // Only the part that the target sees needs halving.
+                None => {
+                    let (x, y, w, h) = visible(source, &map, width, height);
+                    let part = source.crop(x, y, w, h);
+                    map = map.shifted(-(x as f32), -(y as f32));
+                    part.halved()
+                }
+                Some(smaller) => smaller.halved(),
+            };
+            map = map.halved();
+            halved = Some(next);
+        }
+        let source = halved.as_ref().unwrap_or(self);
+        let mut rgb = Vec::with_capacity(width as usize * height as usize * 3);
+        for y in 0..height {
+            for x in 0..width {
+                let at = map.apply(Point { x: x as f32, y: y as f32 });
+                rgb.extend_from_slice(&source.sample(at, edge));
+            }
+        }
+        Self { width, height, rgb }
+    }
+
+    /// Fills a `width` x `height` picture through a projective map from target to source pixels. Bilinear.
+    pub fn warp_projective(&self, to_source: &Homography, width: u32, height: u32, edge: Edge) -> Self {
+        let mut rgb = Vec::with_capacity(width as usize * height as usize * 3);
+        for y in 0..height {
+            for x in 0..width {
+                let at = to_source.apply(Point { x: x as f32, y: y as f32 });
+                rgb.extend_from_slice(&self.sample(at, edge));
+            }
+        }
+        Self { width, height, rgb }
+    }
+
+    /// Cuts out the quadrilateral and straightens it to `width` x `height`.
+    ///
+    /// `corners` are top left, top right, bottom right, bottom left as seen in the result. Four corners of which three
+    /// lie on a line have no such map: `None`.
+    pub fn straighten(&self, corners: [Point; 4], width: u32, height: u32, edge: Edge) -> Option<Self> {
+        let (right, bottom) = (width.max(2) as f32 - 1.0, height.max(2) as f32 - 1.0);
+        let target = [
+            Point { x: 0.0, y: 0.0 },
+            Point { x: right, y: 0.0 },
+            Point { x: right, y: bottom },
+            Point { x: 0.0, y: bottom },
+        ];
+        let map = Homography::between(target, corners)?;
+        Some(self.warp_projective(&map, width.max(1), height.max(1), edge))
+    }
+
+    /// Bilinear sample at a point between pixel centres.
+    fn sample(&self, at: Point, edge: Edge) -> [u8; 3] {
+        let (right, bottom) = (self.width as f32 - 1.0, self.height as f32 - 1.0);
+        let (x, y) = match edge {
+            Edge::Nearest => (at.x.clamp(0.0, right), at.y.clamp(0.0, bottom)),
+            Edge::Black => {
+                // NaN from a degenerate map must land here too, hence the negation.
+                if !(at.x > -1.0 && at.y > -1.0 && at.x < right + 1.0 && at.y < bottom + 1.0) {
+                    return [0; 3];
+                }
+                (at.x, at.y)
+            }
+        };
+        if !(x.is_finite() && y.is_finite()) {
+            return [0; 3];
+        }
+        let (left, top) = (x.floor(), y.floor());
+        let (fx, fy) = (x - left, y - top);
+        let (left, top) = (left as i64, top as i64);
+        let (w, h) = (i64::from(self.width), i64::from(self.height));
+        let at = |x: i64, y: i64| -> [f32; 3] {
+            let (x, y) = match edge {
+                Edge::Nearest => (x.clamp(0, w - 1), y.clamp(0, h - 1)),
+                Edge::Black if x < 0 || y < 0 || x >= w || y >= h => return [0.0; 3],
+                Edge::Black => (x, y),
+            };
+            let index = (y * w + x) as usize * 3;
+            [f32::from(self.rgb[index]), f32::from(self.rgb[index + 1]), f32::from(self.rgb[index + 2])]
+        };
+        let (a, b, c, d) = (at(left, top), at(left + 1, top), at(left, top + 1), at(left + 1, top + 1));
+        std::array::from_fn(|i| {
+            let upper = a[i] + (b[i] - a[i]) * fx;
+            let lower = c[i] + (d[i] - c[i]) * fx;
+            (upper + (lower - upper) * fy + 0.5) as u8
+        })
+    }
+
+    /// Half the width and height (rounded down): the mean of each 2 x 2 block.
+    fn halved(&self) -> Self {
+        let (width, height) = ((self.width / 2).max(1), (self.height / 2).max(1));
+        let stride = self.width as usize * 3;
+        let mut rgb = Vec::with_capacity(width as usize * height as usize * 3);
+        for y in 0..height as usize {
+            let lower = (2 * y + 1).min(self.height as usize - 1);
+            let (a, b) = (&self.rgb[2 * y * stride..][..stride], &self.rgb[lower * stride..][..stride]);
+            for x in 0..width as usize {
+                let (l, r) = (6 * x, (6 * x + 3).min(stride - 3));
+                for c in 0..3 {
+                    let sum = u16::from(a[l + c]) + u16::from(a[r + c]) + u16::from(b[l + c]) + u16::from(b[r + c]);
+                    rgb.push(((sum + 2) / 4) as u8);
+                }
+            }
+        }
+        Self { width, height, rgb }
+    }
+}
+
+impl std::fmt::Debug for Picture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Picture({} x {})", self.width, self.height)
+    }
+}
+
+impl Drop for Picture {
+    fn drop(&mut self) {
+        self.rgb.zeroize();
+    }
+}
+
+/// For each target position: the first source position and the weights from there on, summing to one.
+fn taps(source: u32, target: u32) -> Vec<(usize, Vec<f32>)> {
+    let ratio = source as f32 / target as f32;
+    let reach = ratio.max(1.0);
+    (0..target)
+        .map(|i| {
+            let centre = (i as f32 + 0.5) * ratio;
+            let from = (centre - reach).floor().max(0.0) as usize;
+            let to = ((centre + reach).ceil() as usize).min(source as usize).max(from + 1);
+            let mut weights: Vec<f32> =
+                (from..to).map(|at| (1.0 - ((at as f32 + 0.5 - centre) / reach).abs()).max(0.0)).collect();
+            let sum: f32 = weights.iter().sum();
+            if sum > 0.0 {
+                weights.iter_mut().for_each(|weight| *weight /= sum);
+            } else {
+                weights[0] = 1.0;
+            }
+            (from, weights)
+        })
+        .collect()
+}
+
+/// The rectangle (x, y, width, height) of `source` that the target of an affine map sees, with a margin of two pixels.
+fn visible(source: &Picture, map: &Affine, width: u32, height: u32) -> (u32, u32, u32, u32) {
+    let (w, h) = (width as f32, height as f32);
+    let corners = [(0.0, 0.0), (w, 0.0), (0.0, h), (w, h)].map(|(x, y)| map.apply(Point { x, y }));
+    let bound = |values: [f32; 4], limit: u32| {
+        let low = values.iter().copied().fold(f32::INFINITY, f32::min).floor() - 2.0;
+        let high = values.iter().copied().fold(f32::NEG_INFINITY, f32::max).ceil() + 3.0;
+        let low = low.clamp(0.0, limit as f32 - 1.0) as u32;
+        let high = high.clamp(low as f32 + 1.0, limit as f32) as u32;
+        (low, high - low)
+    };
+    let (x, w) = bound(corners.map(|point| point.x), source.width);
+    let (y, h) = bound(corners.map(|point| point.y), source.height);
+    (x, y, w, h)
+}
+
+/// Whether an end-of-image marker follows the start of the first scan.
+///
+/// Walks the marker segments, so that the end marker of a thumbnail inside the metadata does not count.
+fn jpeg_has_end(bytes: &[u8]) -> bool {
+    let mut at = 2;
+    while let Some(&[marker, kind]) = bytes.get(at..).and_then(|rest| rest.first_chunk::<2>()) {
+        if marker != 0xFF {
+            return false;
+        }
+        match kind {
+            0xFF => at += 1,                      // fill byte
+            0x01 | 0xD0..=0xD8 => at += 2,        // markers without a segment
+            0xD9 => return true,
+            0xDA => return bytes[at..].windows(2).rev().any(|pair| pair == [0xFF, 0xD9]),
+            _ => {
+                let Some(&length) = bytes.get(at + 2..).and_then(|rest| rest.first_chunk::<2>()) else {
+                    return false;
+                };
+                at += 2 + usize::from(u16::from_be_bytes(length)).max(2);
+            }
+        }
+    }
+    false
+}
+
+fn damage(error: ImageError) -> PictureError {
+    match error {
+        ImageError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => PictureError::Truncated,
+        ImageError::Decoding(_)
+        | ImageError::Encoding(_)
+        | ImageError::Parameter(_)
+        | ImageError::Limits(_)
+        | ImageError::Unsupported(_)
+        | ImageError::IoError(_) => {
+            let text = error.to_string();
+            if text.contains("end of file") || text.contains("EOF") || text.contains("ran out of") {
+                PictureError::Truncated
+            } else {
+                PictureError::Damaged(text.chars().take(200).collect())
+            }
+        }
+    }
+}

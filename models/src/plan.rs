@@ -1,0 +1,134 @@
+//! One network and its plans: what tract makes of a graph for each input shape.
+//!
+//! Optimising costs about 0.1 s a shape and each plan keeps its own packed weights, so a network holds a small
+//! least-recently-used cache. Several threads may run at once; a shape that is being planned holds up only the callers
+//! that want the same shape.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tract_onnx::prelude::*;
+use tract_onnx::tract_hir::infer::InferenceOp;
+
+use crate::ModelsError;
+
+type Plan = TypedRunnableModel;
+type Slot = Arc<Mutex<Option<Arc<Plan>>>>;
+type Graph = tract_onnx::prelude::Graph<InferenceFact, Box<dyn InferenceOp>>;
+
+/// A loaded graph that can be run with any concrete input shape.
+pub(crate) struct Network {
+    name: &'static str,
+    graph: Graph,
+    capacity: usize,
+    /// Most recently used last.
+    plans: Mutex<Vec<(Vec<usize>, Slot)>>,
+}
+
+/// One output of a run.
+#[derive(Debug, Clone)]
+pub(crate) struct Output {
+    /// Dimensions, outermost first.
+    pub(crate) shape: Vec<usize>,
+    /// Values, row-major.
+    pub(crate) values: Vec<f32>,
+}
+
+impl Network {
+    /// Reads an ONNX file. `capacity` is the number of input shapes whose plans are kept.
+    ///
+    /// Declared shapes inside the file are ignored: those of the OCR models contradict the concrete input shape.
+    pub(crate) fn from_onnx(name: &'static str, bytes: &[u8], capacity: usize) -> Result<Self, ModelsError> {
+        let graph = tract_onnx::onnx()
+            .with_ignore_value_info(true)
+            .with_ignore_output_shapes(true)
+            .model_for_read(&mut std::io::Cursor::new(bytes))
+            .map_err(|source| broken(name, &source))?;
+        Ok(Self::from_graph(name, graph, capacity))
+    }
+
+    /// Takes a graph built in memory (see [`crate::graph`]).
+    pub(crate) fn from_proto(
+        name: &'static str,
+        proto: &tract_onnx::pb::ModelProto,
+        capacity: usize,
+    ) -> Result<Self, ModelsError> {
+        let graph = tract_onnx::onnx().model_for_proto_model(proto).map_err(|source| broken(name, &source))?;
+        Ok(Self::from_graph(name, graph, capacity))
+    }
+
+    fn from_graph(name: &'static str, graph: Graph, capacity: usize) -> Self {
+        Self { name, graph, capacity: capacity.max(1), plans: Mutex::new(Vec::new()) }
+    }
+
+    /// A text from the file's metadata, such as the character list of the recogniser.
+    pub(crate) fn metadata(&self, key: &str) -> Option<String> {
+        let tensor = self.graph.properties.get(&format!("onnx.metadata_props.{key}"))?;
+        tensor.as_plain_ram()?.to_scalar::<String>().ok().cloned()
+    }
+
+    /// Runs the network on one input of the given shape and returns all outputs in the graph's order.
+    pub(crate) fn run(&self, shape: &[usize], input: &[f32]) -> Result<Vec<Output>, ModelsError> {
+        let plan = self.plan(shape)?;
+        let input = Tensor::from_shape(shape, input).map_err(|source| broken(self.name, &source))?;
+        let outputs = plan.run(tvec!(input.into_tvalue())).map_err(|source| broken(self.name, &source))?;
+        outputs
+            .iter()
+            .map(|output| {
+                let view = output.try_as_plain_ram().map_err(|source| broken(self.name, &source))?;
+                let values = view.as_slice::<f32>().map_err(|source| broken(self.name, &source))?.to_vec();
+                Ok(Output { shape: output.shape().to_vec(), values })
+            })
+            .collect()
+    }
+
+    /// Makes the plan for a shape now, so that the first caller does not wait for it.
+    pub(crate) fn warm(&self, shape: &[usize]) -> Result<(), ModelsError> {
+        self.plan(shape).map(drop)
+    }
+
+    fn plan(&self, shape: &[usize]) -> Result<Arc<Plan>, ModelsError> {
+        let slot = {
+            let mut plans = lock(&self.plans);
+            let entry = match plans.iter().position(|(known, _)| known == shape) {
+                Some(at) => plans.remove(at),
+                None => {
+                    if plans.len() >= self.capacity {
+                        plans.remove(0);
+                    }
+                    (shape.to_vec(), Slot::default())
+                }
+            };
+            let slot = Arc::clone(&entry.1);
+            plans.push(entry);
+            slot
+        };
+        let mut slot = lock(&slot);
+        if let Some(plan) = &*slot {
+            return Ok(Arc::clone(plan));
+        }
+        let plan = self.optimise(shape).map_err(|source| broken(self.name, &source))?;
+        *slot = Some(Arc::clone(&plan));
+        Ok(plan)
+    }
+
+    fn optimise(&self, shape: &[usize]) -> TractResult<Arc<Plan>> {
+        let mut graph = self.graph.clone();
+        graph.set_input_fact(0, InferenceFact::dt_shape(f32::datum_type(), shape))?;
+        graph.into_optimized()?.into_runnable()
+    }
+}
+
+impl std::fmt::Debug for Network {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Network({}, {} plans)", self.name, lock(&self.plans).len())
+    }
+}
+
+/// A panic elsewhere leaves the cache usable: it holds only finished plans.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn broken(model: &'static str, source: &TractError) -> ModelsError {
+    ModelsError::Network { model, reason: format!("{source:#}").chars().take(500).collect() }
+}
