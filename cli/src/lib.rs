@@ -1,0 +1,1 @@
+//! The commands of `warifu`, and the sandbox that runs all four roles in one process.

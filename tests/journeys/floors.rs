@@ -1,0 +1,111 @@
+//! The invariants of ARCHITECTURE.md, held against the dependency graph.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
+
+/// Floor of every crate of the workspace. A crate that is not listed here fails the test, so a new one has to be placed.
+const FLOORS: &[(&str, u8)] = &[
+    ("warifu-keys", 0),
+    ("warifu-store", 0),
+    ("warifu-server", 0),
+    ("warifu-models", 0),
+    ("warifu-schemas", 0),
+    ("warifu-credential", 1),
+    ("warifu-trust", 1),
+    ("warifu-openid4vc", 2),
+    ("warifu-session", 2),
+    ("warifu-issuer", 3),
+    ("warifu-wallet", 3),
+    ("warifu-verifier", 3),
+    ("warifu-trust-registry", 3),
+    ("warifu-cli", 4),
+    ("warifu-tests", 5),
+];
+
+/// Crates that only the named ones may depend on directly.
+const ONLY: &[(&str, &[&str])] = &[
+    ("p256", &["warifu-keys"]),
+    ("ed25519-dalek", &["warifu-keys"]),
+    ("x509-cert", &["warifu-keys"]),
+    ("josekit", &[]),
+    ("aws-lc-rs", &["warifu-keys"]),
+    ("redb", &["warifu-store"]),
+    ("sled", &["warifu-store"]),
+    ("tract-onnx", &["warifu-models"]),
+    ("reqwest", &["warifu-server"]),
+    ("getrandom", &["warifu-server"]),
+    ("axum", &["warifu-server", "warifu-issuer", "warifu-wallet", "warifu-verifier", "warifu-trust-registry", "warifu-cli"]),
+    ("anyhow", &["warifu-cli", "warifu-tests"]),
+];
+
+/// What will run inside a browser, and what must therefore never appear below it.
+const PORTABLE: &[&str] = &["warifu-keys", "warifu-credential", "warifu-openid4vc", "warifu-trust", "warifu-session", "warifu-models"];
+const NOT_PORTABLE: &[&str] = &["openssl-sys", "aws-lc-sys", "ring", "redb", "sled", "tokio", "reqwest", "axum", "mio", "socket2"];
+
+fn metadata() -> Metadata {
+    MetadataCommand::new().manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).exec().unwrap()
+}
+
+/// Direct dependencies of every workspace crate that end up in what it builds (not those of its tests).
+fn direct(metadata: &Metadata) -> BTreeMap<String, BTreeSet<String>> {
+    metadata
+        .workspace_packages()
+        .into_iter()
+        .map(|package| {
+            let names = package.dependencies.iter().filter(|d| d.kind != DependencyKind::Development).map(|d| d.name.clone());
+            (package.name.to_string(), names.collect())
+        })
+        .collect()
+}
+
+#[test]
+fn every_crate_stands_on_its_floor() {
+    let floors: BTreeMap<_, _> = FLOORS.iter().copied().collect();
+    let direct = direct(&metadata());
+    assert_eq!(direct.keys().map(String::as_str).collect::<BTreeSet<_>>(), floors.keys().copied().collect());
+    for (name, dependencies) in &direct {
+        let own = floors[name.as_str()];
+        for dependency in dependencies {
+            let Some(&below) = floors.get(dependency.as_str()) else { continue };
+            let allowed = below < own || (below == own && own < 3);
+            assert!(allowed, "{name} (floor {own}) may not depend on {dependency} (floor {below})");
+        }
+    }
+}
+
+#[test]
+fn each_outside_world_has_one_door() {
+    for (name, dependencies) in &direct(&metadata()) {
+        for (guarded, allowed) in ONLY {
+            if dependencies.contains(*guarded) {
+                assert!(allowed.contains(&name.as_str()), "{name} may not name {guarded}; only {allowed:?} may");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_runs_in_a_browser_stays_portable() {
+    let metadata = metadata();
+    let resolve = metadata.resolve.as_ref().unwrap();
+    let nodes: BTreeMap<&PackageId, _> = resolve.nodes.iter().map(|node| (&node.id, node)).collect();
+    for package in metadata.workspace_packages() {
+        if !PORTABLE.contains(&package.name.as_str()) {
+            continue;
+        }
+        let mut seen = BTreeSet::new();
+        let mut open = vec![&package.id];
+        while let Some(id) = open.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
+            let normal = |d: &&cargo_metadata::NodeDep| d.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal);
+            open.extend(nodes[id].deps.iter().filter(normal).map(|d| &d.pkg));
+        }
+        for id in seen {
+            let name = metadata[id].name.as_str();
+            assert!(!NOT_PORTABLE.contains(&name), "{} reaches {name}, which does not run in a browser", package.name);
+        }
+    }
+}
