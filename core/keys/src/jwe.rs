@@ -144,12 +144,21 @@ pub fn encrypt(
     let nonce = entropy.array::<12>();
     let payload = Payload { msg: plaintext, aad: protected.as_bytes() };
     let sealed = match encryption {
-        Encryption::A128Gcm => Aes128Gcm::new_from_slice(&key).ok().and_then(|cipher| cipher.encrypt(&nonce.into(), payload).ok()),
-        Encryption::A256Gcm => Aes256Gcm::new_from_slice(&key).ok().and_then(|cipher| cipher.encrypt(&nonce.into(), payload).ok()),
+        Encryption::A128Gcm => {
+            Aes128Gcm::new_from_slice(&key).ok().and_then(|cipher| cipher.encrypt(&nonce.into(), payload).ok())
+        }
+        Encryption::A256Gcm => {
+            Aes256Gcm::new_from_slice(&key).ok().and_then(|cipher| cipher.encrypt(&nonce.into(), payload).ok())
+        }
     };
     let sealed = sealed.ok_or(JweError::Malformed)?;
     let (ciphertext, tag) = sealed.split_at(sealed.len().saturating_sub(16));
-    Ok(format!("{protected}..{}.{}.{}", base64url::encode(&nonce), base64url::encode(ciphertext), base64url::encode(tag)))
+    Ok(format!(
+        "{protected}..{}.{}.{}",
+        base64url::encode(&nonce),
+        base64url::encode(ciphertext),
+        base64url::encode(tag)
+    ))
 }
 
 /// A parsed JWE that was not opened yet; its header says which key to use.
@@ -225,12 +234,12 @@ impl Sealed {
         let secret = derive(&key.0, &epk, self.encryption, &self.header)?;
         let payload = Payload { msg: &self.body, aad: self.protected.as_bytes() };
         let opened = match self.encryption {
-            Encryption::A128Gcm => {
-                Aes128Gcm::new_from_slice(&secret).ok().and_then(|cipher| cipher.decrypt(&self.nonce.into(), payload).ok())
-            }
-            Encryption::A256Gcm => {
-                Aes256Gcm::new_from_slice(&secret).ok().and_then(|cipher| cipher.decrypt(&self.nonce.into(), payload).ok())
-            }
+            Encryption::A128Gcm => Aes128Gcm::new_from_slice(&secret)
+                .ok()
+                .and_then(|cipher| cipher.decrypt(&self.nonce.into(), payload).ok()),
+            Encryption::A256Gcm => Aes256Gcm::new_from_slice(&secret)
+                .ok()
+                .and_then(|cipher| cipher.decrypt(&self.nonce.into(), payload).ok()),
         };
         opened.map(Zeroizing::new).ok_or(JweError::Decryption)
     }
@@ -292,7 +301,13 @@ mod tests {
     #[test]
     fn key_agreement_of_the_standard() {
         let point = |x: &str, y: &str| Jwk {
-            kty: "EC".into(), crv: "P-256".into(), x: x.into(), y: Some(y.into()), kid: None, alg: None, r#use: None,
+            kty: "EC".into(),
+            crv: "P-256".into(),
+            x: x.into(),
+            y: Some(y.into()),
+            kid: None,
+            alg: None,
+            r#use: None,
         };
         let ephemeral = base64url::decode("0_NxaRPUMQoAJt50Gz8YiTr8gRTwyEaCumd-MToTmIo").unwrap();
         let bob = point("weNJy2HscCSM6AEDTDg04biOvhFhyyWvOHQfeF_PxMQ", "e8lnCO-AlStT-NJVX-crhB7QRYhiix03illJOVAOyck");
@@ -328,7 +343,9 @@ mod tests {
 
     #[test]
     fn refuses() {
-        let with = |header: Value| format!("{}..AAAAAAAAAAAAAAAA.AA.AAAAAAAAAAAAAAAAAAAAAA", base64url::encode(header.to_string().as_bytes()));
+        let with = |header: Value| {
+            format!("{}..AAAAAAAAAAAAAAAA.AA.AAAAAAAAAAAAAAAAAAAAAA", base64url::encode(header.to_string().as_bytes()))
+        };
         let check = |header: Value, expected: JweError| assert_eq!(Sealed::parse(&with(header)).unwrap_err(), expected);
         check(json!({"alg": "ECDH-ES", "enc": "A256GCM", "zip": "DEF"}), JweError::Compressed);
         check(json!({"alg": "ECDH-ES", "enc": "A256GCM", "crit": ["x"]}), JweError::Critical);

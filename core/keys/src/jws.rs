@@ -6,11 +6,11 @@
 
 use serde_json::{Map, Value};
 
+use crate::base64url;
 use crate::json::{self, JsonError};
 use crate::jwk::{Algorithm, Jwk, KeyError, PublicKey};
 use crate::signer::{Signer, SignerError};
 use crate::x509::{Certificate, X509Error};
-use crate::base64url;
 
 /// Longest compact JWS accepted, in bytes.
 pub const MAX_BYTES: usize = 2 * 1024 * 1024;
@@ -137,7 +137,8 @@ impl Unverified {
             return Err(JwsError::Malformed);
         }
         let mut parts = compact.split('.');
-        let (Some(head), Some(body), Some(tail), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        let (Some(head), Some(body), Some(tail), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
             return Err(JwsError::Malformed);
         };
         let decode = |part: &str| base64url::decode(part).map_err(|_| JwsError::Malformed);
@@ -250,7 +251,8 @@ mod tests {
             let mut bytes = text.clone().into_bytes();
             bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
             let Ok(changed) = String::from_utf8(bytes) else { continue };
-            let accepted = Unverified::parse(&changed).and_then(|jws| jws.verify(&key().public_key()).map(<[u8]>::to_vec));
+            let accepted =
+                Unverified::parse(&changed).and_then(|jws| jws.verify(&key().public_key()).map(<[u8]>::to_vec));
             assert!(accepted.is_err(), "position {at}");
         }
     }

@@ -5,8 +5,8 @@ use std::fmt;
 use p256::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, LineEnding};
 use zeroize::Zeroizing;
 
-use crate::jwk::{Algorithm, KeyError, PublicKey};
 use crate::Entropy;
+use crate::jwk::{Algorithm, KeyError, PublicKey};
 
 /// The key could not sign.
 #[derive(Debug, thiserror::Error)]
@@ -93,7 +93,8 @@ impl Signer for SigningKey {
         match self {
             Self::P256(key) => {
                 use p256::ecdsa::signature::Signer as _;
-                let signature: p256::ecdsa::Signature = key.try_sign(message).map_err(|error| SignerError(error.to_string()))?;
+                let signature: p256::ecdsa::Signature =
+                    key.try_sign(message).map_err(|error| SignerError(error.to_string()))?;
                 Ok(signature.to_bytes().to_vec())
             }
             Self::Ed25519(key) => {

@@ -436,10 +436,10 @@ fn check_leaf(leaf: &Certificate, purpose: Purpose) -> Result<(), X509Error> {
     if !leaf.extension::<KeyUsage>().is_some_and(|usage| usage.digital_signature()) {
         return refuse("its key may not make signatures");
     }
-    if let Some(oid) = purpose.extended_key_usage() {
-        if !leaf.extension::<ExtendedKeyUsage>().is_some_and(|usages| usages.0.contains(&oid)) {
-            return Err(X509Error::WrongPurpose { subject: leaf.subject(), expected: purpose.name() });
-        }
+    if let Some(oid) = purpose.extended_key_usage()
+        && !leaf.extension::<ExtendedKeyUsage>().is_some_and(|usages| usages.0.contains(&oid))
+    {
+        return Err(X509Error::WrongPurpose { subject: leaf.subject(), expected: purpose.name() });
     }
     Ok(())
 }

@@ -115,7 +115,10 @@ impl Authority {
         let public_key = key.public_key();
         let name = subject.name()?;
         let extensions = vec![
-            extension(&SubjectKeyIdentifier(OctetString::new(key_identifier(&public_key)?).map_err(malformed)?), false)?,
+            extension(
+                &SubjectKeyIdentifier(OctetString::new(key_identifier(&public_key)?).map_err(malformed)?),
+                false,
+            )?,
             extension(&BasicConstraints { ca: true, path_len_constraint: Some(0) }, true)?,
             extension(&KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign), true)?,
             extension(&IssuerAltName(vec![uri(contact)?]), false)?,
@@ -248,8 +251,8 @@ fn extension<T: x509_cert::der::Encode + AssociatedOid>(value: &T, critical: boo
 /// The leftmost 160 bits of the SHA-256 of the key (RFC 7093 section 2 method 1): SHA-1 is not needed for this.
 fn key_identifier(key: &PublicKey) -> Result<Vec<u8>, X509Error> {
     let spki = key.to_spki_der().map_err(|_| X509Error::Malformed("key".to_owned()))?;
-    let info = SubjectPublicKeyInfoRef::try_from(spki.as_slice())
-        .map_err(|error| X509Error::Malformed(error.to_string()))?;
+    let info =
+        SubjectPublicKeyInfoRef::try_from(spki.as_slice()).map_err(|error| X509Error::Malformed(error.to_string()))?;
     Ok(sha256(info.subject_public_key.raw_bytes())[..20].to_vec())
 }
 
@@ -283,8 +286,14 @@ mod tests {
     fn authority(seed: &str) -> Authority {
         let entropy = Seeded::dangerous_new(seed);
         let period = Period::days(NOW.parse().unwrap(), 3000);
-        Authority::self_signed(&subject("Root"), SigningKey::generate_p256(&entropy), period, "https://example.org", &entropy)
-            .unwrap()
+        Authority::self_signed(
+            &subject("Root"),
+            SigningKey::generate_p256(&entropy),
+            period,
+            "https://example.org",
+            &entropy,
+        )
+        .unwrap()
     }
 
     fn leaf(authority: &Authority, purpose: Purpose) -> Certificate {
@@ -325,8 +334,13 @@ mod tests {
         let now: Timestamp = NOW.parse().unwrap();
         let later: Timestamp = "2030-01-01T00:00:00Z".parse().unwrap();
         let anchors = [root.certificate().clone()];
-        let check = |chain: &[Certificate], anchors: &[Certificate], purpose, now| verify_chain(chain, anchors, purpose, now).unwrap_err();
-        assert!(matches!(check(&[good.clone()], &anchors, Purpose::DocumentSigner, later), X509Error::NotValidNow { .. }));
+        let check = |chain: &[Certificate], anchors: &[Certificate], purpose, now| {
+            verify_chain(chain, anchors, purpose, now).unwrap_err()
+        };
+        assert!(matches!(
+            check(&[good.clone()], &anchors, Purpose::DocumentSigner, later),
+            X509Error::NotValidNow { .. }
+        ));
         assert!(matches!(check(&[good.clone()], &anchors, Purpose::Access, now), X509Error::WrongPurpose { .. }));
         assert!(matches!(check(&[good.clone()], &[], Purpose::DocumentSigner, now), X509Error::NoAnchor { .. }));
         let wrong = [other.certificate().clone()];
@@ -341,7 +355,8 @@ mod tests {
         let mut der = good.der().to_vec();
         let at = der.len() / 3;
         der[at] ^= 1;
-        let changed = Certificate::from_der(&der).and_then(|leaf| verify_chain(&[leaf], &anchors, Purpose::DocumentSigner, now));
+        let changed =
+            Certificate::from_der(&der).and_then(|leaf| verify_chain(&[leaf], &anchors, Purpose::DocumentSigner, now));
         assert!(changed.is_err());
     }
 
