@@ -1,0 +1,68 @@
+# The shell around every page.
+shell-skip = Skip to the content
+shell-sandbox = Sandbox
+shell-sandbox-why = Nothing here is a state-issued document.
+shell-navigation = Main
+shell-footer = Warifu runs on the servers of whoever you see above. It loads nothing from anyone else.
+shell-reference = Reference
+
+steps-label = Progress
+steps-of = Step { $step } of { $steps }
+
+card-sandbox = Sandbox
+
+check-name = Check
+check-value = Measured
+check-threshold = Threshold
+check-outcome = Outcome
+outcome-pass = Passed
+outcome-warn = Look again
+outcome-fail = Failed
+outcome-not-performed = Not performed
+
+consent-purpose = What for
+consent-kept = Kept
+consent-shared = { $count ->
+    [one] You share 1 detail
+   *[other] You share { $count } details
+ }
+consent-hidden = Stays hidden
+
+qr-alt = QR code to scan with your wallet
+qr-valid = Valid for
+qr-over = This code has expired. Load the page again for a new one.
+qr-same-device = Open on this device
+
+camera-start = Start the camera
+camera-starting = Your browser asks whether this page may use the camera. Choose “Allow”.
+camera-take = Take the picture
+camera-again = Take again
+camera-upload = Choose a picture instead
+camera-preview = Live picture of your camera
+camera-picture = The picture you took
+camera-ready-face = Look straight ahead, with your face inside the oval.
+camera-ready-document = Put the page with your photo inside the frame.
+camera-dark = Too dark. Turn towards a light.
+camera-bright = Too bright. Turn away from the light.
+camera-still = Hold still for a moment.
+camera-taken = Is everything sharp and inside the frame?
+camera-sending = Sending the picture
+camera-refused = The camera is not allowed for this page. Select the icon beside the address, allow the camera and try again, or choose a picture.
+camera-absent = No camera was found on this device. Choose a picture instead.
+camera-busy = Another program is using the camera. Close it and try again, or choose a picture.
+
+copy = Copy
+copy-done = Copied
+
+dialog-cancel = Cancel
+
+status-not-started = Not Started
+status-in-progress = In Progress
+status-awaiting-user = Awaiting User
+status-in-review = In Review
+status-approved = Approved
+status-declined = Declined
+status-resubmitted = Resubmitted
+status-expired = Expired
+status-kyc-expired = Kyc Expired
+status-abandoned = Abandoned

@@ -1,0 +1,65 @@
+# すべてのページに共通の枠
+shell-skip = 本文へ移動
+shell-sandbox = お試し環境
+shell-sandbox-why = ここで発行されるものは公的な身分証ではありません。
+shell-navigation = メニュー
+shell-footer = このページは、上に表示されている事業者のサーバーだけで動いています。ほかからは何も読み込みません。
+shell-reference = お問い合わせ番号
+
+steps-label = 進み具合
+steps-of = { $steps }ステップ中の{ $step }
+
+card-sandbox = お試し
+
+check-name = 確認項目
+check-value = 測定値
+check-threshold = 基準
+check-outcome = 結果
+outcome-pass = 合格
+outcome-warn = 要確認
+outcome-fail = 不合格
+outcome-not-performed = 未実施
+
+consent-purpose = 使いみち
+consent-kept = 保存期間
+consent-shared = お渡しする情報 { $count }件
+consent-hidden = お渡ししない情報
+
+qr-alt = ウォレットで読み取るQRコード
+qr-valid = 残り時間
+qr-over = このコードの有効期限が切れました。ページを読み込み直すと新しいコードが表示されます。
+qr-same-device = この端末のウォレットで開く
+
+camera-start = カメラを使う
+camera-starting = ブラウザーがカメラの使用について確認します。「許可」を選んでください。
+camera-take = 撮影する
+camera-again = 撮り直す
+camera-upload = 写真を選ぶ
+camera-preview = カメラの映像
+camera-picture = 撮影した写真
+camera-ready-face = 顔を楕円の中に入れ、正面を向いてください。
+camera-ready-document = 顔写真のページを枠の中に入れてください。
+camera-dark = 暗すぎます。明るいほうを向いてください。
+camera-bright = 明るすぎます。光源から少し離れてください。
+camera-still = そのまま少し動かないでください。
+camera-taken = 全体がはっきりと枠の中に写っていますか。
+camera-sending = 送信しています
+camera-refused = このページではカメラが許可されていません。アドレスの横のアイコンからカメラを許可してもう一度お試しいただくか、写真を選んでください。
+camera-absent = この端末にはカメラが見つかりません。写真を選んでください。
+camera-busy = ほかのアプリがカメラを使用しています。終了してからもう一度お試しいただくか、写真を選んでください。
+
+copy = コピー
+copy-done = コピーしました
+
+dialog-cancel = やめる
+
+status-not-started = 未開始
+status-in-progress = 手続き中
+status-awaiting-user = 入力待ち
+status-in-review = 審査中
+status-approved = 承認済み
+status-declined = 否認
+status-resubmitted = 再提出依頼
+status-expired = 期限切れ
+status-kyc-expired = 本人確認の期限切れ
+status-abandoned = 中断
