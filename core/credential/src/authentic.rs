@@ -1,0 +1,225 @@
+//! The proofs of a credential's life: [`Authentic`] and [`Verified`].
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use warifu_keys::PublicKey;
+use warifu_keys::x509::VerifiedChain;
+
+use crate::status::{self, Status, StatusReference, StatusToken};
+use crate::{Format, sd_jwt};
+
+/// Why an authentic credential is not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettleError {
+    /// It names a status list, so nobody may do without it.
+    #[error("the credential has a status that was not looked up")]
+    StatusNotLookedUp,
+    /// It names no status list, so the token given belongs to something else.
+    #[error("the credential has no status")]
+    NoStatus,
+    /// The token is of another list.
+    #[error("the status token belongs to another list")]
+    OtherList,
+    /// The token's signer is trusted through another anchor than the credential's issuer.
+    #[error("the status token and the credential end at different trust anchors")]
+    OtherAnchor,
+    /// The token is too old.
+    #[error("the status token was good until {until}")]
+    StaleStatus {
+        /// When its `exp` or `ttl` ended.
+        until: Timestamp,
+    },
+    /// The list has no such index.
+    #[error("status: {0}")]
+    Status(#[from] status::Error),
+    /// Revoked for good (status value 1).
+    #[error("the credential is revoked")]
+    Revoked,
+    /// Suspended for now (status value 2).
+    #[error("the credential is suspended")]
+    Suspended,
+    /// A status value without a meaning here; not valid in any case.
+    #[error("the credential has the unknown status {0}")]
+    UnknownStatus(u8),
+    /// It expired since it was authenticated.
+    #[error("the credential expired at {at}")]
+    Expired {
+        /// Its `exp`.
+        at: Timestamp,
+    },
+}
+
+/// What a credential says, whatever its format.
+#[derive(Clone)]
+pub(crate) struct Contents {
+    pub(crate) format: Format,
+    pub(crate) type_identifier: String,
+    /// Always an object: everything the issuer signed and the holder disclosed, digests removed.
+    pub(crate) claims: Value,
+    pub(crate) issued_at: Option<Timestamp>,
+    pub(crate) not_before: Option<Timestamp>,
+    pub(crate) expires: Option<Timestamp>,
+    pub(crate) status: Option<StatusReference>,
+    pub(crate) holder_key: Option<PublicKey>,
+    /// Digests of top-level claims that were not disclosed; decoys among them can not be told apart.
+    pub(crate) withheld: BTreeSet<String>,
+}
+
+/// Signature, chain and validity hold; whether the credential was revoked is not known yet, so its claims stay closed.
+#[derive(Clone)]
+pub struct Authentic {
+    pub(crate) contents: Contents,
+    pub(crate) issuer: VerifiedChain,
+    pub(crate) sd_jwt: sd_jwt::SdJwt,
+}
+
+impl Authentic {
+    /// The status list entry to look up before [`Authentic::settle`]; `None` if the credential can not be revoked.
+    #[must_use]
+    pub fn status_reference(&self) -> Option<&StatusReference> {
+        self.contents.status.as_ref()
+    }
+
+    /// The issuer's certificate and the trust anchor it was found under. Whom the credential is from says this chain,
+    /// never an `iss` claim.
+    #[must_use]
+    pub fn issuer(&self) -> &VerifiedChain {
+        &self.issuer
+    }
+
+    /// The format it came in.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.contents.format
+    }
+
+    /// The type identifier (`vct`).
+    #[must_use]
+    pub fn vct(&self) -> &str {
+        &self.contents.type_identifier
+    }
+
+    /// The key that the credential is bound to (`cnf`).
+    #[must_use]
+    pub fn holder_key(&self) -> Option<&PublicKey> {
+        self.contents.holder_key.as_ref()
+    }
+
+    /// Accepts the credential if `token` is of its list, from its trust anchor, fresh at `now`, and says valid.
+    pub fn settle(self, token: &StatusToken, now: Timestamp) -> Result<Verified, SettleError> {
+        let reference = self.contents.status.as_ref().ok_or(SettleError::NoStatus)?;
+        if token.uri() != &reference.uri {
+            return Err(SettleError::OtherList);
+        }
+        // The list must be signed under the anchor that the credential was found under: another trusted issuer must not
+        // be able to speak for this one.
+        if token.signer().anchor != self.issuer.anchor {
+            return Err(SettleError::OtherAnchor);
+        }
+        if now > token.fresh_until() {
+            return Err(SettleError::StaleStatus { until: token.fresh_until() });
+        }
+        match token.status(reference.idx)? {
+            Status::Valid => self.unexpired(now),
+            Status::Invalid => Err(SettleError::Revoked),
+            Status::Suspended => Err(SettleError::Suspended),
+            Status::Other(value) => Err(SettleError::UnknownStatus(value)),
+        }
+    }
+
+    /// Accepts a credential that names no status list; fails with [`SettleError::StatusNotLookedUp`] if it names one.
+    pub fn settle_without_status(self, now: Timestamp) -> Result<Verified, SettleError> {
+        match self.contents.status {
+            Some(_) => Err(SettleError::StatusNotLookedUp),
+            None => self.unexpired(now),
+        }
+    }
+
+    fn unexpired(self, now: Timestamp) -> Result<Verified, SettleError> {
+        match self.contents.expires {
+            Some(at) if now >= at => Err(SettleError::Expired { at }),
+            Some(_) | None => Ok(Verified { contents: self.contents, issuer: self.issuer, sd_jwt: self.sd_jwt }),
+        }
+    }
+}
+
+/// Shows the type only: claims are personal data.
+impl fmt::Debug for Authentic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Authentic({})", self.contents.type_identifier)
+    }
+}
+
+/// A credential that passed every check. Only here can its claims be read.
+#[derive(Clone)]
+pub struct Verified {
+    pub(crate) contents: Contents,
+    pub(crate) issuer: VerifiedChain,
+    pub(crate) sd_jwt: sd_jwt::SdJwt,
+}
+
+impl Verified {
+    /// The disclosed claims, registered ones included; always an object.
+    #[must_use]
+    pub fn claims(&self) -> &Value {
+        &self.contents.claims
+    }
+
+    /// The issuer's certificate and the trust anchor it was found under.
+    #[must_use]
+    pub fn issuer(&self) -> &VerifiedChain {
+        &self.issuer
+    }
+
+    /// The format it came in.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.contents.format
+    }
+
+    /// The type identifier (`vct`).
+    #[must_use]
+    pub fn vct(&self) -> &str {
+        &self.contents.type_identifier
+    }
+
+    /// `iat`, or `nbf` where only that is given. Issuers blur it, so it tells a day rather than a second.
+    #[must_use]
+    pub fn issued_at(&self) -> Option<Timestamp> {
+        self.contents.issued_at.or(self.contents.not_before)
+    }
+
+    /// `exp`: from this instant on the credential is not accepted.
+    #[must_use]
+    pub fn expires(&self) -> Option<Timestamp> {
+        self.contents.expires
+    }
+
+    /// Where its status is listed.
+    #[must_use]
+    pub fn status_reference(&self) -> Option<&StatusReference> {
+        self.contents.status.as_ref()
+    }
+
+    /// The key that the credential is bound to (`cnf`).
+    #[must_use]
+    pub fn holder_key(&self) -> Option<&PublicKey> {
+        self.contents.holder_key.as_ref()
+    }
+
+    /// Whether `digest` stands in the issuer-signed top-level `_sd` and its claim was not disclosed.
+    #[must_use]
+    pub fn withholds(&self, digest: &str) -> bool {
+        self.contents.withheld.contains(digest)
+    }
+}
+
+/// Shows the type only: claims are personal data.
+impl fmt::Debug for Verified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Verified({})", self.contents.type_identifier)
+    }
+}
