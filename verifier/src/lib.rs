@@ -1,1 +1,91 @@
+//! The verifier: asks for claims, verifies what wallets answer, imports shares.
 //!
+//! A [`Verifier`] is one relying party of the trusted list: it has an access certificate, an audience identifier, a key
+//! that shares are sealed to, and named [`policy::Policy`]s that say what it asks for and demands. Everything it decides
+//! is decided here, from signed bytes and the trusted list; a list, status or key that can not be had is a refusal.
+//!
+//! * [`request`]: makes requests, hands the signed request object out once, takes the answer once.
+//! * [`presentation`]: verifies an answer and names every check.
+//! * [`import`]: takes a share token in, once per source.
+//! * [`http`]: the doors for partners' servers, wallets and people.
+//!
+//! Left out for now: the Digital Credentials API, unsigned requests, mdoc.
+
+pub mod config;
+pub mod http;
+pub mod import;
+pub mod policy;
+pub mod presentation;
+pub mod request;
+pub mod statuses;
+mod trusted;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use warifu_keys::Entropy;
+use warifu_server::Clock;
+use warifu_server::fetch::Fetcher;
+use warifu_store::{Collection, Store};
+use warifu_trust::Trust;
+use warifu_trust::bundle::VerifierBundle;
+
+pub use config::Config;
+pub use trusted::TrustSource;
+
+/// What a verifier stands on.
+pub struct Parts {
+    /// Where requests, imports and the audit log live.
+    pub store: Arc<dyn Store>,
+    /// The client for trusted list and status lists.
+    pub fetcher: Fetcher,
+    /// The clock of the doors.
+    pub clock: Clock,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Access certificate and share key.
+    pub bundle: VerifierBundle,
+}
+
+/// One relying party.
+pub struct Verifier {
+    pub(crate) config: Config,
+    pub(crate) bundle: VerifierBundle,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) requests: Collection<request::Record>,
+    pub(crate) sessions: Collection<import::Session>,
+    pub(crate) trust: TrustSource,
+    pub(crate) statuses: statuses::Statuses,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) clock: Clock,
+}
+
+impl Verifier {
+    /// A verifier from a checked configuration and its parts.
+    #[must_use]
+    pub fn new(config: Config, parts: Parts) -> Self {
+        let Parts { store, fetcher, clock, entropy, bundle } = parts;
+        Self {
+            trust: TrustSource::new(config.trusted_list(), config.operator.clone(), fetcher.clone()),
+            statuses: statuses::Statuses::new(fetcher),
+            requests: Collection::of(&store),
+            sessions: Collection::of(&store),
+            config,
+            bundle,
+            store,
+            entropy,
+            clock,
+        }
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Whom this verifier trusts at `now`; a refusal of everything where no usable list can be had.
+    pub async fn trust(&self, now: Timestamp) -> Arc<Trust> {
+        self.trust.at(now).await
+    }
+}

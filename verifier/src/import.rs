@@ -1,0 +1,287 @@
+//! Takes a share in: `POST /v3/session/import-shared/`.
+//!
+//! Open, audience, time, producer, trust, status, consent; then once per source by compare-and-set: the import key is a
+//! record of its own, inserted in the same batch as the session and its audit entry, so of many racing imports one wins.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+use warifu_session::Status;
+use warifu_session::decision::{Decision, SessionKind};
+use warifu_session::share::{Authentic, Claimed, Received, ShareError};
+use warifu_store::audit::{Entry, Reference};
+use warifu_store::{Batch, Collection, Stored};
+use warifu_trust::decide::Refusal;
+
+use crate::Verifier;
+use crate::presentation::{Check, Tally, shown_claims};
+
+/// How long an imported session is kept for the partner's own use.
+const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// What a partner sends.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ImportRequest {
+    /// The share token.
+    pub share_token: String,
+    /// Whether the source's status is taken over; otherwise the session starts in review.
+    pub trust_review: bool,
+    /// The partner's workflow.
+    #[serde(default)]
+    pub workflow_id: Option<String>,
+    /// The partner's name for the person.
+    #[serde(default)]
+    pub vendor_data: Option<String>,
+}
+
+/// A session that came in by a share.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Session {
+    /// Identifier.
+    pub session_id: Uuid,
+    /// Number within this partner, counted from one.
+    pub session_number: u64,
+    /// Person or company.
+    pub session_kind: SessionKind,
+    /// Page of the session; imports have none.
+    pub session_url: Option<String>,
+    /// Status in the partner's own books.
+    pub status: Status,
+    /// The partner's workflow.
+    pub workflow_id: String,
+    /// The partner's name for the person.
+    pub vendor_data: Option<String>,
+    /// When it was imported.
+    pub created_at: Timestamp,
+    /// When it is dropped.
+    pub expires_at: Timestamp,
+    /// Identifier of the source: the issuer's session, or the share where a wallet made it.
+    pub shared_from_session: Uuid,
+    /// Pairwise name of the person towards this partner.
+    pub user_pid: String,
+    /// Who stands behind the data, by the trusted list.
+    pub issuer: String,
+    /// What the share was for.
+    pub purpose: String,
+    /// What it covers.
+    pub scope: Vec<String>,
+    /// The issuer's decision, cut to the scope; absent for a wallet's share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
+    /// The claims of a wallet's presentation.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub claims: Map<String, Value>,
+}
+
+impl Stored for Session {
+    const NAME: &'static str = "imported_sessions";
+    const INDEXES: &'static [&'static str] = &["created"];
+
+    fn key(&self) -> String {
+        self.session_id.to_string()
+    }
+
+    fn indexes(&self) -> Vec<(&'static str, String)> {
+        vec![("created", self.created_at.to_string())]
+    }
+}
+
+/// The mark that a source was imported: what makes an import happen once.
+#[derive(Debug, Serialize, Deserialize)]
+struct Imported {
+    import_key: String,
+    session_id: Uuid,
+}
+
+impl Stored for Imported {
+    const NAME: &'static str = "imports";
+
+    fn key(&self) -> String {
+        self.import_key.clone()
+    }
+}
+
+/// The number of the newest imported session.
+#[derive(Debug, Serialize, Deserialize)]
+struct Counter {
+    last: u64,
+}
+
+impl Counter {
+    const KEY: &'static str = "sessions";
+}
+
+impl Stored for Counter {
+    const NAME: &'static str = "counters";
+
+    fn key(&self) -> String {
+        Self::KEY.to_owned()
+    }
+}
+
+/// Why a share was not imported. [`ImportError::http_status`] maps to the API that is mirrored.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The token, its audience, time, consent or once-only rule.
+    #[error("{0}")]
+    Share(#[from] ShareError),
+    /// The trusted list does not let the producer issue or this partner receive.
+    #[error("{0}")]
+    NotTrusted(#[from] Refusal),
+    /// The presentation inside a wallet's share failed a check.
+    #[error("the presentation inside failed `{}`: {}", .0.name.word(), .0.detail)]
+    Presentation(Check),
+    /// The named workflow is not this partner's.
+    #[error("workflow `{0}` is not known here")]
+    UnknownWorkflow(String),
+    /// Too many imports at the same moment.
+    #[error("too many imports at the same moment; try again")]
+    Busy,
+    /// The store failed.
+    #[error("the import could not be stored")]
+    Store(#[source] warifu_store::Error),
+}
+
+impl ImportError {
+    /// The HTTP status of the mirrored API: 401 for a token that is no good, 403 for one that is not for this importer
+    /// or from someone not trusted, 404 for what is not there.
+    #[must_use]
+    pub fn http_status(&self) -> u16 {
+        match self {
+            Self::Share(error) => error.http_status(),
+            Self::NotTrusted(_) => 403,
+            Self::Presentation(_) => 401,
+            Self::UnknownWorkflow(_) => 404,
+            Self::Busy => 503,
+            Self::Store(_) => 500,
+        }
+    }
+
+    /// A stable name of the reason, for logs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Share(error) => error.rule(),
+            Self::NotTrusted(_) => "not_trusted",
+            Self::Presentation(check) => check.name.word(),
+            Self::UnknownWorkflow(_) => "unknown_workflow",
+            Self::Busy => "busy",
+            Self::Store(_) => "store",
+        }
+    }
+}
+
+/// A share whose every rule held, before it is stored.
+struct Accepted {
+    share: Authentic,
+    issuer: String,
+    claims: Map<String, Value>,
+}
+
+impl Verifier {
+    /// Imports a share, or says why not. Every attempt that got as far as a readable token leaves an audit entry.
+    pub async fn import(&self, request: ImportRequest, now: Timestamp) -> Result<Session, ImportError> {
+        let workflow = match request.workflow_id.as_deref() {
+            None => self.config.workflow_id.clone(),
+            Some(id) if id == self.config.workflow_id => id.to_owned(),
+            Some(id) => return Err(ImportError::UnknownWorkflow(id.chars().take(60).collect())),
+        };
+        let accepted = self.accept_share(&request.share_token, now).await?;
+        let mark = Imported {
+            import_key: accepted.share.import_key(),
+            session_id: uuid::Builder::from_random_bytes(self.entropy.array()).into_uuid(),
+        };
+        let marks = Collection::<Imported>::of(&self.store);
+        let counters = Collection::<Counter>::of(&self.store);
+        // Imports of different sources compete for the next number; the loser of a round takes the number after.
+        for _ in 0..64 {
+            if marks.load(&mark.import_key).await.map_err(ImportError::Store)?.is_some() {
+                return Err(ShareError::AlreadyImported.into());
+            }
+            let counter = counters.load(Counter::KEY).await.map_err(ImportError::Store)?;
+            let number = counter.as_ref().map_or(1, |loaded| loaded.value.last + 1);
+            let session = session(&mark, &accepted, &request, &workflow, number, now);
+            let batch = match &counter {
+                None => Batch::new().insert(&Counter { last: number }),
+                Some(loaded) => Batch::new().replace(loaded.seen, &Counter { last: number }),
+            };
+            let batch = batch.insert(&mark).insert(&session).audit(self.audit_entry(&session, &accepted, now));
+            match self.store.commit(batch).await {
+                Ok(_) => return Ok(session),
+                Err(error) if error.is_conflict() => {}
+                Err(error) => return Err(ImportError::Store(error)),
+            }
+        }
+        Err(ImportError::Busy)
+    }
+
+    fn audit_entry(&self, session: &Session, accepted: &Accepted, now: Timestamp) -> Entry {
+        let terms = accepted.share.terms();
+        let partner = Reference::public("partner", &self.config.audience);
+        let share = Reference::public("share", &terms.id().to_string());
+        Entry::new(now, "share.imported", partner, share)
+            .fact("purpose", terms.purpose())
+            .fact("scope", session.scope.join(" "))
+            .fact("user_pid", terms.user_pid().as_str())
+            .fact("expires", terms.expires_at())
+            .fact("outcome", session.status)
+    }
+
+    /// Every rule of a share but the once-only one.
+    async fn accept_share(&self, token: &str, now: Timestamp) -> Result<Accepted, ImportError> {
+        let trust = self.trust(now).await;
+        let received = Received::open(token.trim(), &self.bundle.share)?;
+        // The registry may have withdrawn this partner since the share was made.
+        trust.may_receive(&self.config.audience, now)?;
+        match received.addressed_to(&self.config.audience, now)? {
+            Claimed::Wallet(share) => {
+                let mut tally = Tally::new();
+                let nonce = share.expected_nonce();
+                let audience = share.expected_audience().to_owned();
+                let settled = self.settle(share.presentation(), &audience, &nonce, now, &mut tally).await;
+                let settled = settled.ok_or_else(|| ImportError::Presentation(tally.first_failure()))?;
+                let holder = settled.bound_key().ok_or(ShareError::IssuerMismatch)?;
+                let claims = shown_claims(settled.verified.claims());
+                Ok(Accepted { share: share.authenticate(&holder, now)?, issuer: settled.issuer, claims })
+            }
+            Claimed::Issuer(share) => {
+                let entity = trust.may_issue(share.chain(), now)?;
+                let share = share.authenticate(&trust.issuer_anchors(now), now)?;
+                Ok(Accepted { share, issuer: entity.name, claims: Map::new() })
+            }
+        }
+    }
+}
+
+fn session(
+    mark: &Imported,
+    accepted: &Accepted,
+    request: &ImportRequest,
+    workflow: &str,
+    number: u64,
+    now: Timestamp,
+) -> Session {
+    let terms = accepted.share.terms();
+    let decision = accepted.share.decision().cloned();
+    // A wallet presents what an issuer has approved; its credential would not exist otherwise.
+    let source_status = decision.as_ref().map_or(Status::Approved, |decision| decision.status);
+    Session {
+        session_id: mark.session_id,
+        session_number: number,
+        session_kind: terms.session_kind(),
+        session_url: None,
+        status: if request.trust_review { source_status } else { Status::InReview },
+        workflow_id: workflow.to_owned(),
+        vendor_data: request.vendor_data.clone(),
+        created_at: now,
+        expires_at: now.saturating_add(SESSION_LIFE).unwrap_or(now),
+        shared_from_session: decision.as_ref().map_or(terms.id(), |decision| decision.session_id),
+        user_pid: terms.user_pid().as_str().to_owned(),
+        issuer: accepted.issuer.clone(),
+        purpose: terms.purpose().to_owned(),
+        scope: terms.scope().iter().map(|scope| scope.word().to_owned()).collect(),
+        decision,
+        claims: accepted.claims.clone(),
+    }
+}

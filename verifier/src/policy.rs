@@ -1,0 +1,103 @@
+//! What a verifier asks for and what it demands of the answer.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use warifu_credential::ClaimPath;
+use warifu_credential::selfie_reauth::{self, Demand, Liveness};
+use warifu_openid4vc::dcql::{CredentialQuery, DcqlError, Query};
+
+/// The identifier of the one credential query that built-in policies make.
+pub const QUERY_ID: &str = "kyc";
+
+/// A named policy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Policy {
+    /// Name by which requests choose it.
+    pub name: String,
+    /// What the claims are for, in the person's words; shown before they consent.
+    pub purpose: String,
+    /// What is asked for (DCQL, OpenID4VP 1.0 section 6).
+    pub dcql_query: Value,
+    /// Whether a selfie has to match before the wallet answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selfie_reauth: Option<Reauth>,
+}
+
+/// The selfie reauth a policy demands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Reauth {
+    /// Oldest match accepted, in seconds.
+    pub max_age: u32,
+    /// The check of liveness that has to be passed, `passive` or `active`.
+    #[serde(with = "liveness")]
+    pub liveness: Liveness,
+    /// Name of the operating point that the match has to reach.
+    pub operating_point: String,
+}
+
+impl Default for Reauth {
+    fn default() -> Self {
+        Self { max_age: 60, liveness: Liveness::Passive, operating_point: "fmr-1e-3".to_owned() }
+    }
+}
+
+mod liveness {
+    use serde::{Deserialize as _, Deserializer, Serializer, de};
+    use warifu_credential::selfie_reauth::Liveness;
+
+    pub(super) fn serialize<S: Serializer>(liveness: &Liveness, writer: S) -> Result<S::Ok, S::Error> {
+        writer.serialize_str(liveness.name())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(reader: D) -> Result<Liveness, D::Error> {
+        let name = String::deserialize(reader)?;
+        Liveness::from_name(&name).ok_or_else(|| de::Error::custom("liveness is `passive` or `active`"))
+    }
+}
+
+impl Reauth {
+    /// The transaction data entry that carries the demand in a request.
+    pub fn entry(&self, purpose: &str) -> Result<selfie_reauth::Entry, selfie_reauth::Error> {
+        selfie_reauth::Entry::new(&Demand {
+            credential_ids: vec![QUERY_ID.to_owned()],
+            purpose: purpose.to_owned(),
+            max_age: self.max_age,
+            liveness: self.liveness,
+            operating_point: self.operating_point.clone(),
+        })
+    }
+}
+
+impl Policy {
+    /// A policy that asks a KYC attestation of type `vct` for these top-level claims.
+    #[must_use]
+    pub fn for_claims(
+        name: &str,
+        purpose: &str,
+        vct: &str,
+        claims: &[ClaimPath],
+        selfie_reauth: Option<Reauth>,
+    ) -> Self {
+        let credentials = vec![CredentialQuery::sd_jwt_vc(QUERY_ID, vct, claims.to_vec())];
+        let query = Query { credentials, credential_sets: None };
+        Self { name: name.to_owned(), purpose: purpose.to_owned(), dcql_query: query.to_value(), selfie_reauth }
+    }
+
+    /// The policies that a verifier starts with: identity, identity with a selfie, and of age.
+    #[must_use]
+    pub fn built_in(vct: &str) -> Vec<Self> {
+        let identity: Vec<_> = ["given_name", "family_name", "birthdate"].map(ClaimPath::claim).into();
+        let of_age = [ClaimPath::claim("age_equal_or_over").name("18")];
+        vec![
+            Self::for_claims("identity", "Open an account", vct, &identity, None),
+            Self::for_claims("identity-selfie", "Open an account", vct, &identity, Some(Reauth::default())),
+            Self::for_claims("of-age", "Prove that you are of age", vct, &of_age, None),
+        ]
+    }
+
+    /// The query, parsed and capped.
+    pub fn query(&self) -> Result<Query, DcqlError> {
+        Query::from_value(&self.dcql_query)
+    }
+}
