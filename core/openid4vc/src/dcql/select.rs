@@ -1,0 +1,222 @@
+//! The wallet's side: which credentials answer a query, and with which claims (OpenID4VP 1.0 section 6.4).
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use warifu_credential::{ClaimPath, PathStep};
+use warifu_keys::base64url;
+
+use super::query::{ClaimsQuery, CredentialQuery, Meta, Query};
+
+/// A credential that could answer, as far as a query can ask about it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Candidate {
+    /// The caller's own name for the credential.
+    pub id: String,
+    /// Format identifier.
+    pub format: String,
+    /// Types it has: the `vct` and those it extends, the doctype, or all W3C types, fully expanded.
+    pub types: Vec<String>,
+    /// All claims: the processed payload of an SD-JWT VC, `{namespace: {element: value}}` of an mdoc, the W3C credential.
+    pub claims: Value,
+    /// Authority key identifiers of the certificates in its chain.
+    pub authority_key_identifiers: Vec<Vec<u8>>,
+    /// Whether possession of its key can be (wallet) or was (verifier) proved.
+    pub holder_bound: bool,
+}
+
+/// How a query is answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Selection {
+    /// One for each credential query to be answered, in the order of the query.
+    pub answers: Vec<Answer>,
+}
+
+impl Selection {
+    /// The answer to this credential query.
+    #[must_use]
+    pub fn answer(&self, query_id: &str) -> Option<&Answer> {
+        self.answers.iter().find(|answer| answer.query_id == query_id)
+    }
+}
+
+/// The credentials that answer one credential query.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// Which query.
+    pub query_id: String,
+    /// Whether the user can leave it out: it stands in optional sets only.
+    pub optional: bool,
+    /// Whether more than one of the choices may be given.
+    pub multiple: bool,
+    /// The credentials that match, never empty, in the order of the candidates.
+    pub choices: Vec<Choice>,
+}
+
+/// One credential that matches, and what it must disclose.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Choice {
+    /// [`Candidate::id`].
+    pub candidate: String,
+    /// What to disclose; empty says nothing beyond what the credential always shows.
+    pub disclose: Vec<Disclosure>,
+}
+
+/// One claim to be disclosed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disclosure {
+    /// The path in the query.
+    pub path: ClaimPath,
+    /// Where that leads in this credential: names and positions only, entries outside `values` left out.
+    pub resolved: Vec<ClaimPath>,
+}
+
+/// The query can not be answered: the wallet gives nothing, as if the user had refused (section 6.4.2).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the query can not be answered")]
+pub struct NotSatisfiable {
+    /// Why, for each credential query without a match.
+    pub unmet: Vec<Unmet>,
+}
+
+/// A credential query without a match. For the user's eyes only: a verifier must not learn it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unmet {
+    /// Which query.
+    pub query_id: String,
+    /// Whether a credential of the right format and type is there at all.
+    pub type_held: bool,
+}
+
+/// Finds the credentials that answer `query`.
+///
+/// Without `credential_sets` every credential query needs a match. With them, of every set the first option whose queries
+/// all match is taken; a required set without one makes the query unanswerable, an optional one is left out.
+pub fn select(query: &Query, candidates: &[Candidate]) -> Result<Selection, NotSatisfiable> {
+    let matched: Vec<(&CredentialQuery, Vec<Choice>)> = query
+        .credentials
+        .iter()
+        .map(|credential| (credential, candidates.iter().filter_map(|candidate| choice(credential, candidate)).collect()))
+        .collect();
+    let has_match = |id: &String| matched.iter().any(|(credential, choices)| credential.id == *id && !choices.is_empty());
+    let (mut needed, mut wanted) = (BTreeSet::new(), BTreeSet::new());
+    let mut satisfied = true;
+    match &query.credential_sets {
+        None => {
+            needed.extend(query.credentials.iter().map(|credential| &credential.id));
+            satisfied = needed.iter().all(|id| has_match(id));
+        }
+        Some(sets) => {
+            for set in sets {
+                let option = set.options.iter().find(|option| option.iter().all(has_match));
+                match (option, set.required) {
+                    (Some(option), true) => needed.extend(option),
+                    (Some(option), false) => wanted.extend(option),
+                    (None, true) => satisfied = false,
+                    (None, false) => {}
+                }
+            }
+        }
+    }
+    if !satisfied {
+        let unmet = matched.iter().filter(|(_, choices)| choices.is_empty()).map(|(credential, _)| Unmet {
+            query_id: credential.id.clone(),
+            type_held: candidates.iter().any(|candidate| has_type(credential, candidate)),
+        });
+        return Err(NotSatisfiable { unmet: unmet.collect() });
+    }
+    let answers = matched.into_iter().filter(|(credential, _)| needed.contains(&credential.id) || wanted.contains(&credential.id));
+    let answers = answers.map(|(credential, choices)| Answer {
+        query_id: credential.id.clone(),
+        optional: !needed.contains(&credential.id),
+        multiple: credential.multiple,
+        choices,
+    });
+    Ok(Selection { answers: answers.collect() })
+}
+
+/// Whether a path's positions may be taken at their word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Positions {
+    /// In the whole credential, which the wallet sees.
+    Exact,
+    /// In what was disclosed: entries that were not are gone, so a position stands for any entry of its array.
+    Shrunk,
+}
+
+fn choice(query: &CredentialQuery, candidate: &Candidate) -> Option<Choice> {
+    let disclose = disclosures(query, candidate, Positions::Exact)?;
+    Some(Choice { candidate: candidate.id.clone(), disclose })
+}
+
+/// Format and type (`meta`).
+pub(super) fn has_type(query: &CredentialQuery, candidate: &Candidate) -> bool {
+    let has = |wanted: &String| candidate.types.contains(wanted);
+    query.format == candidate.format
+        && match &query.meta {
+            Meta::SdJwtVc(values) => values.iter().any(has),
+            Meta::Mdoc(value) => has(value),
+            Meta::W3c(values) => values.iter().any(|types| types.iter().all(has)),
+            Meta::Other(_) => false,
+        }
+}
+
+/// Section 6.1.1. Only `aki` can be decided from the credential alone; another type is not matched by it, which leaves a
+/// query that names nothing else unanswered rather than answered wrongly.
+pub(super) fn has_authority(query: &CredentialQuery, candidate: &Candidate) -> bool {
+    query.trusted_authorities.is_empty()
+        || query.trusted_authorities.iter().filter(|authority| authority.r#type == "aki").any(|authority| {
+            authority.values.iter().any(|value| {
+                base64url::decode(value).is_ok_and(|wanted| candidate.authority_key_identifiers.contains(&wanted))
+            })
+        })
+}
+
+/// What `candidate` must disclose for `query`; `None` when it does not match.
+pub(super) fn disclosures(query: &CredentialQuery, candidate: &Candidate, positions: Positions) -> Option<Vec<Disclosure>> {
+    let bound = candidate.holder_bound || !query.require_cryptographic_holder_binding;
+    if !has_type(query, candidate) || !bound || !has_authority(query, candidate) {
+        return None;
+    }
+    let Some(claims) = &query.claims else { return Some(Vec::new()) };
+    let found: Vec<Option<Disclosure>> = claims.iter().map(|claim| disclosure(claim, &candidate.claims, positions)).collect();
+    match &query.claim_sets {
+        None => found.into_iter().collect(),
+        // The first set that can be given whole; none says that the credential does not match (section 6.4.1).
+        Some(sets) => sets.iter().find_map(|set| {
+            set.iter()
+                .map(|id| {
+                    let at = claims.iter().position(|claim| claim.id.as_ref() == Some(id))?;
+                    found.get(at).cloned().flatten()
+                })
+                .collect()
+        }),
+    }
+}
+
+/// Where a claim stands in `claims`. A path that does not fit the credential's structure, and values that are not among
+/// those asked for, count as an absent claim (sections 6.4.1 and 7.1).
+fn disclosure(claim: &ClaimsQuery, claims: &Value, positions: Positions) -> Option<Disclosure> {
+    let path = match positions {
+        Positions::Exact => claim.path.clone(),
+        Positions::Shrunk => without_positions(&claim.path),
+    };
+    let (values, places) = (path.select(claims).ok()?, path.resolve(claims).ok()?);
+    let wanted = |value: &Value| claim.values.as_ref().is_none_or(|wanted| wanted.iter().any(|item| same(item, value)));
+    let resolved: Vec<ClaimPath> =
+        values.into_iter().zip(places).filter(|(value, _)| wanted(value)).map(|(_, place)| place).collect();
+    if resolved.is_empty() { None } else { Some(Disclosure { path: claim.path.clone(), resolved }) }
+}
+
+fn without_positions(path: &ClaimPath) -> ClaimPath {
+    let steps = path.steps().iter().map(|step| match step {
+        PathStep::Index(_) => PathStep::Every,
+        PathStep::Name(_) | PathStep::Every => step.clone(),
+    });
+    ClaimPath::new(steps.collect()).unwrap_or_else(|_| path.clone())
+}
+
+/// Same type and same value (section 6.3). 1 and 1.0 are different numbers here: only whole numbers can be asked for.
+fn same(wanted: &Value, found: &Value) -> bool {
+    wanted == found
+}

@@ -1,0 +1,316 @@
+//! The verifier's half: a request with its own encryption key, and the one response it takes.
+//!
+//! [`RequestBuilder`] makes an [`AwaitingResponse`]: the value that the role stores between its two HTTP requests. It
+//! signs the request object when a wallet fetches it ([`AwaitingResponse::sign`], because a wallet may send a nonce to be
+//! signed along) and takes the response ([`AwaitingResponse::accept`]). The role removes the value by compare-and-set in
+//! the commit that records the outcome, so that a response is accepted once.
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use url::Url;
+use warifu_keys::json::{self, JsonError};
+use warifu_keys::jwe::{AgreementKey, Encryption, JweError, Sealed};
+use warifu_keys::jws::{self, Header};
+use warifu_keys::signer::SignerError;
+use warifu_keys::x509::{Certificate, X509Error};
+use warifu_keys::{Entropy, Secret, Signer, base64url, equal_in_constant_time};
+
+use crate::dcql::Query;
+use crate::http::{self, UrlError};
+
+use super::request::{ClientId, ClientMetadata, RequestError, RequestObject, TYP};
+use super::response::{BodyError, PlainFields, Received, Refusal, VpToken, VpTokenError};
+use super::transaction_data::TransactionData;
+
+/// How long a request is good unless said otherwise.
+pub const LIFE: SignedDuration = SignedDuration::from_secs(300);
+
+/// Why a request can not be made, or a response not be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// `response_uri` is no URL that a wallet would call.
+    #[error("response_uri: {0}")]
+    ResponseUri(#[from] UrlError),
+    /// The parts do not make a request.
+    #[error("the request: {0}")]
+    Request(#[from] RequestError),
+    /// The chain's leaf is not the certificate that the request was made for, or the key not the leaf's.
+    #[error("the certificate or key is not the one of client identifier `{0}`")]
+    OtherCertificate(ClientId),
+    /// A certificate can not be used.
+    #[error(transparent)]
+    Certificate(#[from] X509Error),
+    /// The key could not be used.
+    #[error(transparent)]
+    Signer(#[from] SignerError),
+    /// The request has ended.
+    #[error("the request expired at {at}")]
+    Expired {
+        /// When it ended.
+        at: Timestamp,
+    },
+    /// The body is no response.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// The response came in the clear though an encrypted one was demanded.
+    #[error("the response is not encrypted")]
+    NotEncrypted,
+    /// The response is encrypted to another key.
+    #[error("the response is encrypted to another key")]
+    OtherKey,
+    /// The response can not be opened.
+    #[error("the response: {0}")]
+    Decryption(JweError),
+    /// The response's content is not acceptable JSON.
+    #[error("the response: {0}")]
+    Json(#[from] JsonError),
+    /// `state` is missing or another request's.
+    #[error("the response carries another state")]
+    State,
+    /// Neither `vp_token` nor `error`, or both.
+    #[error("the response has not exactly one of `vp_token` and `error`")]
+    NoVpToken,
+    /// The `vp_token` does not fit the query.
+    #[error(transparent)]
+    VpToken(#[from] VpTokenError),
+}
+
+/// A request to be made.
+#[derive(Debug, Clone)]
+pub struct RequestBuilder {
+    client_id: ClientId,
+    response_uri: Url,
+    query: Query,
+    transaction_data: Vec<TransactionData>,
+    verifier_info: Option<Value>,
+    vp_formats_supported: Map<String, Value>,
+    life: SignedDuration,
+}
+
+impl RequestBuilder {
+    /// A request by the owner of `leaf`, whose answer goes to `response_uri`. Let that URI name the request (a path of its
+    /// own), so that a response finds its [`AwaitingResponse`]; the response's key identifier does so too.
+    #[must_use]
+    pub fn new(leaf: &Certificate, response_uri: Url, query: Query) -> Self {
+        Self {
+            client_id: ClientId::x509_hash(leaf),
+            response_uri,
+            query,
+            transaction_data: Vec::new(),
+            verifier_info: None,
+            vp_formats_supported: ClientMetadata::default_formats(),
+            life: LIFE,
+        }
+    }
+
+    /// Adds what the user is to agree to. Never aimed at a PID query: PID keys must not sign it (PID Rulebook 1.7).
+    #[must_use]
+    pub fn transaction_data(mut self, entry: TransactionData) -> Self {
+        self.transaction_data.push(entry);
+        self
+    }
+
+    /// Sets `verifier_info`, an array of `{format, data}` (section 5.11).
+    #[must_use]
+    pub fn verifier_info(mut self, info: Value) -> Self {
+        self.verifier_info = Some(info);
+        self
+    }
+
+    /// Sets the formats and algorithms that can be verified.
+    #[must_use]
+    pub fn vp_formats_supported(mut self, formats: Map<String, Value>) -> Self {
+        self.vp_formats_supported = formats;
+        self
+    }
+
+    /// Sets how long the request is good.
+    #[must_use]
+    pub fn life(mut self, life: SignedDuration) -> Self {
+        self.life = life;
+        self
+    }
+
+    /// Makes the request with fresh nonce, state and encryption key (HAIP 1.0 section 5: one key for each request).
+    pub fn build(self, entropy: &dyn Entropy, now: Timestamp) -> Result<AwaitingResponse, Error> {
+        http::check_callable(&self.response_uri)?;
+        let key = AgreementKey::generate(entropy);
+        let expires = now.checked_add(self.life).unwrap_or(Timestamp::MAX);
+        let request = RequestObject {
+            client_id: self.client_id,
+            response_uri: self.response_uri,
+            nonce: entropy.token(),
+            state: Some(entropy.token()),
+            query: self.query,
+            client_metadata: ClientMetadata {
+                encryption_key: key.public_jwk(),
+                encryptions: vec![Encryption::A256Gcm, Encryption::A128Gcm],
+                vp_formats_supported: self.vp_formats_supported,
+            },
+            transaction_data: self.transaction_data,
+            verifier_info: self.verifier_info,
+            issued: Some(now),
+            expires: Some(expires),
+        };
+        // What a wallet would refuse is refused here.
+        RequestObject::from_claims(&request.to_claims(None))?;
+        Ok(AwaitingResponse { request, key: key.to_bytes(), expires })
+    }
+}
+
+/// A request whose response has not come yet. Serialised it holds the private encryption key: store it encrypted.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct AwaitingResponse {
+    request: RequestObject,
+    #[serde(with = "secret_text")]
+    key: Secret,
+    expires: Timestamp,
+}
+
+impl fmt::Debug for AwaitingResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AwaitingResponse({} until {})", self.request.client_id, self.expires)
+    }
+}
+
+/// A wallet's answer to a request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// Presentations, none of them verified.
+    Presented(Box<ReceivedResponse>),
+    /// The wallet or its user refused.
+    Refused(Refusal),
+}
+
+/// Presentations that came for a request, and what they must be held against. None of them is verified.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReceivedResponse {
+    /// Presentations by credential query identifier; the shape fits the query.
+    pub vp_token: VpToken,
+    /// The request that they answer: `nonce`, `client_id` and the transaction data are what holder binding must cover.
+    pub request: RequestObject,
+    /// SHA-256 thumbprint of the encryption key, for the handover of an mdoc (appendix B.2.6.1).
+    pub encryption_key_thumbprint: [u8; 32],
+}
+
+impl AwaitingResponse {
+    /// The request's content.
+    #[must_use]
+    pub fn request(&self) -> &RequestObject {
+        &self.request
+    }
+
+    /// When the request ends.
+    #[must_use]
+    pub fn expires(&self) -> Timestamp {
+        self.expires
+    }
+
+    /// The `kid` that an encrypted response will carry ([`Received::key_id`]).
+    #[must_use]
+    pub fn key_id(&self) -> &str {
+        self.request.client_metadata.encryption_key.kid.as_deref().unwrap_or_default()
+    }
+
+    /// The `state` that an error in the clear will carry ([`Received::state`]).
+    #[must_use]
+    pub fn state(&self) -> &str {
+        self.request.state.as_deref().unwrap_or_default()
+    }
+
+    /// The signed request object, to be served at the request URI as `application/oauth-authz-req+jwt`. `chain` is the
+    /// access certificate with its intermediates, anchor left out; `wallet_nonce` comes from a `POST` to the request URI.
+    pub fn sign(
+        &self,
+        chain: &[Certificate],
+        signer: &dyn Signer,
+        wallet_nonce: Option<&str>,
+        now: Timestamp,
+    ) -> Result<String, Error> {
+        self.check_time(now)?;
+        let [leaf, ..] = chain else { return Err(X509Error::Missing.into()) };
+        if !self.request.client_id.is_of(leaf) || leaf.public_key()? != signer.public_key() {
+            return Err(Error::OtherCertificate(self.request.client_id.clone()));
+        }
+        Ok(jws::sign_claims(Header::typ(TYP).x5c(chain), &self.request.to_claims(wallet_nonce), signer)?)
+    }
+
+    /// Takes the response. Consumes the request: whatever comes of it, it can not be answered again by this value.
+    pub fn accept(self, received: Received, now: Timestamp) -> Result<Answer, Error> {
+        self.check_time(now)?;
+        match received {
+            Received::Plain(fields) => self.accept_plain(&fields),
+            Received::Encrypted(sealed) => self.accept_encrypted(&sealed),
+        }
+    }
+
+    fn check_time(&self, now: Timestamp) -> Result<(), Error> {
+        if now >= self.expires { Err(Error::Expired { at: self.expires }) } else { Ok(()) }
+    }
+
+    fn check_state(&self, found: Option<&str>) -> Result<(), Error> {
+        let found = found.unwrap_or_default();
+        if equal_in_constant_time(found.as_bytes(), self.state().as_bytes()) { Ok(()) } else { Err(Error::State) }
+    }
+
+    /// Errors may come in the clear (section 8.3), nothing else.
+    fn accept_plain(&self, fields: &PlainFields) -> Result<Answer, Error> {
+        if fields.field("vp_token").is_some() {
+            return Err(Error::NotEncrypted);
+        }
+        let refusal = Refusal::of(|name| fields.field(name)).ok_or(Error::NoVpToken)?;
+        self.check_state(fields.field("state"))?;
+        Ok(Answer::Refused(refusal))
+    }
+
+    fn accept_encrypted(self, sealed: &Sealed) -> Result<Answer, Error> {
+        if sealed.kid().is_some_and(|kid| kid != self.key_id()) {
+            return Err(Error::OtherKey);
+        }
+        let key = AgreementKey::from_bytes(self.key.expose()).map_err(|error| Error::Decryption(JweError::Key(error)))?;
+        let opened = sealed.decrypt(&key).map_err(Error::Decryption)?;
+        let members = json::parse_object(&opened)?;
+        self.check_state(members.get("state").and_then(Value::as_str))?;
+        let refusal = Refusal::of(|name| members.get(name).and_then(Value::as_str));
+        match (members.get("vp_token"), refusal) {
+            (Some(vp_token), None) => {
+                let vp_token = VpToken::from_value(vp_token, &self.request.query)?;
+                let thumbprint = self.request.client_metadata.encryption_key.thumbprint();
+                let encryption_key_thumbprint = thumbprint.map_err(|error| Error::Decryption(JweError::Key(error)))?;
+                let response = ReceivedResponse { vp_token, request: self.request, encryption_key_thumbprint };
+                Ok(Answer::Presented(Box::new(response)))
+            }
+            (None, Some(refusal)) => Ok(Answer::Refused(refusal)),
+            (Some(_), Some(_)) | (None, None) => Err(Error::NoVpToken),
+        }
+    }
+}
+
+/// The request URI's answer to a wallet that posts: the nonce to be signed along (section 5.10). Anything else in the
+/// body is ignored; a nonce outside the allowed characters, or twice, is `None`.
+#[must_use]
+pub fn wallet_nonce(body: &[u8]) -> Option<String> {
+    let fields = http::form_fields(body.get(..body.len().min(64 * 1024))?).ok()?;
+    let nonce = http::field(&fields, "wallet_nonce")?;
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    (!nonce.is_empty() && nonce.len() <= 1024 && nonce.bytes().all(allowed)).then(|| nonce.to_owned())
+}
+
+/// The secret key as base64url text inside the stored value.
+mod secret_text {
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use super::{Secret, base64url};
+
+    pub(super) fn serialize<S: Serializer>(secret: &Secret, writer: S) -> Result<S::Ok, S::Error> {
+        writer.serialize_str(&base64url::encode(secret.expose()))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(reader: D) -> Result<Secret, D::Error> {
+        let text = String::deserialize(reader)?;
+        base64url::decode(&text).map(Secret::new).map_err(serde::de::Error::custom)
+    }
+}
