@@ -1,1 +1,18 @@
+//! The words of a KYC session and what leaves it: statuses, the decision, consent receipts, the share token.
 //!
+//! [`status`] and [`decision`] speak the v3 session API that existing clients know. [`share`] is the project's own share
+//! token, made by a wallet or by an issuer and opened by a partner; [`consent`] is the receipt inside it (ISO/IEC TS
+//! 27560) and the pairwise identifier of the person.
+//!
+//! Left out for now: the workflow graph and the webhook signature.
+
+pub mod consent;
+pub mod decision;
+pub mod share;
+pub mod status;
+
+#[cfg(test)]
+mod fixture;
+
+pub use decision::Decision;
+pub use status::{FeatureStatus, Status};

@@ -1,0 +1,315 @@
+//! The decision object of the v3 session API, as far as this version runs features: identity document, liveness, face
+//! match.
+//!
+//! Every feature is a plural array with one item per node of the workflow, and absent (`null`) until data exists.
+//! Members of features that are not run here are not written. Scores are 0 to 100.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::share::Scope;
+use crate::status::{FeatureStatus, Status};
+
+/// Kind of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionKind {
+    /// A person.
+    User,
+    /// A company.
+    Business,
+}
+
+/// Where a session ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Environment {
+    /// For real.
+    Live,
+    /// Invented people, test keys.
+    Sandbox,
+}
+
+/// The whole decision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Decision {
+    /// The session.
+    pub session_id: Uuid,
+    /// Person or company.
+    pub session_kind: SessionKind,
+    /// Running number inside the application.
+    pub session_number: u64,
+    /// The hosted page; `null` for imports.
+    pub session_url: Option<String>,
+    /// Status word.
+    pub status: Status,
+    /// The workflow that was run.
+    pub workflow_id: String,
+    /// One row per feature node.
+    pub features: Vec<Feature>,
+    /// The client's own identifier of the person.
+    pub vendor_data: Option<String>,
+    /// The client's own data, given back unchanged.
+    pub metadata: Option<Value>,
+    /// Where the person is sent at the end.
+    pub callback: Option<String>,
+    /// When the session was made.
+    pub created_at: Timestamp,
+    /// When it can no longer be used.
+    pub expires_at: Option<Timestamp>,
+    /// Live or sandbox.
+    pub environment: Environment,
+    /// Identity documents.
+    pub id_verifications: Option<Vec<IdVerification>>,
+    /// Liveness of the selfie.
+    pub liveness_checks: Option<Vec<LivenessCheck>>,
+    /// Selfie against the portrait.
+    pub face_matches: Option<Vec<FaceMatch>>,
+    /// Decisions of reviewers, oldest first.
+    #[serde(default)]
+    pub reviews: Vec<Review>,
+    /// The session of another application that this one was imported from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared_from_session: Option<Uuid>,
+}
+
+/// One feature and how it ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Feature {
+    /// `ID_VERIFICATION`, `LIVENESS`, `FACEMATCH`, …
+    pub feature: String,
+    /// Status word.
+    pub status: FeatureStatus,
+    /// Node of the workflow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_id: Option<String>,
+}
+
+/// One identity document.
+///
+/// Dates are those of the document; a member that was not read is `null`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IdVerification {
+    /// Node of the workflow.
+    pub node_id: String,
+    /// Status word.
+    pub status: FeatureStatus,
+    /// `document` or `wallet`.
+    pub verification_method: String,
+    /// `documentary` or `cryptographic`.
+    pub assurance: String,
+    /// `Passport`, `Identity Card`, …
+    pub document_type: Option<String>,
+    /// Number of the document.
+    pub document_number: Option<String>,
+    /// Number of the person.
+    pub personal_number: Option<String>,
+    /// Given names.
+    pub first_name: Option<String>,
+    /// Surname.
+    pub last_name: Option<String>,
+    /// Both, as printed.
+    pub full_name: Option<String>,
+    /// Date of birth.
+    pub date_of_birth: Option<Date>,
+    /// Age in years when the decision was made.
+    pub age: Option<u16>,
+    /// `M`, `F` or `U`.
+    pub gender: Option<String>,
+    /// Nationality, ISO 3166-1 alpha-3.
+    pub nationality: Option<String>,
+    /// Issuing state, ISO 3166-1 alpha-3.
+    pub issuing_state: Option<String>,
+    /// Date of issue.
+    pub date_of_issue: Option<Date>,
+    /// Date of expiry.
+    pub expiration_date: Option<Date>,
+    /// The machine-readable zone, in the names of the v3 API.
+    #[serde(default)]
+    pub mrz: Option<Value>,
+    /// Address of the portrait; never in a share.
+    #[serde(default)]
+    pub portrait_image: Option<String>,
+    /// Address of the front side; never in a share.
+    #[serde(default)]
+    pub front_image: Option<String>,
+    /// Further fields by name.
+    #[serde(default)]
+    pub extra_fields: BTreeMap<String, Value>,
+    /// What was noticed.
+    #[serde(default)]
+    pub warnings: Vec<Warning>,
+}
+
+/// Liveness of one selfie.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LivenessCheck {
+    /// Node of the workflow.
+    pub node_id: String,
+    /// Status word.
+    pub status: FeatureStatus,
+    /// `PASSIVE`, `ACTIVE_3D` or `FLASHING`.
+    pub method: String,
+    /// 0 to 100; `null` when the check was not performed.
+    pub score: Option<f64>,
+    /// Address of the selfie; never in a share.
+    #[serde(default)]
+    pub reference_image: Option<String>,
+    /// What was noticed.
+    #[serde(default)]
+    pub warnings: Vec<Warning>,
+}
+
+/// One comparison of a selfie with a portrait.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FaceMatch {
+    /// Node of the workflow.
+    pub node_id: String,
+    /// Status word.
+    pub status: FeatureStatus,
+    /// 0 to 100; `null` when there was nothing to compare.
+    pub score: Option<f64>,
+    /// Address of the portrait; never in a share.
+    #[serde(default)]
+    pub source_image: Option<String>,
+    /// Address of the selfie; never in a share.
+    #[serde(default)]
+    pub target_image: Option<String>,
+    /// What was noticed.
+    #[serde(default)]
+    pub warnings: Vec<Warning>,
+}
+
+/// Something noticed by a check.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Warning {
+    /// The feature it belongs to.
+    pub feature: String,
+    /// Name of the risk.
+    pub risk: String,
+    /// Further facts.
+    pub additional_data: Option<Value>,
+    /// `error`, `warning` or `information`.
+    pub log_type: LogType,
+    /// In a few words.
+    pub short_description: String,
+    /// In a sentence or two.
+    pub long_description: String,
+    /// Node of the workflow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_id: Option<String>,
+}
+
+/// How much a warning weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogType {
+    /// Declines the feature.
+    Error,
+    /// Sends it to review.
+    Warning,
+    /// Changes nothing.
+    Information,
+}
+
+/// A reviewer's entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Review {
+    /// Who.
+    pub user: String,
+    /// What the session became.
+    pub new_status: Status,
+    /// Why.
+    pub comment: String,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+impl Decision {
+    /// The part of the decision that `scope` covers, as it goes into a share.
+    ///
+    /// Features outside the scope, addresses of pictures, and everything that concerns only the client of the source
+    /// session (`vendor_data`, `metadata`, `callback`, `session_url`, the text of reviews) are left out.
+    #[must_use]
+    pub fn cut(&self, scope: &[Scope]) -> Self {
+        let covers = |part: Scope| scope.iter().any(|word| word.covers(part));
+        let kept = |feature: &Feature| match feature.feature.as_str() {
+            "ID_VERIFICATION" => covers(Scope::IdVerification),
+            "LIVENESS" => covers(Scope::Liveness),
+            "FACEMATCH" => covers(Scope::FaceMatch),
+            _ => false,
+        };
+        let documents = self.id_verifications.iter().flatten().map(|item| IdVerification {
+            portrait_image: None,
+            front_image: None,
+            ..item.clone()
+        });
+        let liveness =
+            self.liveness_checks.iter().flatten().map(|item| LivenessCheck { reference_image: None, ..item.clone() });
+        let faces = self.face_matches.iter().flatten().map(|item| FaceMatch {
+            source_image: None,
+            target_image: None,
+            ..item.clone()
+        });
+        Self {
+            session_url: None,
+            vendor_data: None,
+            metadata: None,
+            callback: None,
+            reviews: Vec::new(),
+            features: self.features.iter().filter(|feature| kept(feature)).cloned().collect(),
+            id_verifications: (covers(Scope::IdVerification) && self.id_verifications.is_some())
+                .then(|| documents.collect()),
+            liveness_checks: (covers(Scope::Liveness) && self.liveness_checks.is_some()).then(|| liveness.collect()),
+            face_matches: (covers(Scope::FaceMatch) && self.face_matches.is_some()).then(|| faces.collect()),
+            ..self.clone()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::decision;
+
+    #[test]
+    fn a_cut_keeps_to_its_scope() {
+        let full = decision();
+        let cut = full.cut(&[Scope::Kyc]);
+        assert_eq!(cut.id_verifications.as_ref().unwrap()[0].first_name.as_deref(), Some("Erika"));
+        assert_eq!(cut.face_matches.as_ref().unwrap()[0].score, Some(88.25));
+        assert_eq!(cut.features.len(), 3, "AML is outside");
+        let text = serde_json::to_string(&cut).unwrap();
+        for gone in ["https://", "u-7", "metadata\":{"] {
+            assert!(!text.contains(gone), "`{gone}` in {text}");
+        }
+        let cut = full.cut(&[Scope::Liveness]);
+        assert!(cut.id_verifications.is_none() && cut.face_matches.is_none());
+        assert_eq!(cut.liveness_checks.as_ref().unwrap().len(), 1);
+        assert!(!serde_json::to_string(&cut).unwrap().contains("Erika"));
+        assert_eq!(cut.cut(&[Scope::Liveness]), cut, "cutting twice changes nothing");
+        assert!(full.cut(&[]).features.is_empty());
+    }
+
+    /// The members that clients of the v3 API look for.
+    #[test]
+    fn wire_names() {
+        let value = serde_json::to_value(decision()).unwrap();
+        assert_eq!(value["session_kind"], "user");
+        assert_eq!(value["status"], "Approved");
+        assert_eq!(value["environment"], "sandbox");
+        assert_eq!(value["created_at"], "2026-11-23T00:00:00Z");
+        assert_eq!(value["id_verifications"][0]["date_of_birth"], "1984-01-26");
+        assert_eq!(value["features"][0]["feature"], "ID_VERIFICATION");
+        let again: Decision = serde_json::from_value(value).unwrap();
+        assert_eq!(again, decision());
+        let mut open = decision();
+        open.id_verifications = None;
+        assert!(serde_json::to_value(open).unwrap()["id_verifications"].is_null());
+    }
+}

@@ -1,0 +1,114 @@
+# The trust registry's pages.
+nav-parties = Parties
+back = Back to all parties
+
+overview-title = Who may issue, ask and receive
+overview-lead = Issuers, verifiers and wallets fetch this list and obey it. Who is not in it, or is suspended, is refused.
+no-party-heading = No such party
+no-party-title = Nobody here has this identifier
+no-party = Check the spelling, or look at all parties.
+
+list-valid-title = The list can be trusted
+list-valid = Issue { $sequence } of { $issued }. Readers trust it until { $until }; the next one comes before that.
+list-none-title = There is no list that can be trusted
+list-none = Everyone is refused until the operator publishes a list.
+list-title = The signed list
+list-intro = Signed with the operator’s key, in the form of ETSI TS 119 602. Fetch it at
+list-preview = Show what is signed
+list-preview-label = Content of the newest list
+issues-caption = Published lists
+
+parties-caption = Parties and what they may do
+parties-none-title = No party is admitted yet
+parties-none = Admit the first one with the administrator’s token.
+
+column-party = Party
+column-service = May
+column-status = Status
+column-since = Since
+column-sequence = Issue
+column-issued = Published
+column-until = Valid until
+column-subject = Certificate
+column-fingerprint = SHA-256
+column-when = When
+column-what = What
+column-who = By
+column-facts = Details
+
+party-id = Identifier
+party-country = Country
+party-website = Website
+party-contact = Contact
+since = since { $moment }
+former = { $status } from { $moment }
+history = Before that
+identifiers = Known as
+certificates-caption = Certificates
+key-label = Key for shares
+audit-caption = What was changed
+
+service-kyc-issuance = Issue identity attestations
+service-status = Publish status lists
+service-access = Ask wallets for details
+service-share-receiving = Receive shares
+service-wallet-provider = Provide wallets
+
+status-granted = Granted
+status-suspended = Suspended
+status-withdrawn = Withdrawn
+status-not-yet = Not begun
+
+why-title = Why is this refused?
+why-again = Ask again
+why-intro = Paste a certificate or an identifier, and see what everyone who obeys this list would decide now.
+why-service = What they want to do
+why-question = Certificate or identifier
+why-question-hint = PEM or base64 as in x5c, with the leaf first; or a party identifier such as partner-b, or a client identifier such as x509_hash:…
+why-ask = Ask
+why-subject = Looked at
+why-expected = Expected
+why-found = Found
+why-trusted-title = This is not refused
+why-trusted = { $name } is granted: { $service }.
+why-party = Show this party
+why-unreadable = This cannot be read
+why-bad-question = Paste one certificate, one chain or one identifier.
+why-no-certificate = It looks like a certificate, but it is damaged or cut off. Copy all of it, with the first and the last line.
+
+rule-no-list = There is no list to decide from
+expected-no-list = A list signed by the pinned operator
+remedy-no-list = The operator must publish a list. If you read it elsewhere, check which operator certificate you pinned.
+rule-list-expired = The list is out of date
+expected-list-expired = A list whose next update is not overdue
+remedy-list-expired = Fetch the list again. If the registry still serves this one, its operator must publish.
+rule-chain-unusable = The certificates cannot be used
+expected-chain-unusable = One to four readable certificates, the leaf first
+remedy-chain-unusable = Send the chain with the leaf first and without the root.
+rule-certificate-not-valid-now = A certificate is not valid at this time
+expected-certificate-not-valid-now = Certificates that are valid now
+remedy-certificate-not-valid-now = Renew the certificate, or set the clock.
+rule-not-listed = Nobody in the list is known by this
+expected-not-listed = A party of the list that is granted: { $service }
+remedy-not-listed = Check what you pasted and what you chose above. Otherwise ask the operator to admit the party.
+rule-chain-broken = The certificates do not belong together
+expected-chain-broken = Each certificate signed by the next, the last by a listed one
+remedy-chain-broken = Check that the chain is complete and that the listed certificate is the one in use now.
+rule-certificate-profile = A certificate is not made as it should be
+expected-certificate-profile = An end-entity certificate below an authority, without unknown critical extensions
+remedy-certificate-profile = Have the certificate issued again by the profile. A root or authority cannot act by itself.
+rule-wrong-purpose = The certificate is made for something else
+expected-wrong-purpose = A certificate made for this: { $service }
+remedy-wrong-purpose = Use the certificate that was made for this, or choose what it is for above.
+rule-ambiguous = Several parties claim this identifier
+expected-ambiguous = One party for each identifier
+remedy-ambiguous = The operator must give the identifier to one party.
+rule-suspended = This party is suspended
+expected-suspended = A party that is granted: { $service }
+remedy-suspended = Ask the operator why. Until the party is granted again, everyone refuses it.
+rule-withdrawn = This party is withdrawn
+expected-withdrawn = A party that is granted: { $service }
+remedy-withdrawn = A withdrawn party does not come back under the same keys. Ask the operator.
+rule-not-yet = This party’s admission has not begun
+expected-not-yet = A party that is granted now: { $service }
+remedy-not-yet = Wait until the time in the list.

@@ -1,0 +1,114 @@
+# 信頼レジストリの画面
+nav-parties = 参加者
+back = 参加者の一覧へ戻る
+
+overview-title = 発行・照会・受け取りを許された参加者
+overview-lead = 発行者、検証者、ウォレットはこのリストを取得し、これに従います。載っていない相手や停止中の相手は拒否されます。
+no-party-heading = 参加者が見つかりません
+no-party-title = この識別子の参加者はいません
+no-party = 綴りを確かめるか、一覧をご覧ください。
+
+list-valid-title = リストは有効です
+list-valid = 第{ $sequence }版、{ $issued }発行。{ $until }まで有効です。次の版はそれまでに発行されます。
+list-none-title = 有効なリストがありません
+list-none = 運営者がリストを発行するまで、すべて拒否されます。
+list-title = 署名付きリスト
+list-intro = ETSI TS 119 602 の形式で、運営者の鍵で署名しています。取得先:
+list-preview = 署名された内容を表示
+list-preview-label = 最新のリストの内容
+issues-caption = 発行したリスト
+
+parties-caption = 参加者と許可の内容
+parties-none-title = 参加者はまだいません
+parties-none = 管理者トークンで最初の参加者を登録してください。
+
+column-party = 参加者
+column-service = 許可の内容
+column-status = 状態
+column-since = 開始
+column-sequence = 版
+column-issued = 発行
+column-until = 有効期限
+column-subject = 証明書
+column-fingerprint = SHA-256
+column-when = 日時
+column-what = 内容
+column-who = 実行者
+column-facts = 詳細
+
+party-id = 識別子
+party-country = 国
+party-website = ウェブサイト
+party-contact = 連絡先
+since = { $moment }から
+former = { $moment }から{ $status }
+history = それ以前
+identifiers = 別の識別子
+certificates-caption = 証明書
+key-label = 共有データ用の鍵
+audit-caption = 変更の記録
+
+service-kyc-issuance = 本人確認証明の発行
+service-status = 失効状態リストの公開
+service-access = ウォレットへの照会
+service-share-receiving = 共有データの受け取り
+service-wallet-provider = ウォレットの提供
+
+status-granted = 許可
+status-suspended = 停止中
+status-withdrawn = 取り消し
+status-not-yet = 開始前
+
+why-title = なぜ拒否されるのですか
+why-again = もう一度調べる
+why-intro = 証明書か識別子を貼り付けてください。このリストに従う相手が今どう判断するかをお見せします。
+why-service = 相手がしようとしていること
+why-question = 証明書または識別子
+why-question-hint = PEM、または x5c と同じ base64(先頭は末端の証明書)。partner-b のような参加者の識別子や、x509_hash:… のようなクライアント識別子も使えます。
+why-ask = 調べる
+why-subject = 調べた対象
+why-expected = 必要な条件
+why-found = 実際の状態
+why-trusted-title = 拒否されません
+why-trusted = { $name }は許可されています:{ $service }
+why-party = この参加者を見る
+why-unreadable = 読み取れません
+why-bad-question = 証明書か証明書チェーン、または識別子を一つだけ貼り付けてください。
+why-no-certificate = 証明書のようですが、壊れているか途中で切れています。最初と最後の行も含めて、全体をコピーしてください。
+
+rule-no-list = 判断のもとになるリストがありません
+expected-no-list = 登録済みの運営者が署名したリスト
+remedy-no-list = 運営者がリストを発行する必要があります。別の場所で読んでいる場合は、登録した運営者証明書を確かめてください。
+rule-list-expired = リストの期限が切れています
+expected-list-expired = 次の発行期限を過ぎていないリスト
+remedy-list-expired = リストを取得し直してください。同じものが返る場合は、運営者が新しく発行する必要があります。
+rule-chain-unusable = 証明書を使えません
+expected-chain-unusable = 読み取れる証明書が一つから四つ、先頭は末端の証明書
+remedy-chain-unusable = 末端の証明書を先頭にし、ルートを除いて送ってください。
+rule-certificate-not-valid-now = 証明書が有効期間の外にあります
+expected-certificate-not-valid-now = 今の時点で有効な証明書
+remedy-certificate-not-valid-now = 証明書を更新するか、時計を合わせてください。
+rule-not-listed = これに当たる参加者はリストにいません
+expected-not-listed = 次の許可を受けた参加者:{ $service }
+remedy-not-listed = 貼り付けた内容と上の選択を確かめてください。正しければ、運営者に登録を依頼してください。
+rule-chain-broken = 証明書のつながりが正しくありません
+expected-chain-broken = それぞれが次の証明書で署名され、最後がリストの証明書で署名されていること
+remedy-chain-broken = チェーンがそろっているか、リストの証明書が今使われているものかを確かめてください。
+rule-certificate-profile = 証明書の作りが規定に合いません
+expected-certificate-profile = 認証局の下の末端証明書で、未知の重要拡張がないこと
+remedy-certificate-profile = 規定に沿って証明書を発行し直してください。ルートや認証局がそのまま使われることはありません。
+rule-wrong-purpose = 証明書の用途が違います
+expected-wrong-purpose = 次の用途の証明書:{ $service }
+remedy-wrong-purpose = この用途の証明書を使うか、上で正しい用途を選んでください。
+rule-ambiguous = 複数の参加者が同じ識別子を名乗っています
+expected-ambiguous = 識別子一つにつき参加者は一者
+remedy-ambiguous = 運営者が識別子を一者に割り当てる必要があります。
+rule-suspended = この参加者は停止中です
+expected-suspended = 次の許可を受けた参加者:{ $service }
+remedy-suspended = 理由は運営者にお尋ねください。再び許可されるまで、すべての相手から拒否されます。
+rule-withdrawn = この参加者の許可は取り消されました
+expected-withdrawn = 次の許可を受けた参加者:{ $service }
+remedy-withdrawn = 取り消された参加者が同じ鍵で戻ることはありません。運営者にお尋ねください。
+rule-not-yet = この参加者の許可はまだ始まっていません
+expected-not-yet = 今の時点で次の許可を受けた参加者:{ $service }
+remedy-not-yet = リストにある開始日時までお待ちください。
