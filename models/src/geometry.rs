@@ -47,6 +47,11 @@ impl Rect {
         Point { x: self.x + self.width / 2.0, y: self.y + self.height / 2.0 }
     }
 
+    /// Whether the point lies inside.
+    pub fn holds(&self, point: Point) -> bool {
+        (self.x..self.x + self.width).contains(&point.x) && (self.y..self.y + self.height).contains(&point.y)
+    }
+
     /// Shared area divided by joint area, 0 to 1.
     pub fn overlap(&self, other: &Self) -> f32 {
         let width = (self.x + self.width).min(other.x + other.width) - self.x.max(other.x);
@@ -115,7 +120,7 @@ impl Affine {
             cross += px * qy - py * qx;
             spread += px * px + py * py;
         }
-        if !(spread > 0.0) {
+        if !spread.is_normal() {
             return None;
         }
         let (a, b) = (dot / spread, cross / spread);

@@ -11,11 +11,15 @@
 //! * `mrz`: ICAO Doc 9303 machine-readable zones as data: formats, check digits, fields.
 //! * `specimen`: draws fictional Utopia passports for tests and the sandbox.
 
+pub mod document;
 pub mod face;
 pub mod geometry;
 pub mod liveness;
 pub mod manifest;
+pub mod mrz;
+pub mod ocr;
 pub mod picture;
+pub mod specimen;
 pub mod weights;
 
 mod graph;

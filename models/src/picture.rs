@@ -256,7 +256,7 @@ impl Picture {
         Self { width, height, rgb }
     }
 
-    /// Adds a border of `fraction` of the longer side on all four sides, in one colour.
+    /// Adds a border of `fraction` of the longer side on all four sides, in one colour; also returns its width in pixels.
     pub fn bordered(&self, fraction: f32, colour: [u8; 3]) -> (Self, u32) {
         let border = (self.width.max(self.height) as f32 * fraction.clamp(0.0, 4.0)).round() as u32;
         let mut out = Self::filled(self.width + 2 * border, self.height + 2 * border, colour);
@@ -281,7 +281,7 @@ impl Picture {
     pub fn turned(&self, quarters: u8) -> Self {
         let (w, h) = (self.width as usize, self.height as usize);
         let quarters = quarters % 4;
-        let (width, height) = if quarters % 2 == 0 { (w, h) } else { (h, w) };
+        let (width, height) = if quarters.is_multiple_of(2) { (w, h) } else { (h, w) };
         let mut rgb = Vec::with_capacity(self.rgb.len());
         for y in 0..height {
             for x in 0..width {
@@ -367,15 +367,30 @@ impl Picture {
             map = map.halved();
             halved = Some(next);
         }
-        let source = halved.as_ref().unwrap_or(self);
+        halved.as_ref().unwrap_or(self).sampled(&map, width, height, edge)
+    }
+
+    /// As [`Picture::warp_affine`], but plain bilinear samples at any scale.
+    pub(crate) fn sampled(&self, to_source: &Affine, width: u32, height: u32, edge: Edge) -> Self {
         let mut rgb = Vec::with_capacity(width as usize * height as usize * 3);
         for y in 0..height {
             for x in 0..width {
-                let at = map.apply(Point { x: x as f32, y: y as f32 });
-                rgb.extend_from_slice(&source.sample(at, edge));
+                let at = to_source.apply(Point { x: x as f32, y: y as f32 });
+                rgb.extend_from_slice(&self.sample(at, edge));
             }
         }
         Self { width, height, rgb }
+    }
+
+    /// Three planes of 32-bit floats, as networks take them (CHW): each value is `byte * factor + offset`.
+    ///
+    /// `order` names the colour of each plane: `[0, 1, 2]` is RGB, `[2, 1, 0]` is BGR.
+    pub(crate) fn planes(&self, order: [usize; 3], factor: f32, offset: f32) -> Vec<f32> {
+        let (pixels, _) = self.rgb.as_chunks::<3>();
+        order
+            .iter()
+            .flat_map(|&colour| pixels.iter().map(move |pixel| f32::from(pixel[colour % 3]) * factor + offset))
+            .collect()
     }
 
     /// Fills a `width` x `height` picture through a projective map from target to source pixels. Bilinear.
@@ -553,6 +568,170 @@ fn damage(error: ImageError) -> PictureError {
             } else {
                 PictureError::Damaged(text.chars().take(200).collect())
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A picture with structure: every pixel differs from its neighbours.
+    fn sample(width: u32, height: u32) -> Picture {
+        let rgb = (0..height)
+            .flat_map(|y| (0..width).flat_map(move |x| [(x * 7 % 256) as u8, (y * 5 % 256) as u8, ((x + y) * 3 % 256) as u8]))
+            .collect();
+        Picture::from_rgb(width, height, rgb).unwrap()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Picture, PictureError> {
+        Picture::decode(bytes, &Limits::default())
+    }
+
+    /// The first bytes of a PNG that announces the given size: signature and header chunk.
+    fn png_header(width: u32, height: u32) -> Vec<u8> {
+        let mut out = sample(1, 1).encode_png().unwrap();
+        out[16..20].copy_from_slice(&width.to_be_bytes());
+        out[20..24].copy_from_slice(&height.to_be_bytes());
+        let mut crc = !0u32;
+        for &byte in &out[12..29] {
+            crc ^= u32::from(byte);
+            for _ in 0..8 {
+                crc = if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 };
+            }
+        }
+        out[29..33].copy_from_slice(&(!crc).to_be_bytes());
+        out
+    }
+
+    #[test]
+    fn reads_what_it_writes() {
+        let picture = sample(61, 40);
+        assert!(decode(&picture.encode_png().unwrap()).unwrap() == picture);
+        let jpeg = decode(&picture.encode_jpeg(95).unwrap()).unwrap();
+        assert_eq!((jpeg.width(), jpeg.height()), (61, 40));
+    }
+
+    #[test]
+    fn wrong_types_are_named() {
+        assert!(matches!(decode(b""), Err(PictureError::Empty)));
+        assert!(matches!(decode(b"GIF89a\x01\0\x01\0\0\0\0;"), Err(PictureError::UnknownFormat)));
+        assert!(matches!(decode(b"%PDF-1.7 no picture"), Err(PictureError::UnknownFormat)));
+        assert!(matches!(decode(b"<svg/>"), Err(PictureError::UnknownFormat)));
+    }
+
+    #[test]
+    fn limits_are_checked_on_the_header() {
+        let limits = Limits { bytes: 100, ..Limits::default() };
+        let long = vec![0xFF; 101];
+        assert!(matches!(Picture::decode(&long, &limits), Err(PictureError::TooManyBytes { bytes: 101, limit: 100 })));
+        for (width, height) in [(50_000, 50_000), (12_001, 10), (10, 12_001), (8_000, 8_000)] {
+            assert!(
+                matches!(decode(&png_header(width, height)), Err(PictureError::TooManyPixels { .. })),
+                "{width} x {height}"
+            );
+        }
+        // A JPEG frame header of 60,000 x 60,000 in an otherwise good file.
+        let mut jpeg = sample(16, 16).encode_jpeg(80).unwrap();
+        let frame = jpeg.windows(2).position(|pair| pair == [0xFF, 0xC0]).unwrap();
+        jpeg[frame + 5..frame + 9].copy_from_slice(&[0xEA, 0x60, 0xEA, 0x60]);
+        assert!(matches!(decode(&jpeg), Err(PictureError::TooManyPixels { width: 60_000, height: 60_000, .. })));
+    }
+
+    #[test]
+    fn truncated_files_are_refused_at_every_length() {
+        let picture = sample(64, 64);
+        for bytes in [picture.encode_jpeg(90).unwrap(), picture.encode_png().unwrap()] {
+            assert!(decode(&bytes).is_ok());
+            for length in (0..bytes.len() - 13).step_by(7) {
+                assert!(decode(&bytes[..length]).is_err(), "{length} of {}", bytes.len());
+            }
+        }
+        let jpeg = picture.encode_jpeg(90).unwrap();
+        assert!(matches!(decode(&jpeg[..jpeg.len() - 2]), Err(PictureError::Truncated)));
+        // The end marker of a thumbnail in the metadata does not count.
+        let mut with_thumbnail = jpeg[..2].to_vec();
+        with_thumbnail.extend([0xFF, 0xE1, 0x00, 0x06, 0xFF, 0xD8, 0xFF, 0xD9]);
+        with_thumbnail.extend(&jpeg[2..jpeg.len() - 40]);
+        assert!(matches!(decode(&with_thumbnail), Err(PictureError::Truncated)));
+    }
+
+    #[test]
+    fn exif_orientation_turns_the_picture() {
+        let mut picture = Picture::filled(32, 16, [0; 3]);
+        picture.paste(&Picture::filled(8, 8, [255; 3]), 0, 0);
+        let jpeg = picture.encode_jpeg(95).unwrap();
+        let mut turned = jpeg[..2].to_vec();
+        // APP1 with a big-endian TIFF that holds one entry: orientation 6, turn clockwise by a quarter.
+        turned.extend(b"\xFF\xE1\x00\x22Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0");
+        turned.extend(&jpeg[2..]);
+        let upright = decode(&turned).unwrap();
+        assert_eq!((upright.width(), upright.height()), (16, 32));
+        assert!(upright.pixel(12, 3)[0] > 200 && upright.pixel(3, 3)[0] < 60);
+        assert!(picture.turned(1).pixel(12, 3)[0] > 200);
+        assert!(picture.turned(1).turned(3) == picture);
+    }
+
+    #[test]
+    fn warps_keep_what_they_should() {
+        let picture = sample(40, 30);
+        let identity = Affine { x: [1.0, 0.0, 0.0], y: [0.0, 1.0, 0.0] };
+        assert!(picture.warp_affine(&identity, 40, 30, Edge::Black) == picture);
+        let corners = [(5.0, 4.0), (24.0, 4.0), (24.0, 18.0), (5.0, 18.0)].map(|(x, y)| Point { x, y });
+        let straight = picture.straighten(corners, 20, 15, Edge::Nearest).unwrap();
+        assert!(straight.crop(0, 0, 19, 14) == picture.crop(5, 4, 19, 14));
+        assert!(picture.straighten([corners[0]; 4], 20, 15, Edge::Nearest).is_none());
+        // Shrinking by four keeps the mean.
+        let checks: Vec<u8> = (0..64 * 64).flat_map(|at| [if (at + at / 64) % 2 == 0 { 0 } else { 255 }; 3]).collect();
+        let checks = Picture::from_rgb(64, 64, checks).unwrap();
+        let quarter = Affine { x: [4.0, 0.0, 1.5], y: [0.0, 4.0, 1.5] };
+        assert!(checks.warp_affine(&quarter, 16, 16, Edge::Black).rgb().iter().all(|value| value.abs_diff(128) <= 1));
+        assert!(checks.resize(16, 16).crop(2, 2, 12, 12).rgb().iter().all(|value| value.abs_diff(128) <= 1));
+        // Beyond the edge.
+        let away = Affine { x: [1.0, 0.0, 1000.0], y: [0.0, 1.0, f32::NAN] };
+        assert!(picture.warp_affine(&away, 4, 4, Edge::Black).rgb().iter().all(|&value| value == 0));
+        picture.warp_affine(&away, 4, 4, Edge::Nearest);
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics_on_a_changed_file(
+            format in 0..3usize,
+            changes in proptest::collection::vec((any::<usize>(), any::<u8>()), 1..8),
+            cut in any::<usize>(),
+        ) {
+            let picture = sample(24, 16);
+            let mut bytes = match format {
+                0 => picture.encode_jpeg(70).unwrap(),
+                1 => picture.encode_png().unwrap(),
+                _ => {
+                    let mut out = Vec::new();
+                    image::codecs::webp::WebPEncoder::new_lossless(&mut out)
+                        .encode(picture.rgb(), 24, 16, ExtendedColorType::Rgb8)
+                        .unwrap();
+                    out
+                }
+            };
+            prop_assert!(decode(&bytes).is_ok());
+            for (at, value) in changes {
+                let at = at % bytes.len();
+                bytes[at] = value;
+            }
+            let limits = Limits { pixels: 1_000_000, ..Limits::default() };
+            let _ = Picture::decode(&bytes, &limits);
+            bytes.truncate(cut % bytes.len());
+            let _ = Picture::decode(&bytes, &limits);
+        }
+
+        #[test]
+        fn crops_and_sizes_never_panic(x in 0u32..60, y in 0u32..60, w in 0u32..90, h in 0u32..90) {
+            let picture = sample(37, 23);
+            let part = picture.crop(x, y, w, h);
+            prop_assert!(part.width() <= 37 && part.height() <= 23);
+            let sized = picture.resize(w, h);
+            prop_assert_eq!((sized.width(), sized.height()), (w.max(1), h.max(1)));
         }
     }
 }

@@ -18,7 +18,8 @@ type Graph = tract_onnx::prelude::Graph<InferenceFact, Box<dyn InferenceOp>>;
 /// A loaded graph that can be run with any concrete input shape.
 pub(crate) struct Network {
     name: &'static str,
-    graph: Graph,
+    /// Absent for a network of one fixed shape, whose only plan never leaves the cache.
+    graph: Option<Graph>,
     capacity: usize,
     /// Most recently used last.
     plans: Mutex<Vec<(Vec<usize>, Slot)>>,
@@ -38,31 +39,29 @@ impl Network {
     ///
     /// Declared shapes inside the file are ignored: those of the OCR models contradict the concrete input shape.
     pub(crate) fn from_onnx(name: &'static str, bytes: &[u8], capacity: usize) -> Result<Self, ModelsError> {
-        let graph = tract_onnx::onnx()
+        let graph = onnx()
             .with_ignore_value_info(true)
             .with_ignore_output_shapes(true)
             .model_for_read(&mut std::io::Cursor::new(bytes))
             .map_err(|source| broken(name, &source))?;
-        Ok(Self::from_graph(name, graph, capacity))
+        Ok(Self { name, graph: Some(graph), capacity: capacity.max(1), plans: Mutex::new(Vec::new()) })
     }
 
-    /// Takes a graph built in memory (see [`crate::graph`]).
-    pub(crate) fn from_proto(
+    /// Takes a graph built in memory (see [`crate::graph`]) and plans it for its one input shape.
+    pub(crate) fn fixed(
         name: &'static str,
         proto: &tract_onnx::pb::ModelProto,
-        capacity: usize,
+        shape: &[usize],
     ) -> Result<Self, ModelsError> {
-        let graph = tract_onnx::onnx().model_for_proto_model(proto).map_err(|source| broken(name, &source))?;
-        Ok(Self::from_graph(name, graph, capacity))
-    }
-
-    fn from_graph(name: &'static str, graph: Graph, capacity: usize) -> Self {
-        Self { name, graph, capacity: capacity.max(1), plans: Mutex::new(Vec::new()) }
+        let graph = onnx().model_for_proto_model(proto).map_err(|source| broken(name, &source))?;
+        let plan = optimise(graph, shape).map_err(|source| broken(name, &source))?;
+        let slot = Arc::new(Mutex::new(Some(plan)));
+        Ok(Self { name, graph: None, capacity: 1, plans: Mutex::new(vec![(shape.to_vec(), slot)]) })
     }
 
     /// A text from the file's metadata, such as the character list of the recogniser.
     pub(crate) fn metadata(&self, key: &str) -> Option<String> {
-        let tensor = self.graph.properties.get(&format!("onnx.metadata_props.{key}"))?;
+        let tensor = self.graph.as_ref()?.properties.get(&format!("onnx.metadata_props.{key}"))?;
         tensor.as_plain_ram()?.to_scalar::<String>().ok().cloned()
     }
 
@@ -81,17 +80,16 @@ impl Network {
             .collect()
     }
 
-    /// Makes the plan for a shape now, so that the first caller does not wait for it.
-    pub(crate) fn warm(&self, shape: &[usize]) -> Result<(), ModelsError> {
-        self.plan(shape).map(drop)
-    }
-
     fn plan(&self, shape: &[usize]) -> Result<Arc<Plan>, ModelsError> {
         let slot = {
             let mut plans = lock(&self.plans);
-            let entry = match plans.iter().position(|(known, _)| known == shape) {
-                Some(at) => plans.remove(at),
-                None => {
+            let entry = match (plans.iter().position(|(known, _)| known == shape), &self.graph) {
+                (Some(at), _) => plans.remove(at),
+                (None, None) => {
+                    let reason = format!("an input of shape {shape:?} was not planned");
+                    return Err(ModelsError::Network { model: self.name, reason });
+                }
+                (None, Some(_)) => {
                     if plans.len() >= self.capacity {
                         plans.remove(0);
                     }
@@ -102,20 +100,23 @@ impl Network {
             plans.push(entry);
             slot
         };
+        // Held while the plan is made: a second caller with the same shape waits for it instead of making it again.
         let mut slot = lock(&slot);
-        if let Some(plan) = &*slot {
-            return Ok(Arc::clone(plan));
+        match (&*slot, &self.graph) {
+            (Some(plan), _) => Ok(Arc::clone(plan)),
+            (None, Some(graph)) => {
+                let plan = optimise(graph.clone(), shape).map_err(|source| broken(self.name, &source))?;
+                *slot = Some(Arc::clone(&plan));
+                Ok(plan)
+            }
+            (None, None) => Err(ModelsError::Network { model: self.name, reason: "the plan is gone".into() }),
         }
-        let plan = self.optimise(shape).map_err(|source| broken(self.name, &source))?;
-        *slot = Some(Arc::clone(&plan));
-        Ok(plan)
     }
+}
 
-    fn optimise(&self, shape: &[usize]) -> TractResult<Arc<Plan>> {
-        let mut graph = self.graph.clone();
-        graph.set_input_fact(0, InferenceFact::dt_shape(f32::datum_type(), shape))?;
-        graph.into_optimized()?.into_runnable()
-    }
+fn optimise(mut graph: Graph, shape: &[usize]) -> TractResult<Arc<Plan>> {
+    graph.set_input_fact(0, InferenceFact::dt_shape(f32::datum_type(), shape))?;
+    graph.into_optimized()?.into_runnable()
 }
 
 impl std::fmt::Debug for Network {

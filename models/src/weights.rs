@@ -108,3 +108,48 @@ impl Weights for Folder {
         Ok(bytes)
     }
 }
+
+#[cfg(all(test, feature = "fs"))]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+    use crate::manifest::Part;
+
+    #[test]
+    fn folder_reads_only_what_is_pinned() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = Folder::new(root.path());
+        let file = FileEntry {
+            name: "abc".into(),
+            package: "none".into(),
+            member: "abc".into(),
+            bytes: 3,
+            sha256: Sha256::digest(b"abc").into(),
+            optional: false,
+            part: Part::Demo,
+        };
+        assert!(folder.path_of(&file).ends_with("ba7816bf8f01cfea/abc"));
+        assert!(matches!(folder.read(&file), Err(WeightsError::Missing { .. })));
+        std::fs::create_dir_all(folder.path_of(&file).parent().unwrap()).unwrap();
+        for (content, pinned) in [("abc", true), ("abd", false), ("ab", false)] {
+            std::fs::write(folder.path_of(&file), content).unwrap();
+            match folder.read(&file) {
+                Ok(bytes) => assert!(pinned && bytes == b"abc"),
+                Err(error) => assert!(!pinned && matches!(error, WeightsError::Foreign { .. }), "{error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn usual_place() {
+        let place = |a: &str, b: &str, c: &str| {
+            let folder = Folder::usual(Some(a.into()), Some(b.into()), Some(c.into()));
+            folder.map(|folder| folder.root().to_str().unwrap().to_owned())
+        };
+        assert_eq!(place("/w", "/c", "/h").as_deref(), Some("/w"));
+        assert_eq!(place("", "/c", "/h").as_deref(), Some("/c/warifu/models"));
+        assert_eq!(place("", "", "/h").as_deref(), Some("/h/.cache/warifu/models"));
+        assert_eq!(place("", "", ""), None);
+    }
+}
