@@ -1,1 +1,111 @@
 //! The commands of `warifu`, and the sandbox that runs all four roles in one process.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use warifu_server::telemetry;
+
+mod bench;
+pub mod demo;
+mod document;
+mod face;
+pub mod files;
+pub mod models;
+mod registry;
+pub mod sandbox;
+mod serve;
+mod wallet;
+
+/// Exit status for a person who was not approved, or a selfie that did not match.
+const NOT_APPROVED: u8 = 3;
+
+/// Verify once with full KYC, hold the result as a credential, prove it anywhere.
+#[derive(Debug, Parser)]
+#[command(name = "warifu", version, about, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Four roles in one process: a walk through the whole idea.
+    Demo(demo::DemoArgs),
+    /// Neural weights: fetch and list.
+    #[command(subcommand)]
+    Models(ModelsCommand),
+    /// Identity documents: draw specimens, measure reading.
+    #[command(subcommand)]
+    Document(document::DocumentCommand),
+    /// Faces: measure matching.
+    #[command(subcommand)]
+    Face(face::FaceCommand),
+    /// The trust registry.
+    #[command(subcommand)]
+    Registry(registry::RegistryCommand),
+    /// The issuer.
+    #[command(subcommand)]
+    Issuer(serve::IssuerCommand),
+    /// A verifier.
+    #[command(subcommand)]
+    Verifier(serve::VerifierCommand),
+    /// The wallet on this machine.
+    Wallet(wallet::WalletArgs),
+    /// Measures speed and memory.
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum ModelsCommand {
+    /// Fetch what is missing, verify it, cache it.
+    Fetch(models::FetchArgs),
+    /// Show every file and whether it is there.
+    List(models::FetchArgs),
+}
+
+/// Runs the command line and gives the exit status: 0 done, 1 failed, 2 wrong usage, 3 not approved.
+pub async fn run() -> ExitCode {
+    let cli = Cli::parse();
+    telemetry::init(telemetry::Form::Text, "warn");
+    match dispatch(cli.command).await {
+        Ok(code) => code,
+        Err(error) => {
+            explain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the command's own error")]
+fn explain(error: &anyhow::Error) {
+    eprintln!("warifu: {error:#}");
+}
+
+async fn dispatch(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Demo(args) => {
+            return Ok(match demo::run(args).await? {
+                demo::Ended::Done => ExitCode::SUCCESS,
+                demo::Ended::NotApproved => ExitCode::from(NOT_APPROVED),
+            });
+        }
+        Command::Models(ModelsCommand::Fetch(args)) => models::fetch(&args).await?,
+        Command::Models(ModelsCommand::List(args)) => models::list(&args)?,
+        Command::Document(command) => document::run(command)?,
+        Command::Face(command) => face::run(command)?,
+        Command::Registry(command) => registry::run(command).await?,
+        Command::Issuer(command) => serve::issuer(command).await?,
+        Command::Verifier(command) => serve::verifier(command).await?,
+        Command::Wallet(args) => return wallet::run(args).await,
+        Command::Bench(command) => bench::run(command).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints a command's answer: JSON on one line, or the text for people.
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+pub(crate) fn answer(as_json: bool, value: &serde_json::Value, text: impl FnOnce() -> String) {
+    if as_json { println!("{value}") } else { println!("{}", text()) }
+}

@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 use warifu_models::manifest::{FileEntry, Manifest, Package, Source};
 use warifu_models::weights::{Folder, Weights as _};
-use warifu_server::fetch::{Fetcher, Policy};
+use warifu_server::fetch::{Fetcher, Limits, Policy};
 
 /// Largest single file taken from a plain address, in bytes.
 const MAX_ADDRESS_BYTES: usize = 64 * 1024 * 1024;
@@ -235,7 +235,8 @@ async fn download(package: &Package, downloads: &Path, archive: &Path, quiet: bo
 }
 
 async fn from_address(folder: &Folder, package: &Package, files: &[&FileEntry], args: &FetchArgs) -> Result<()> {
-    let fetcher = Fetcher::new(Policy::Public)?.with_body_limit(MAX_ADDRESS_BYTES);
+    let limits = Limits { body: MAX_ADDRESS_BYTES, answer_within: Duration::from_secs(300), ..Limits::default() };
+    let fetcher = Fetcher::new(Policy::Public, limits)?;
     for file in files {
         let address = package.address_of(file).context("the manifest names no address")?;
         if !args.json {

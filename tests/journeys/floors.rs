@@ -35,13 +35,18 @@ const ONLY: &[(&str, &[&str])] = &[
     ("tract-onnx", &["warifu-models"]),
     ("reqwest", &["warifu-server"]),
     ("getrandom", &["warifu-server"]),
-    ("axum", &["warifu-server", "warifu-issuer", "warifu-wallet", "warifu-verifier", "warifu-trust-registry", "warifu-cli"]),
+    (
+        "axum",
+        &["warifu-server", "warifu-issuer", "warifu-wallet", "warifu-verifier", "warifu-trust-registry", "warifu-cli"],
+    ),
     ("anyhow", &["warifu-cli", "warifu-tests"]),
 ];
 
 /// What will run inside a browser, and what must therefore never appear below it.
-const PORTABLE: &[&str] = &["warifu-keys", "warifu-credential", "warifu-openid4vc", "warifu-trust", "warifu-session", "warifu-models"];
-const NOT_PORTABLE: &[&str] = &["openssl-sys", "aws-lc-sys", "ring", "redb", "sled", "tokio", "reqwest", "axum", "mio", "socket2"];
+const PORTABLE: &[&str] =
+    &["warifu-keys", "warifu-credential", "warifu-openid4vc", "warifu-trust", "warifu-session", "warifu-models"];
+const NOT_PORTABLE: &[&str] =
+    &["openssl-sys", "aws-lc-sys", "ring", "redb", "sled", "tokio", "reqwest", "axum", "mio", "socket2"];
 
 fn metadata() -> Metadata {
     MetadataCommand::new().manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).exec().unwrap()
@@ -53,7 +58,8 @@ fn direct(metadata: &Metadata) -> BTreeMap<String, BTreeSet<String>> {
         .workspace_packages()
         .into_iter()
         .map(|package| {
-            let names = package.dependencies.iter().filter(|d| d.kind != DependencyKind::Development).map(|d| d.name.clone());
+            let names =
+                package.dependencies.iter().filter(|d| d.kind != DependencyKind::Development).map(|d| d.name.clone());
             (package.name.to_string(), names.collect())
         })
         .collect()
@@ -100,7 +106,8 @@ fn what_runs_in_a_browser_stays_portable() {
             if !seen.insert(id) {
                 continue;
             }
-            let normal = |d: &&cargo_metadata::NodeDep| d.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal);
+            let normal =
+                |d: &&cargo_metadata::NodeDep| d.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal);
             open.extend(nodes[id].deps.iter().filter(normal).map(|d| &d.pkg));
         }
         for id in seen {

@@ -1,0 +1,253 @@
+//! `warifu issuer serve` and `warifu verifier serve`: one role, one process, one configuration file.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
+use url::Url;
+use warifu_issuer::kyc::workflow::{Environment, Workflow};
+use warifu_issuer::{Issuer, Keys};
+use warifu_keys::{Entropy, Secret, base64url};
+use warifu_keys::x509::Certificate;
+use warifu_models::Parts;
+use warifu_server::Clock;
+use warifu_server::entropy::System;
+use warifu_server::extract::ApiKeyHash;
+use warifu_server::fetch::{Fetcher, Limits as FetchLimits, Policy as FetchPolicy};
+use warifu_server::run::{Limits, Listener, asked_to_stop};
+use warifu_store::blob::Blobs;
+use warifu_trust::bundle::{IssuerBundle, VerifierBundle};
+use warifu_verifier::Verifier;
+use warifu_verifier::policy::Policy;
+
+use crate::files;
+
+/// Subcommands of `warifu issuer`.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum IssuerCommand {
+    /// Serve an issuer.
+    Serve {
+        /// TOML file; `docs/configuration.md` names every member.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+}
+
+/// Subcommands of `warifu verifier`.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum VerifierCommand {
+    /// Serve a verifier.
+    Serve {
+        /// TOML file; `docs/configuration.md` names every member.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+}
+
+/// What both roles have in common. Paths are taken from the folder of the file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Common {
+    /// Where to listen.
+    listen: SocketAddr,
+    /// The address as others see it.
+    base_url: Url,
+    /// The name people see.
+    name: String,
+    /// Folder of the role's keys, as `warifu registry init` made it.
+    keys: PathBuf,
+    /// Folder for data.
+    data: PathBuf,
+    /// Address of the trust registry.
+    registry: Url,
+    /// The registry operator's certificate, pinned.
+    operator: PathBuf,
+    /// File with one API key a line.
+    api_keys: PathBuf,
+    /// Whether this is a sandbox: fictional people, plain http on this machine.
+    #[serde(default)]
+    sandbox: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct IssuerFile {
+    common: Common,
+    issuer: IssuerPart,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IssuerPart {
+    /// Claim `issuing_authority`.
+    authority: String,
+    /// Claim `issuing_country`.
+    country: String,
+    /// Folder of weights; the user's cache when absent.
+    models: Option<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+struct VerifierFile {
+    common: Common,
+    verifier: VerifierPart,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VerifierPart {
+    /// Identifier in the trusted list.
+    audience: String,
+    /// Type of attestation that the built-in policies ask for.
+    vct: Option<Url>,
+    /// Further policies.
+    #[serde(default)]
+    policies: Vec<Policy>,
+    /// The partner's own workflow.
+    workflow_id: String,
+    /// Face models whose match counts.
+    allowed_models: Vec<String>,
+}
+
+fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("{} can not be read", path.display()))?;
+    toml::from_str(&text).with_context(|| format!("{} is not usable", path.display()))
+}
+
+impl Common {
+    /// Resolves paths from the folder of the configuration file.
+    fn below(mut self, file: &Path) -> Self {
+        let folder = file.parent().unwrap_or(Path::new("."));
+        for path in [&mut self.keys, &mut self.data, &mut self.operator, &mut self.api_keys] {
+            *path = folder.join(&path);
+        }
+        self
+    }
+
+    fn operator(&self) -> Result<Certificate> {
+        let pem = std::fs::read_to_string(&self.operator)
+            .with_context(|| format!("{} can not be read", self.operator.display()))?;
+        Ok(Certificate::from_pem(&pem)?)
+    }
+
+    fn api_keys(&self) -> Result<Vec<ApiKeyHash>> {
+        let text = std::fs::read_to_string(&self.api_keys)
+            .with_context(|| format!("{} can not be read", self.api_keys.display()))?;
+        let keys: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(ApiKeyHash::of).collect();
+        if keys.is_empty() {
+            bail!("{} holds no API key", self.api_keys.display());
+        }
+        Ok(keys)
+    }
+
+    fn fetcher(&self) -> Result<Fetcher> {
+        let policy = if self.sandbox { FetchPolicy::Loopback } else { FetchPolicy::Public };
+        Ok(Fetcher::new(policy, FetchLimits::default())?)
+    }
+}
+
+/// Runs `warifu issuer`.
+pub(crate) async fn issuer(command: IssuerCommand) -> Result<()> {
+    let IssuerCommand::Serve { config: file } = command;
+    let IssuerFile { common, issuer } = read(&file)?;
+    let common = common.below(&file);
+    let operator = common.operator()?;
+    let base = if common.sandbox { warifu_issuer::Config::sandbox } else { warifu_issuer::Config::live };
+    let environment = if common.sandbox { Environment::Sandbox } else { Environment::Live };
+    let workflow = if common.sandbox { Workflow::sandbox() } else { Workflow::live() };
+    let config = warifu_issuer::Config {
+        name: common.name.clone(),
+        authority: issuer.authority,
+        country: issuer.country,
+        environment,
+        workflows: vec![workflow],
+        api_keys: common.api_keys()?,
+        ..base(common.base_url.clone(), common.registry.clone(), operator)
+    };
+    config.check()?;
+    std::fs::create_dir_all(&common.data)?;
+    let keys = IssuerBundle::load(&files::reader(&common.keys))?;
+    let entropy: Arc<dyn Entropy> = Arc::new(System);
+    let models = issuer.models;
+    let models = tokio::task::spawn_blocking(move || files::models(models.as_deref(), Parts::ALL)).await??;
+    let parts = warifu_issuer::Parts {
+        store: warifu_store::redb::open(common.data.join("records.redb"))?,
+        blobs: Blobs::folder(common.data.join("blobs"))?,
+        models,
+        fetcher: common.fetcher()?,
+        clock: Clock::system(),
+        keys: Keys {
+            document_signer: Arc::new(keys.signer.key),
+            chain: keys.signer.chain,
+            master: master_key(&common.data, &*entropy)?,
+        },
+        entropy,
+    };
+    let issuer = Arc::new(Issuer::new(config, parts)?);
+    if !issuer.has_liveness() {
+        tracing::warn!("passive liveness is not performed: its optional weights are absent");
+    }
+    let listener = Listener::bind(common.listen).await?;
+    announce("issuer", listener.address());
+    listener.serve(warifu_issuer::http::router(issuer), Limits::default(), asked_to_stop()).await;
+    Ok(())
+}
+
+/// Runs `warifu verifier`.
+pub(crate) async fn verifier(command: VerifierCommand) -> Result<()> {
+    let VerifierCommand::Serve { config: file } = command;
+    let VerifierFile { common, verifier } = read(&file)?;
+    let common = common.below(&file);
+    let mut policies = verifier.policies;
+    if let Some(vct) = &verifier.vct {
+        policies.extend(Policy::built_in(vct.as_str()));
+    }
+    let [api_key] = common.api_keys()?[..] else { bail!("a verifier has exactly one API key") };
+    let config = warifu_verifier::Config {
+        base_url: common.base_url.clone(),
+        name: common.name.clone(),
+        audience: verifier.audience,
+        registry: common.registry.clone(),
+        operator: common.operator()?,
+        api_key,
+        workflow_id: verifier.workflow_id,
+        policies,
+        allowed_models: verifier.allowed_models.iter().map(|name| name.parse()).collect::<Result<_, _>>()?,
+        request_seconds: 300,
+        sandbox: common.sandbox,
+    };
+    config.check()?;
+    std::fs::create_dir_all(&common.data)?;
+    let parts = warifu_verifier::Parts {
+        store: warifu_store::redb::open(common.data.join("records.redb"))?,
+        fetcher: common.fetcher()?,
+        clock: Clock::system(),
+        entropy: Arc::new(System),
+        bundle: VerifierBundle::load(&files::reader(&common.keys))?,
+    };
+    let verifier = Arc::new(Verifier::new(config, parts));
+    let listener = Listener::bind(common.listen).await?;
+    announce("verifier", listener.address());
+    listener.serve(warifu_verifier::http::router(verifier), Limits::default(), asked_to_stop()).await;
+    Ok(())
+}
+
+/// The key that everything kept of people is wrapped under: made at the first start, readable by its owner only.
+fn master_key(data: &Path, entropy: &dyn Entropy) -> Result<Secret> {
+    let path = data.join("master.key");
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(Secret::new(base64url::decode(text.trim()).with_context(|| path.display().to_string())?)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let key = entropy.array::<32>();
+            files::write_private(&path, base64url::encode(&key).as_bytes())?;
+            Ok(Secret::new(key.to_vec()))
+        }
+        Err(error) => Err(error).with_context(|| format!("{} can not be read", path.display())),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the command's answer")]
+pub(crate) fn announce(role: &str, address: SocketAddr) {
+    println!("{role} listens on http://{address}/; Ctrl-C stops it");
+}
