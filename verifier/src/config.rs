@@ -37,19 +37,24 @@ pub struct Config {
 /// Why a configuration is not usable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// The base URL has a query, a fragment or a path, or is plain http outside a sandbox.
-    #[error("the base URL `{0}` is not usable: https without path, query and fragment is needed")]
-    BaseUrl(Url),
+    /// The own address or the registry's has a query, a fragment or a path, or is plain http outside a sandbox.
+    #[error("`{0}` is not usable: https without path, query and fragment is needed")]
+    Url(Url),
     /// No policy, or two of one name.
     #[error("policies need names of their own; there must be at least one")]
     Policies,
-    /// A policy's query does not parse.
-    #[error("the query of policy `{0}` is not usable")]
-    Query(String),
+    /// A policy's query or demand is not usable.
+    #[error("policy `{name}` is not usable: {why}")]
+    Policy {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        why: String,
+    },
     /// The life of requests is out of range.
     #[error("requests live 30 to 3600 seconds, not {0}")]
     Life(u32),
-    /// Audience or name is empty.
+    /// A name is empty.
     #[error("`{0}` is empty")]
     Empty(&'static str),
 }
@@ -57,19 +62,15 @@ pub enum ConfigError {
 impl Config {
     /// Checks everything that can be checked without asking anybody.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let plain = self.base_url.scheme() == "https" || (self.sandbox && self.base_url.scheme() == "http");
-        if !plain
-            || self.base_url.path() != "/"
-            || self.base_url.query().is_some()
-            || self.base_url.fragment().is_some()
-        {
-            return Err(ConfigError::BaseUrl(self.base_url.clone()));
+        for url in [&self.base_url, &self.registry] {
+            let scheme = url.scheme() == "https" || (self.sandbox && url.scheme() == "http");
+            if !scheme || url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+                return Err(ConfigError::Url(url.clone()));
+            }
         }
-        if self.name.is_empty() {
-            return Err(ConfigError::Empty("name"));
-        }
-        if self.audience.is_empty() {
-            return Err(ConfigError::Empty("audience"));
+        let texts = [("name", &self.name), ("audience", &self.audience), ("workflow_id", &self.workflow_id)];
+        if let Some((name, _)) = texts.into_iter().find(|(_, text)| text.is_empty()) {
+            return Err(ConfigError::Empty(name));
         }
         let mut names: Vec<_> = self.policies.iter().map(|policy| &policy.name).collect();
         names.sort();
@@ -78,7 +79,10 @@ impl Config {
             return Err(ConfigError::Policies);
         }
         for policy in &self.policies {
-            policy.query().map_err(|_| ConfigError::Query(policy.name.clone()))?;
+            let refuse = |why: String| ConfigError::Policy { name: policy.name.clone(), why };
+            let query = policy.query().map_err(|error| refuse(error.to_string()))?;
+            let entry = policy.selfie_reauth.as_ref().map(|reauth| reauth.entry(&policy.purpose, &query));
+            entry.transpose().map_err(|error| refuse(error.to_string()))?;
         }
         if !(30..=3600).contains(&self.request_seconds) {
             return Err(ConfigError::Life(self.request_seconds));
@@ -112,5 +116,57 @@ impl Config {
             None => self.policies.first(),
             Some(name) => self.policies.iter().find(|policy| policy.name == name),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use warifu_keys::SigningKey;
+    use warifu_keys::entropy::Seeded;
+    use warifu_keys::x509::issue::{Authority, Period, Subject};
+
+    use super::*;
+    use crate::policy::Reauth;
+
+    fn config() -> Config {
+        let entropy = Seeded::dangerous_new("config");
+        let subject = Subject { common_name: "CA".to_owned(), organization: None, country: "UT".to_owned() };
+        let period = Period::days(Timestamp::UNIX_EPOCH, 365);
+        let key = SigningKey::generate_p256(&entropy);
+        let operator = Authority::self_signed(&subject, key, period, "https://example.org", &entropy).unwrap();
+        Config {
+            base_url: "https://bank-b.example".parse().unwrap(),
+            name: "Bank B".to_owned(),
+            audience: "partner-b".to_owned(),
+            registry: "https://registry.example".parse().unwrap(),
+            operator: operator.certificate().clone(),
+            api_key: ApiKeyHash::of("key"),
+            workflow_id: "wf".to_owned(),
+            policies: Policy::built_in("https://issuer.example/vct/kyc-identity/1"),
+            allowed_models: Vec::new(),
+            request_seconds: 300,
+            sandbox: false,
+        }
+    }
+
+    #[test]
+    fn what_is_checked() {
+        let check = |change: fn(&mut Config), expected: bool| {
+            let mut config = config();
+            change(&mut config);
+            assert_eq!(config.check().is_ok(), expected, "{:?}", config.check());
+        };
+        check(|_| (), true);
+        check(|it| it.base_url.set_path("/x"), false);
+        check(|it| it.base_url = "http://127.0.0.1:1".parse().unwrap(), false);
+        check(|it| it.registry = "http://127.0.0.1:1".parse().unwrap(), false);
+        check(|it| (it.base_url, it.sandbox) = ("http://127.0.0.1:1".parse().unwrap(), true), true);
+        check(|it| it.workflow_id.clear(), false);
+        check(|it| it.policies.clear(), false);
+        check(|it| it.policies[1].name = it.policies[0].name.clone(), false);
+        check(|it| it.policies[0].dcql_query = serde_json::json!({}), false);
+        check(|it| it.policies[0].selfie_reauth = Some(Reauth { max_age: 0, ..Reauth::default() }), false);
+        check(|it| it.request_seconds = 29, false);
     }
 }

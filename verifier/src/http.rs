@@ -1,16 +1,24 @@
 //! The doors of the verifier: for the partner's servers, for wallets, for people.
 
 mod api;
+mod cookie;
 mod pages;
+mod result;
 mod wallet;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::extract::FromRef;
-use axum::middleware::from_fn;
+use axum::extract::{DefaultBodyLimit, FromRef, Request};
+use axum::http::header;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::{get, post};
+use warifu_openid4vc::vp::response;
+use warifu_server::limit::{self, Limiter, Rate};
 use warifu_server::{Clock, assets, csrf};
+use warifu_session::share;
 
 use crate::Verifier;
 
@@ -29,27 +37,78 @@ impl FromRef<Doors> for Clock {
     }
 }
 
-/// Everything this verifier answers to.
+/// How often one caller may call at each kind of door.
+#[derive(Debug, Clone, Copy)]
+pub struct Rates {
+    /// The partner's servers, by API key.
+    pub api: Rate,
+    /// Wallets, by address: two calls a request.
+    pub wallets: Rate,
+    /// Pages, by address; an open page asks every two seconds how things stand.
+    pub pages: Rate,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        let minute = |calls| Rate { calls, per: Duration::from_secs(60) };
+        Self { api: minute(1200), wallets: minute(120), pages: minute(300) }
+    }
+}
+
+impl Rates {
+    /// For a sandbox, where all people, wallets and measurements come from one machine.
+    pub const SANDBOX: Self = {
+        let plenty = Rate { calls: 1_000_000, per: Duration::from_secs(60) };
+        Self { api: plenty, wallets: plenty, pages: plenty }
+    };
+}
+
+/// Everything this verifier answers to, at the default rates: generous in a sandbox.
 pub fn router(verifier: Arc<Verifier>) -> Router {
+    let rates = if verifier.config.sandbox { Rates::SANDBOX } else { Rates::default() };
+    router_with(verifier, rates)
+}
+
+/// Everything this verifier answers to.
+pub fn router_with(verifier: Arc<Verifier>, rates: Rates) -> Router {
+    let limited = |rate| from_fn_with_state(Limiter::new(rate), limit::by_caller);
     let pages = Router::new()
         .route("/", get(pages::front))
         .route("/{lang}/", get(pages::start))
         .route("/{lang}/request", post(pages::begin))
         .route("/{lang}/request/{id}", get(pages::request))
-        .layer(from_fn(csrf::same_origin));
-    Router::new()
-        .merge(pages)
         .route("/request/{id}/state", get(pages::state))
+        .layer(from_fn(csrf::same_origin))
+        .layer(limited(rates.pages))
+        .layer(from_fn(by_address));
+    let wallets = Router::new()
+        .route("/vp/{id}/request", get(wallet::request_object))
+        .route("/vp/{id}/response", post(wallet::response).layer(DefaultBodyLimit::max(response::MAX_BYTES)))
+        .layer(limited(rates.wallets))
+        .layer(from_fn(by_address));
+    // A share token and the rest of the body.
+    let import = || post(api::import).layer(DefaultBodyLimit::max(share::MAX_BYTES + 64 * 1024));
+    let api = Router::new()
         .route("/v1/requests", post(api::create))
         .route("/v1/requests/{id}", get(api::show))
-        .route("/v3/session/import-shared", post(api::import))
-        .route("/v3/session/import-shared/", post(api::import))
+        .route("/v3/session/import-shared", import())
+        .route("/v3/session/import-shared/", import())
         .route("/v3/session/{id}/decision", get(api::decision))
         .route("/v3/session/{id}/decision/", get(api::decision))
-        .route("/vp/{id}/request", get(wallet::request_object))
-        .route("/vp/{id}/response", post(wallet::response))
+        .layer(limited(rates.api));
+    Router::new()
+        .merge(pages)
+        .merge(wallets)
+        .merge(api)
         .route("/health", get(async || "ok"))
         .merge(assets::router())
         .layer(from_fn(assets::security_headers))
         .with_state(Doors(verifier))
+}
+
+/// Takes API keys off calls at doors that ask for none, where they would only buy a count of their own.
+async fn by_address(mut request: Request, next: Next) -> Response {
+    request.headers_mut().remove("x-api-key");
+    request.headers_mut().remove(header::AUTHORIZATION);
+    next.run(request).await
 }

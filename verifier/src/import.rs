@@ -2,36 +2,42 @@
 //!
 //! Open, audience, time, producer, trust, status, consent; then once per source by compare-and-set: the import key is a
 //! record of its own, inserted in the same batch as the session and its audit entry, so of many racing imports one wins.
+//! Every attempt leaves an audit entry, refused ones with the reason.
+//!
+//! The source of an issuer's share is its session. A wallet's share has no other name than its own, so the same person
+//! can make a second one; its `user_pid` tells the partner that it is the same person.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
+use warifu_credential::{ClaimPath, PathStep, face_template};
+use warifu_keys::{base64url, sha256};
 use warifu_session::Status;
+use warifu_session::consent::Receipt;
 use warifu_session::decision::{Decision, SessionKind};
-use warifu_session::share::{Authentic, Claimed, Received, ShareError};
+use warifu_session::share::{self, Authentic, Claimed, Received, ShareError};
 use warifu_store::audit::{Entry, Reference};
 use warifu_store::{Batch, Collection, Stored};
 use warifu_trust::decide::Refusal;
 
 use crate::Verifier;
-use crate::presentation::{Check, Tally, shown_claims};
+use crate::check::{Check, CheckName, Tally};
+use crate::presentation::Binding;
 
-/// How long an imported session is kept for the partner's own use.
+/// Seven days, as in the mirrored API.
 const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// What a partner sends.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct ImportRequest {
     /// The share token.
     pub share_token: String,
     /// Whether the source's status is taken over; otherwise the session starts in review.
     pub trust_review: bool,
-    /// The partner's workflow.
-    #[serde(default)]
+    /// The partner's workflow; the only one there is when absent.
     pub workflow_id: Option<String>,
     /// The partner's name for the person.
-    #[serde(default)]
     pub vendor_data: Option<String>,
 }
 
@@ -54,7 +60,7 @@ pub struct Session {
     pub vendor_data: Option<String>,
     /// When it was imported.
     pub created_at: Timestamp,
-    /// When it is dropped.
+    /// `expires_at` of the mirrored API.
     pub expires_at: Timestamp,
     /// Identifier of the source: the issuer's session, or the share where a wallet made it.
     pub shared_from_session: Uuid,
@@ -132,6 +138,9 @@ pub enum ImportError {
     /// The presentation inside a wallet's share failed a check.
     #[error("the presentation inside failed `{}`: {}", .0.name.word(), .0.detail)]
     Presentation(Check),
+    /// The presentation inside a wallet's share discloses more than the person's consent names.
+    #[error("the presentation inside discloses `{0}`, which the consent does not name")]
+    BeyondConsent(String),
     /// The named workflow is not this partner's.
     #[error("workflow `{0}` is not known here")]
     UnknownWorkflow(String),
@@ -149,8 +158,12 @@ impl ImportError {
     #[must_use]
     pub fn http_status(&self) -> u16 {
         match self {
+            // A share is sealed to its audience's key, so another key is how a foreign audience shows.
+            Self::Share(ShareError::OtherKey) => 403,
             Self::Share(error) => error.http_status(),
-            Self::NotTrusted(_) => 403,
+            Self::Presentation(Check { name: CheckName::IssuerTrusted, .. })
+            | Self::NotTrusted(_)
+            | Self::BeyondConsent(_) => 403,
             Self::Presentation(_) => 401,
             Self::UnknownWorkflow(_) => 404,
             Self::Busy => 503,
@@ -165,6 +178,7 @@ impl ImportError {
             Self::Share(error) => error.rule(),
             Self::NotTrusted(_) => "not_trusted",
             Self::Presentation(check) => check.name.word(),
+            Self::BeyondConsent(_) => "beyond_consent",
             Self::UnknownWorkflow(_) => "unknown_workflow",
             Self::Busy => "busy",
             Self::Store(_) => "store",
@@ -180,8 +194,19 @@ struct Accepted {
 }
 
 impl Verifier {
-    /// Imports a share, or says why not. Every attempt that got as far as a readable token leaves an audit entry.
+    /// Imports a share, or says why not.
     pub async fn import(&self, request: ImportRequest, now: Timestamp) -> Result<Session, ImportError> {
+        let imported = self.import_once(&request, now).await;
+        if let Err(error) = &imported {
+            let entry = self.refusal_entry(&request.share_token, error, now);
+            if let Err(cause) = self.store.commit(Batch::new().audit(entry)).await {
+                tracing::error!(%cause, "a refused import could not be recorded");
+            }
+        }
+        imported
+    }
+
+    async fn import_once(&self, request: &ImportRequest, now: Timestamp) -> Result<Session, ImportError> {
         let workflow = match request.workflow_id.as_deref() {
             None => self.config.workflow_id.clone(),
             Some(id) if id == self.config.workflow_id => id.to_owned(),
@@ -194,19 +219,20 @@ impl Verifier {
         };
         let marks = Collection::<Imported>::of(&self.store);
         let counters = Collection::<Counter>::of(&self.store);
-        // Imports of different sources compete for the next number; the loser of a round takes the number after.
+        let _turn = self.import_turn.lock().await;
+        // Other nodes may take the number meanwhile; the loser of a round takes the number after.
         for _ in 0..64 {
             if marks.load(&mark.import_key).await.map_err(ImportError::Store)?.is_some() {
                 return Err(ShareError::AlreadyImported.into());
             }
             let counter = counters.load(Counter::KEY).await.map_err(ImportError::Store)?;
             let number = counter.as_ref().map_or(1, |loaded| loaded.value.last + 1);
-            let session = session(&mark, &accepted, &request, &workflow, number, now);
+            let session = session(&mark, &accepted, request, &workflow, number, now);
             let batch = match &counter {
                 None => Batch::new().insert(&Counter { last: number }),
                 Some(loaded) => Batch::new().replace(loaded.seen, &Counter { last: number }),
             };
-            let batch = batch.insert(&mark).insert(&session).audit(self.audit_entry(&session, &accepted, now));
+            let batch = batch.insert(&mark).insert(&session).audit(self.import_entry(&session, &accepted, now));
             match self.store.commit(batch).await {
                 Ok(_) => return Ok(session),
                 Err(error) if error.is_conflict() => {}
@@ -216,7 +242,7 @@ impl Verifier {
         Err(ImportError::Busy)
     }
 
-    fn audit_entry(&self, session: &Session, accepted: &Accepted, now: Timestamp) -> Entry {
+    fn import_entry(&self, session: &Session, accepted: &Accepted, now: Timestamp) -> Entry {
         let terms = accepted.share.terms();
         let partner = Reference::public("partner", &self.config.audience);
         let share = Reference::public("share", &terms.id().to_string());
@@ -228,6 +254,13 @@ impl Verifier {
             .fact("outcome", session.status)
     }
 
+    /// Nothing inside a refused token may be believed, so it is known by its hash.
+    fn refusal_entry(&self, token: &str, error: &ImportError, now: Timestamp) -> Entry {
+        let partner = Reference::public("partner", &self.config.audience);
+        let token = Reference::public("share_token", &base64url::encode(&sha256(token.trim().as_bytes())));
+        Entry::new(now, "share.refused", partner, token).fact("outcome", error.code())
+    }
+
     /// Every rule of a share but the once-only one.
     async fn accept_share(&self, token: &str, now: Timestamp) -> Result<Accepted, ImportError> {
         let trust = self.trust(now).await;
@@ -236,14 +269,22 @@ impl Verifier {
         trust.may_receive(&self.config.audience, now)?;
         match received.addressed_to(&self.config.audience, now)? {
             Claimed::Wallet(share) => {
-                let mut tally = Tally::new();
                 let nonce = share.expected_nonce();
-                let audience = share.expected_audience().to_owned();
-                let settled = self.settle(share.presentation(), &audience, &nonce, now, &mut tally).await;
+                let binding = Binding {
+                    audience: share.expected_audience(),
+                    nonce: &nonce,
+                    // The share's own life was checked and is at most this.
+                    max_age: SignedDuration::from_secs(share::MAX_LIFE),
+                };
+                let mut tally = Tally::default();
+                let settled = self.settle(share.presentation(), binding, &trust, now, &mut tally).await;
                 let settled = settled.ok_or_else(|| ImportError::Presentation(tally.first_failure()))?;
-                let holder = settled.bound_key().ok_or(ShareError::IssuerMismatch)?;
-                let claims = shown_claims(settled.verified.claims());
-                Ok(Accepted { share: share.authenticate(&holder, now)?, issuer: settled.issuer, claims })
+                let holder = settled.holder_key().ok_or(ShareError::IssuerMismatch)?;
+                let share = share.authenticate(holder, now)?;
+                if let Some(path) = beyond_consent(share.receipt(), &settled.disclosed()) {
+                    return Err(ImportError::BeyondConsent(path));
+                }
+                Ok(Accepted { share, issuer: settled.issuer().to_owned(), claims: settled.claims() })
             }
             Claimed::Issuer(share) => {
                 let entity = trust.may_issue(share.chain(), now)?;
@@ -252,6 +293,25 @@ impl Verifier {
             }
         }
     }
+}
+
+/// The first disclosed claim that the receipt does not name; a named claim stands for its parts and needs its parents.
+/// The face template leaves the device in no case.
+fn beyond_consent(receipt: &Receipt, disclosed: &[ClaimPath]) -> Option<String> {
+    let named: Vec<String> = receipt.claims().map(ToString::to_string).collect();
+    let covered = |path: &ClaimPath| named.iter().any(|name| leads_to(name, path));
+    let template = PathStep::Name(face_template::CLAIM.to_owned());
+    let allowed = |path: &&ClaimPath| path.steps().first() != Some(&template) && covered(path);
+    disclosed.iter().find(|path| !allowed(path)).map(ToString::to_string)
+}
+
+/// Whether the dotted name and the path lie on one branch. Positions differ between what is held and what is disclosed,
+/// so a number in the name stands for any entry of an array.
+fn leads_to(name: &str, path: &ClaimPath) -> bool {
+    name.split('.').zip(path.steps()).all(|(part, step)| match step {
+        PathStep::Name(member) => part == member,
+        PathStep::Index(_) | PathStep::Every => part.bytes().all(|byte| byte.is_ascii_digit()),
+    })
 }
 
 fn session(

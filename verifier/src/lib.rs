@@ -4,20 +4,26 @@
 //! that shares are sealed to, and named [`policy::Policy`]s that say what it asks for and demands. Everything it decides
 //! is decided here, from signed bytes and the trusted list; a list, status or key that can not be had is a refusal.
 //!
-//! * [`request`]: makes requests, hands the signed request object out once, takes the answer once.
-//! * [`presentation`]: verifies an answer and names every check.
+//! * [`request`]: makes requests; what is known of one at each stage.
+//! * [`exchange`]: hands the signed request object out once, takes the wallet's answer once.
+//! * [`transaction`]: which browser may see the result.
+//! * [`check`]: every named check of an answer and the report.
 //! * [`import`]: takes a share token in, once per source.
 //! * [`http`]: the doors for partners' servers, wallets and people.
 //!
-//! Left out for now: the Digital Credentials API, unsigned requests, mdoc.
+//! Left out for now: the Digital Credentials API, unsigned requests, mdoc, presentations without key binding, and the
+//! `response_code` of same-device flows (HAIP 1.0 section 5.1).
 
+pub mod check;
 pub mod config;
+pub mod exchange;
 pub mod http;
 pub mod import;
 pub mod policy;
-pub mod presentation;
+mod presentation;
 pub mod request;
 pub mod statuses;
+pub mod transaction;
 mod trusted;
 
 use std::sync::Arc;
@@ -53,7 +59,10 @@ pub struct Verifier {
     pub(crate) bundle: VerifierBundle,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) requests: Collection<request::Record>,
+    pub(crate) frontends: Collection<transaction::Frontend>,
     pub(crate) sessions: Collection<import::Session>,
+    /// Imports take turns, because each takes the next session number.
+    pub(crate) import_turn: tokio::sync::Mutex<()>,
     pub(crate) trust: TrustSource,
     pub(crate) statuses: statuses::Statuses,
     pub(crate) entropy: Arc<dyn Entropy>,
@@ -69,7 +78,9 @@ impl Verifier {
             trust: TrustSource::new(config.trusted_list(), config.operator.clone(), fetcher.clone()),
             statuses: statuses::Statuses::new(fetcher),
             requests: Collection::of(&store),
+            frontends: Collection::of(&store),
             sessions: Collection::of(&store),
+            import_turn: tokio::sync::Mutex::default(),
             config,
             bundle,
             store,

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use warifu_credential::ClaimPath;
 use warifu_credential::selfie_reauth::{self, Demand, Liveness};
+use warifu_credential::{ClaimPath, Format};
 use warifu_openid4vc::dcql::{CredentialQuery, DcqlError, Query};
 
 /// The identifier of the one credential query that built-in policies make.
@@ -21,6 +21,22 @@ pub struct Policy {
     /// Whether a selfie has to match before the wallet answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selfie_reauth: Option<Reauth>,
+}
+
+/// Why a query is not asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum QueryError {
+    /// It is no query.
+    #[error(transparent)]
+    Dcql(#[from] DcqlError),
+    /// It asks for what can not be verified here.
+    #[error("credential query `{id}` asks for {what}, which is not supported here")]
+    Unsupported {
+        /// The credential query.
+        id: String,
+        /// What is not supported.
+        what: &'static str,
+    },
 }
 
 /// The selfie reauth a policy demands.
@@ -57,10 +73,10 @@ mod liveness {
 }
 
 impl Reauth {
-    /// The transaction data entry that carries the demand in a request.
-    pub fn entry(&self, purpose: &str) -> Result<selfie_reauth::Entry, selfie_reauth::Error> {
+    /// The transaction data entry that carries the demand in a request; any one credential of `query` may answer it.
+    pub fn entry(&self, purpose: &str, query: &Query) -> Result<selfie_reauth::Entry, selfie_reauth::Error> {
         selfie_reauth::Entry::new(&Demand {
-            credential_ids: vec![QUERY_ID.to_owned()],
+            credential_ids: query.credentials.iter().map(|credential| credential.id.clone()).collect(),
             purpose: purpose.to_owned(),
             max_age: self.max_age,
             liveness: self.liveness,
@@ -70,7 +86,7 @@ impl Reauth {
 }
 
 impl Policy {
-    /// A policy that asks a KYC attestation of type `vct` for these top-level claims.
+    /// A policy that asks a KYC attestation of type `vct` for these claims.
     #[must_use]
     pub fn for_claims(
         name: &str,
@@ -84,20 +100,38 @@ impl Policy {
         Self { name: name.to_owned(), purpose: purpose.to_owned(), dcql_query: query.to_value(), selfie_reauth }
     }
 
+    /// Names of the policies that [`Policy::built_in`] makes; the pages have words of their own for them.
+    pub const BUILT_IN: [&str; 3] = ["identity", "identity-selfie", "of-age"];
+
     /// The policies that a verifier starts with: identity, identity with a selfie, and of age.
     #[must_use]
     pub fn built_in(vct: &str) -> Vec<Self> {
         let identity: Vec<_> = ["given_name", "family_name", "birthdate"].map(ClaimPath::claim).into();
         let of_age = [ClaimPath::claim("age_equal_or_over").name("18")];
+        let [plain, selfie, age] = Self::BUILT_IN;
         vec![
-            Self::for_claims("identity", "Open an account", vct, &identity, None),
-            Self::for_claims("identity-selfie", "Open an account", vct, &identity, Some(Reauth::default())),
-            Self::for_claims("of-age", "Prove that you are of age", vct, &of_age, None),
+            Self::for_claims(plain, "Open an account", vct, &identity, None),
+            Self::for_claims(selfie, "Open an account", vct, &identity, Some(Reauth::default())),
+            Self::for_claims(age, "Prove that you are of age", vct, &of_age, None),
         ]
     }
 
-    /// The query, parsed and capped.
-    pub fn query(&self) -> Result<Query, DcqlError> {
-        Query::from_value(&self.dcql_query)
+    /// The query, parsed and capped. One whose answer could never be accepted here is refused now, and not when a
+    /// wallet has answered it.
+    pub fn query(&self) -> Result<Query, QueryError> {
+        let query = Query::from_value(&self.dcql_query)?;
+        for credential in &query.credentials {
+            let refuse = |what| Err(QueryError::Unsupported { id: credential.id.clone(), what });
+            if Format::from_identifier(&credential.format).is_none() {
+                return refuse("another format than `dc+sd-jwt`");
+            }
+            if !credential.require_cryptographic_holder_binding {
+                return refuse("a presentation without key binding");
+            }
+            if credential.trusted_authorities.iter().any(|authority| authority.r#type != "aki") {
+                return refuse("another kind of trusted authority than `aki`");
+            }
+        }
+        Ok(query)
     }
 }

@@ -1,294 +1,197 @@
-//! Verifies what a wallet answered and names every check (OpenID4VP 1.0 section 8.6, in that order).
+//! Verifies what a wallet answered, check by check (OpenID4VP 1.0 section 8.6).
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
-use warifu_credential::sd_jwt::{Error as SdJwtError, KeyBindingRules, KeyBound, Presentation};
+use serde_json::{Map, Value};
+use warifu_credential::sd_jwt::{Error as SdJwtError, Held, KeyBindingRules, KeyBound, Presentation};
 use warifu_credential::selfie_reauth::{self, Entry};
-use warifu_credential::{Authentic, SettleError, Verified};
+use warifu_credential::{Authentic, ClaimPath, PathStep, SettleError, Verified};
 use warifu_keys::PublicKey;
-use warifu_openid4vc::dcql::{Candidate, Query, check_response};
+use warifu_keys::jws::{JwsError, Unverified};
+use warifu_keys::x509::Certificate;
+use warifu_openid4vc::dcql::{Candidate, ClaimsQuery, CredentialQuery, Query, check_response};
+use warifu_trust::Trust;
 
 use crate::Verifier;
+use crate::check::{CheckName, Report, Shown, Tally};
 
-/// How old a key binding JWT may be: the life of a request, since its nonce is the request's own.
-const KEY_BINDING_AGE: SignedDuration = SignedDuration::from_mins(15);
-/// How far the wallet's clock may run ahead.
+/// How far the wallet's clock may be off.
 const LEEWAY: SignedDuration = SignedDuration::from_secs(60);
 
-/// The checks, in the order in which they are made and shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CheckName {
-    /// The issuer's signature over the credential, and every disclosure has its digest in it.
-    Signature,
-    /// The issuer is granted KYC issuance in the trusted list.
-    IssuerTrusted,
-    /// The holder signed this presentation with the key the credential is bound to.
-    KeyBinding,
-    /// The presentation was made for this verifier.
-    Aud,
-    /// The presentation was made for this request.
-    Nonce,
-    /// Only allowed algorithms.
-    AlgAllowed,
-    /// The credential is within its validity.
-    NotExpired,
-    /// The issuer's status list says valid.
-    NotRevoked,
-    /// What was asked for came, no more.
-    QuerySatisfied,
-    /// A fresh selfie matched the template that the credential commits to.
-    SelfieReauth,
-}
-
-impl CheckName {
-    /// All checks.
-    pub const ALL: [Self; 10] = [
-        Self::Signature,
-        Self::IssuerTrusted,
-        Self::KeyBinding,
-        Self::Aud,
-        Self::Nonce,
-        Self::AlgAllowed,
-        Self::NotExpired,
-        Self::NotRevoked,
-        Self::QuerySatisfied,
-        Self::SelfieReauth,
-    ];
-
-    /// The name on the wire.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Signature => "signature",
-            Self::IssuerTrusted => "issuer_trusted",
-            Self::KeyBinding => "key_binding",
-            Self::Aud => "aud",
-            Self::Nonce => "nonce",
-            Self::AlgAllowed => "alg_allowed",
-            Self::NotExpired => "not_expired",
-            Self::NotRevoked => "not_revoked",
-            Self::QuerySatisfied => "query_satisfied",
-            Self::SelfieReauth => "selfie_reauth",
-        }
-    }
-}
-
-/// How a check ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// It holds.
-    Pass,
-    /// It does not hold.
-    Fail,
-    /// It was not reached, or not asked for.
-    NotRun,
-}
-
-/// One check with its outcome and, where there is one, the value or reason.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Check {
-    /// Which check.
-    pub name: CheckName,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// The value found or the reason, in words; no claim values.
-    pub detail: String,
-}
-
-/// What came of verifying one answer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Report {
-    /// Every check, also those that were not reached.
-    pub checks: Vec<Check>,
-    /// The disclosed claims; empty unless every check holds.
-    pub claims: Map<String, Value>,
-    /// Name of the issuer in the trusted list, once known.
-    pub issuer: Option<String>,
-}
-
-impl Report {
-    /// A report in which no check was reached.
-    #[must_use]
-    pub fn nothing() -> Self {
-        Tally::new().into_report(Map::new())
-    }
-
-    /// Whether no check failed and all that were asked for were made.
-    #[must_use]
-    pub fn is_accepted(&self) -> bool {
-        self.checks.iter().all(|check| match (check.name, check.outcome) {
-            (_, Outcome::Pass) => true,
-            // Only a reauth that nobody demanded may be left out.
-            (CheckName::SelfieReauth, Outcome::NotRun) => check.detail == NOT_DEMANDED,
-            (_, Outcome::Fail | Outcome::NotRun) => false,
-        })
-    }
-
-    /// The first check that failed.
-    #[must_use]
-    pub fn failure(&self) -> Option<&Check> {
-        self.checks.iter().find(|check| check.outcome == Outcome::Fail)
-    }
-}
-
-const NOT_DEMANDED: &str = "not demanded";
-
-/// What the presentation must be bound to.
+/// What an answer is held against.
 #[derive(Debug, Clone)]
 pub(crate) struct Expected<'a> {
     pub(crate) query: &'a Query,
+    pub(crate) binding: Binding<'a>,
+    pub(crate) reauth: Option<&'a Entry>,
+}
+
+/// What a presentation must be bound to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Binding<'a> {
     pub(crate) audience: &'a str,
     pub(crate) nonce: &'a str,
-    pub(crate) reauth: Option<&'a Entry>,
+    /// How long ago it may have been made: the life of the request or share that the nonce belongs to.
+    pub(crate) max_age: SignedDuration,
 }
 
 /// A presentation that passed everything but the query and the reauth.
 pub(crate) struct Settled {
-    pub(crate) verified: Verified,
-    pub(crate) bound: KeyBound,
-    pub(crate) issuer: String,
+    verified: Verified,
+    bound: KeyBound,
+    issuer: String,
 }
 
 impl Settled {
+    /// Name of the issuer in the trusted list.
+    pub(crate) fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
     /// The key that signed the presentation.
-    pub(crate) fn bound_key(&self) -> Option<PublicKey> {
-        self.verified.holder_key().cloned()
+    pub(crate) fn holder_key(&self) -> Option<&PublicKey> {
+        self.verified.holder_key()
+    }
+
+    /// Everything that the holder chose to disclose.
+    pub(crate) fn disclosed(&self) -> Vec<ClaimPath> {
+        Held::keep(self.verified.clone()).available()
+    }
+
+    /// The claims about the person, without the registered ones that belong to the credential.
+    pub(crate) fn claims(&self) -> Map<String, Value> {
+        let members = self.verified.claims().as_object().into_iter().flatten();
+        members
+            .filter(|(name, _)| !REGISTERED.contains(&name.as_str()))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
     }
 }
 
-/// The checks so far.
-pub(crate) struct Tally {
-    checks: BTreeMap<CheckName, (Outcome, String)>,
-    issuer: Option<String>,
-}
-
-impl Tally {
-    pub(crate) fn new() -> Self {
-        Self { checks: BTreeMap::new(), issuer: None }
-    }
-
-    fn pass(&mut self, name: CheckName, detail: impl Into<String>) {
-        self.checks.insert(name, (Outcome::Pass, detail.into()));
-    }
-
-    fn fail(&mut self, name: CheckName, detail: impl Into<String>) {
-        self.checks.insert(name, (Outcome::Fail, detail.into()));
-    }
-
-    /// The check that ended the verification.
-    pub(crate) fn first_failure(&self) -> Check {
-        let failed = self.checks.iter().find(|(_, (outcome, _))| *outcome == Outcome::Fail);
-        failed.map_or(
-            Check { name: CheckName::Signature, outcome: Outcome::Fail, detail: "not verified".to_owned() },
-            |(name, (outcome, detail))| Check { name: *name, outcome: *outcome, detail: detail.clone() },
-        )
-    }
-
-    fn into_report(mut self, claims: Map<String, Value>) -> Report {
-        let checks = CheckName::ALL.map(|name| {
-            let (outcome, detail) = self.checks.remove(&name).unwrap_or((Outcome::NotRun, "not reached".to_owned()));
-            Check { name, outcome, detail }
-        });
-        let mut report = Report { checks: checks.into(), claims, issuer: self.issuer };
-        // Nothing of a presentation that failed is kept.
-        if !report.is_accepted() {
-            report.claims.clear();
-        }
-        report
-    }
-}
+/// Claims that speak of the credential and not of the person (SD-JWT VC draft-19 section 2.2.2).
+const REGISTERED: [&str; 10] = ["iss", "nbf", "exp", "iat", "cnf", "vct", "vct#integrity", "aka_vcts", "status", "sub"];
 
 impl Verifier {
-    /// Verifies the one presentation of a `vp_token` against what was asked.
+    /// Verifies every presentation of a `vp_token` against what was asked.
     pub(crate) async fn verify_answer(
         &self,
         vp_token: &BTreeMap<String, Vec<String>>,
         expected: &Expected<'_>,
         now: Timestamp,
     ) -> Report {
-        let mut tally = Tally::new();
-        let mut presented = BTreeMap::new();
-        let mut claims = Map::new();
+        let trust = self.trust(now).await;
+        let (mut tallies, mut presented) = (Vec::new(), Vec::new());
         for (query_id, presentations) in vp_token {
             for text in presentations {
-                let Some(settled) = self.settle(text, expected.audience, expected.nonce, now, &mut tally).await else {
-                    return tally.into_report(Map::new());
-                };
-                check_reauth(&settled, expected, &self.reauth_policy(expected), now, &mut tally);
-                let shown = shown_claims(settled.verified.claims());
-                presented.entry(query_id.clone()).or_insert_with(Vec::new).push(candidate(query_id, &settled.verified));
-                claims.extend(shown);
+                let mut tally = Tally::default();
+                let settled = self.settle(text, expected.binding, &trust, now, &mut tally).await;
+                tallies.push(tally);
+                presented.extend(settled.map(|settled| (query_id.as_str(), settled)));
             }
         }
-        match check_response(expected.query, &presented) {
-            Ok(()) => tally.pass(CheckName::QuerySatisfied, "everything asked for"),
-            Err(error) => tally.fail(CheckName::QuerySatisfied, error.to_string()),
+        let mut tally = Tally::worst(&tallies);
+        if !tally.has_failed() {
+            match check_query(expected.query, &presented) {
+                Ok(()) => tally.pass(CheckName::QuerySatisfied, "everything asked for, nothing else"),
+                Err(reason) => tally.fail(CheckName::QuerySatisfied, reason),
+            }
+            self.check_reauth(expected.reauth, &presented, now, &mut tally);
+        } else if expected.reauth.is_none() {
+            tally.leave(CheckName::SelfieReauth, NOT_DEMANDED);
         }
-        tally.into_report(claims)
+        let shown = presented.into_iter().map(|(query_id, settled)| Shown {
+            query_id: query_id.to_owned(),
+            claims: settled.claims(),
+            issuer: settled.issuer,
+        });
+        let demands_selfie = expected.reauth.is_some();
+        let demanded = CheckName::ALL.into_iter().filter(|name| demands_selfie || *name != CheckName::SelfieReauth);
+        tally.into_report(&demanded.collect::<Vec<_>>(), shown.collect())
     }
 
     /// Signature, trust, key binding, validity and status of one presentation; `None` once a check failed.
     pub(crate) async fn settle(
         &self,
         text: &str,
-        audience: &str,
-        nonce: &str,
+        binding: Binding<'_>,
+        trust: &Trust,
         now: Timestamp,
         tally: &mut Tally,
     ) -> Option<Settled> {
-        let trust = self.trust(now).await;
-        let rules = KeyBindingRules { audience, nonce, max_age: KEY_BINDING_AGE, leeway: LEEWAY };
-        let received = Presentation::parse(text);
-        let authenticated = received.and_then(|it| it.authenticate(&trust.issuer_anchors(now), now, &rules));
-        let (authentic, bound) = match authenticated {
-            Ok(pair) => pair,
+        let received = match Presentation::parse(text) {
+            Ok(received) => received,
             Err(error) => {
-                let name = place(&error);
-                for earlier in held_before(name) {
-                    tally.pass(*earlier, "");
-                }
-                tally.fail(name, error.to_string());
+                tally.fail(place(&error), error.to_string());
                 return None;
             }
         };
-        tally.pass(CheckName::Signature, authentic.issuer().leaf.subject());
-        let issuer = match trust.may_issue(std::slice::from_ref(&authentic.issuer().leaf), now) {
+        // Whom the credential names is looked up first, because a refusal of the trusted list says more than a chain
+        // that ends nowhere. It counts as held once the signature proves that the credential is theirs.
+        let issuer = match trust.may_issue(&named_chain(text), now) {
             Ok(entity) => entity.name,
             Err(refusal) => {
                 tally.fail(CheckName::IssuerTrusted, refusal.to_string());
                 return None;
             }
         };
-        tally.issuer = Some(issuer.clone());
-        tally.pass(CheckName::IssuerTrusted, issuer.clone());
+        let rules = KeyBindingRules {
+            audience: binding.audience,
+            nonce: binding.nonce,
+            max_age: binding.max_age,
+            leeway: LEEWAY,
+        };
+        let (authentic, bound) = match received.authenticate(&trust.issuer_anchors(now), now, &rules) {
+            Ok(pair) => pair,
+            Err(error) => {
+                for earlier in held_before(&error) {
+                    tally.pass(*earlier, if *earlier == CheckName::IssuerTrusted { issuer.as_str() } else { "" });
+                }
+                tally.fail(place(&error), error.to_string());
+                return None;
+            }
+        };
+        tally.pass(CheckName::Signature, authentic.issuer().leaf.subject());
+        tally.pass(CheckName::IssuerTrusted, issuer.as_str());
         tally.pass(CheckName::KeyBinding, "signed with the holder's key");
-        tally.pass(CheckName::Aud, audience);
+        tally.pass(CheckName::Aud, binding.audience);
         tally.pass(CheckName::Nonce, "this request's");
-        tally.pass(CheckName::AlgAllowed, authentic.holder_key().map_or("ES256", |key| key.algorithm().name()));
-        let verified = self.check_status(authentic, now, tally).await?;
-        tally.pass(CheckName::NotExpired, verified.expires().map(|at| at.to_string()).unwrap_or_default());
-        tally.pass(CheckName::NotRevoked, "valid");
+        tally.pass(CheckName::AlgAllowed, authentic.holder_key().map_or("", |key| key.algorithm().name()));
+        let verified = self.check_status(authentic, trust, now, tally).await?;
         Some(Settled { verified, bound, issuer })
     }
 
-    async fn check_status(&self, authentic: Authentic, now: Timestamp, tally: &mut Tally) -> Option<Verified> {
-        let settled = match authentic.status_reference().cloned() {
-            None => authentic.settle_without_status(now),
+    async fn check_status(
+        &self,
+        authentic: Authentic,
+        trust: &Trust,
+        now: Timestamp,
+        tally: &mut Tally,
+    ) -> Option<Verified> {
+        let (settled, valid) = match authentic.status_reference().cloned() {
+            None => (authentic.settle_without_status(now), "can not be revoked"),
             Some(reference) => match self.statuses.at(&reference.uri, &authentic.issuer().anchor, now).await {
-                Ok(token) => authentic.settle(&token, now),
+                // The signer of the list must be allowed to publish lists, beside being the issuer's.
+                Ok(token) if !trust.status_anchors(now).contains(&token.signer().anchor) => {
+                    tally.pass(CheckName::NotExpired, "");
+                    tally.fail(CheckName::NotRevoked, "the signer of the status list is not trusted for status lists");
+                    return None;
+                }
+                Ok(token) => (authentic.settle(&token, now), "valid"),
                 Err(error) => {
+                    tally.pass(CheckName::NotExpired, "");
                     tally.fail(CheckName::NotRevoked, error.to_string());
                     return None;
                 }
             },
         };
         match settled {
-            Ok(verified) => Some(verified),
+            Ok(verified) => {
+                let until = verified.expires().map_or_else(String::new, |at| format!("until {at}"));
+                tally.pass(CheckName::NotExpired, until);
+                tally.pass(CheckName::NotRevoked, valid);
+                Some(verified)
+            }
             Err(error @ SettleError::Expired { .. }) => {
                 tally.fail(CheckName::NotExpired, error.to_string());
                 None
@@ -301,73 +204,61 @@ impl Verifier {
         }
     }
 
-    fn reauth_policy(&self, expected: &Expected<'_>) -> selfie_reauth::Policy {
-        let seconds = expected.reauth.map_or(0, |entry| i64::from(entry.demand().max_age));
-        selfie_reauth::Policy {
+    /// A demanded reauth must stand in one of the presentations that may carry it (OpenID4VP 1.0 section 8.4: the wallet
+    /// uses exactly one).
+    fn check_reauth(&self, demand: Option<&Entry>, presented: &[(&str, Settled)], now: Timestamp, tally: &mut Tally) {
+        let Some(entry) = demand else {
+            tally.leave(CheckName::SelfieReauth, NOT_DEMANDED);
+            return;
+        };
+        let policy = selfie_reauth::Policy {
             allowed_models: self.config.allowed_models.clone(),
-            max_age: SignedDuration::from_secs(seconds),
+            max_age: SignedDuration::from_secs(i64::from(entry.demand().max_age)),
+        };
+        let carries = |query_id: &str| entry.demand().credential_ids.iter().any(|id| id == query_id);
+        let mut reason = "no presentation carries it".to_owned();
+        for (_, settled) in presented.iter().filter(|(query_id, _)| carries(query_id)) {
+            match selfie_reauth::check(entry, &settled.bound, &settled.verified, &policy, now) {
+                Ok(facts) => {
+                    let detail = format!(
+                        "matched {} s ago at {}, liveness {}, model {}",
+                        facts.age.as_secs(),
+                        facts.operating_point,
+                        facts.liveness.name(),
+                        facts.model
+                    );
+                    tally.pass(CheckName::SelfieReauth, detail);
+                    return;
+                }
+                Err(error) => reason = error.to_string(),
+            }
+        }
+        tally.fail(CheckName::SelfieReauth, reason);
+    }
+}
+
+const NOT_DEMANDED: &str = "not demanded";
+
+/// The certificates that a credential names, leaf first; nothing about them is verified. Empty where there are none.
+fn named_chain(presentation: &str) -> Vec<Certificate> {
+    let jwt = presentation.split('~').next().unwrap_or_default();
+    Unverified::parse(jwt).and_then(|jws| jws.x5c()).unwrap_or_default()
+}
+
+/// Whether the presentations answer the query and hold nothing else that could have been withheld.
+fn check_query(query: &Query, presented: &[(&str, Settled)]) -> Result<(), String> {
+    let mut candidates: BTreeMap<String, Vec<Candidate>> = BTreeMap::new();
+    for (query_id, settled) in presented {
+        candidates.entry((*query_id).to_owned()).or_default().push(candidate(query_id, &settled.verified));
+    }
+    check_response(query, &candidates).map_err(|error| error.to_string())?;
+    for (query_id, settled) in presented {
+        let asked = query.credential(query_id);
+        if let Some(extra) = asked.and_then(|asked| unasked(asked, settled)) {
+            return Err(format!("`{extra}` was disclosed and not asked for"));
         }
     }
-}
-
-fn check_reauth(
-    settled: &Settled,
-    expected: &Expected<'_>,
-    policy: &selfie_reauth::Policy,
-    now: Timestamp,
-    tally: &mut Tally,
-) {
-    let Some(entry) = expected.reauth else {
-        tally.checks.insert(CheckName::SelfieReauth, (Outcome::NotRun, NOT_DEMANDED.to_owned()));
-        return;
-    };
-    match selfie_reauth::check(entry, &settled.bound, &settled.verified, policy, now) {
-        Ok(facts) => tally.pass(
-            CheckName::SelfieReauth,
-            format!(
-                "matched {} s ago at {}, liveness {}, model {}",
-                facts.age.as_secs(),
-                facts.operating_point,
-                facts.liveness.name(),
-                facts.model
-            ),
-        ),
-        Err(error) => tally.fail(CheckName::SelfieReauth, error.to_string()),
-    }
-}
-
-/// Which check an error of the credential layer belongs to.
-fn place(error: &SdJwtError) -> CheckName {
-    match error {
-        SdJwtError::Issuer(_) | SdJwtError::IssuerChain(_) => CheckName::IssuerTrusted,
-        SdJwtError::NotYetValid { .. } | SdJwtError::IssuedInFuture { .. } | SdJwtError::Expired { .. } => {
-            CheckName::NotExpired
-        }
-        SdJwtError::Audience { .. } => CheckName::Aud,
-        SdJwtError::Nonce => CheckName::Nonce,
-        SdJwtError::KeyBindingAlgorithm | SdJwtError::HashAlgorithm(_) => CheckName::AlgAllowed,
-        SdJwtError::NoKeyBinding
-        | SdJwtError::NoHolderKey
-        | SdJwtError::KeyBinding(_)
-        | SdJwtError::KeyBindingType(_)
-        | SdJwtError::KeyBindingSignature
-        | SdJwtError::KeyBindingClaim(_)
-        | SdJwtError::SdHash
-        | SdJwtError::KeyBindingTooOld { .. }
-        | SdJwtError::KeyBindingInFuture { .. } => CheckName::KeyBinding,
-        _ => CheckName::Signature,
-    }
-}
-
-/// The checks that the credential layer had made, and that held, when the named one failed.
-fn held_before(failed: CheckName) -> &'static [CheckName] {
-    use CheckName as Name;
-    match failed {
-        Name::NotExpired => &[Name::Signature, Name::IssuerTrusted],
-        Name::KeyBinding | Name::AlgAllowed | Name::Aud => &[Name::Signature, Name::IssuerTrusted, Name::NotExpired],
-        Name::Nonce => &[Name::Signature, Name::IssuerTrusted, Name::NotExpired, Name::Aud],
-        Name::Signature | Name::IssuerTrusted | Name::NotRevoked | Name::QuerySatisfied | Name::SelfieReauth => &[],
-    }
+    Ok(())
 }
 
 fn candidate(query_id: &str, verified: &Verified) -> Candidate {
@@ -381,13 +272,110 @@ fn candidate(query_id: &str, verified: &Verified) -> Candidate {
     }
 }
 
-/// The claims about the person, without the registered ones that belong to the credential.
-pub(crate) fn shown_claims(claims: &Value) -> Map<String, Value> {
-    let registered = ["iss", "nbf", "exp", "iat", "cnf", "vct", "vct#integrity", "aka_vcts", "status", "sub"];
-    let empty = json!({});
-    let members = claims.as_object().or_else(|| empty.as_object()).into_iter().flatten();
-    members
-        .filter(|(name, _)| !registered.contains(&name.as_str()))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
+/// The first claim that was disclosed though it was not asked for (OpenID4VP 1.0 section 6.4.1: the wallet must not).
+/// Of several claim sets one must cover all that came.
+fn unasked(query: &CredentialQuery, settled: &Settled) -> Option<ClaimPath> {
+    let claims: Vec<&ClaimsQuery> = query.claims.iter().flatten().collect();
+    let of = |set: &Vec<String>| -> Vec<&ClaimsQuery> {
+        let named = |claim: &&ClaimsQuery| claim.id.as_ref().is_some_and(|id| set.contains(id));
+        claims.iter().copied().filter(named).collect()
+    };
+    let alternatives: Vec<Vec<&ClaimsQuery>> =
+        query.claim_sets.as_ref().map_or_else(|| vec![claims.clone()], |sets| sets.iter().map(of).collect());
+    let disclosed = settled.disclosed();
+    let beyond = |asked: &Vec<&ClaimsQuery>| {
+        disclosed.iter().find(|path| !asked.iter().any(|claim| same_branch(&claim.path, path))).cloned()
+    };
+    let mut extra = None;
+    for asked in &alternatives {
+        match beyond(asked) {
+            None => return None,
+            found => extra = extra.or(found),
+        }
+    }
+    extra
+}
+
+/// Whether one path leads to the other. Entries that were not disclosed are gone from their array, so a position or a
+/// wildcard stands for any entry.
+fn same_branch(asked: &ClaimPath, disclosed: &ClaimPath) -> bool {
+    asked.steps().iter().zip(disclosed.steps()).all(|(asked, found)| match (asked, found) {
+        (PathStep::Every | PathStep::Index(_), PathStep::Index(_)) => true,
+        (PathStep::Every | PathStep::Index(_) | PathStep::Name(_), _) => asked == found,
+    })
+}
+
+/// Which check an error of the credential layer belongs to.
+fn place(error: &SdJwtError) -> CheckName {
+    match error {
+        SdJwtError::Issuer(_) | SdJwtError::IssuerChain(_) => CheckName::IssuerTrusted,
+        SdJwtError::NotYetValid { .. } | SdJwtError::IssuedInFuture { .. } | SdJwtError::Expired { .. } => {
+            CheckName::NotExpired
+        }
+        SdJwtError::Audience { .. } | SdJwtError::KeyBindingClaim("aud") => CheckName::Aud,
+        SdJwtError::Nonce | SdJwtError::KeyBindingClaim("nonce") => CheckName::Nonce,
+        SdJwtError::KeyBindingAlgorithm
+        | SdJwtError::HashAlgorithm(_)
+        | SdJwtError::Jws(JwsError::Algorithm(_) | JwsError::AlgorithmMismatch { .. })
+        | SdJwtError::KeyBinding(JwsError::Algorithm(_)) => CheckName::AlgAllowed,
+        SdJwtError::NoKeyBinding
+        | SdJwtError::NoHolderKey
+        | SdJwtError::KeyBinding(_)
+        | SdJwtError::KeyBindingType(_)
+        | SdJwtError::KeyBindingSignature
+        | SdJwtError::KeyBindingClaim(_)
+        | SdJwtError::SdHash
+        | SdJwtError::KeyBindingTooOld { .. }
+        | SdJwtError::KeyBindingInFuture { .. } => CheckName::KeyBinding,
+        SdJwtError::Malformed
+        | SdJwtError::TooManyDisclosures(_)
+        | SdJwtError::TooDeep
+        | SdJwtError::KeyBindingFromIssuer
+        | SdJwtError::Jws(_)
+        | SdJwtError::DisclosureEncoding { .. }
+        | SdJwtError::DisclosureShape { .. }
+        | SdJwtError::DuplicateDisclosure { .. }
+        | SdJwtError::UnreferencedDisclosure { .. }
+        | SdJwtError::ReservedName(_)
+        | SdJwtError::DigestList
+        | SdJwtError::Placeholder
+        | SdJwtError::DuplicateDigest
+        | SdJwtError::NameExists(_)
+        | SdJwtError::NeverSelective(_)
+        | SdJwtError::Claim(_)
+        | SdJwtError::HolderKey(_)
+        | SdJwtError::NotHeld { .. }
+        | SdJwtError::NotTheHolderKey
+        | SdJwtError::ExtraClaim(_)
+        | SdJwtError::Signer(_) => CheckName::Signature,
+    }
+}
+
+/// The checks that held when authentication, in the order of the credential layer, ended with this error: signature and
+/// disclosures, validity, then the key binding with its own signature, `aud`, `nonce`, `sd_hash` and time.
+fn held_before(error: &SdJwtError) -> &'static [CheckName] {
+    use CheckName as Name;
+    const CREDENTIAL: &[CheckName] = &[Name::Signature, Name::IssuerTrusted, Name::NotExpired];
+    match (place(error), error) {
+        (Name::NotExpired, _) => &[Name::Signature, Name::IssuerTrusted],
+        (Name::AlgAllowed, SdJwtError::KeyBindingAlgorithm | SdJwtError::KeyBinding(_)) => CREDENTIAL,
+        (
+            Name::KeyBinding,
+            SdJwtError::SdHash
+            | SdJwtError::KeyBindingTooOld { .. }
+            | SdJwtError::KeyBindingInFuture { .. }
+            | SdJwtError::KeyBindingClaim(_),
+        ) => &[Name::Signature, Name::IssuerTrusted, Name::NotExpired, Name::Aud, Name::Nonce],
+        (Name::KeyBinding | Name::Aud, _) => CREDENTIAL,
+        (Name::Nonce, _) => &[Name::Signature, Name::IssuerTrusted, Name::NotExpired, Name::Aud],
+        (
+            Name::Signature
+            | Name::IssuerTrusted
+            | Name::AlgAllowed
+            | Name::NotRevoked
+            | Name::QuerySatisfied
+            | Name::SelfieReauth,
+            _,
+        ) => &[],
+    }
 }

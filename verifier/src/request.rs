@@ -1,36 +1,36 @@
-//! Presentation requests: made, handed out once, answered once.
-
-use std::collections::BTreeMap;
+//! Presentation requests: how they are made, and what is known of one at each stage.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use url::Url;
 use warifu_credential::selfie_reauth::{self, Entry as ReauthEntry};
-use warifu_keys::jwe::{self, Encryption, Sealed};
-use warifu_keys::{base64url, json as strict};
-use warifu_openid4vc::dcql::{DcqlError, Query};
+use warifu_keys::base64url;
+use warifu_keys::jwe::{self, Encryption};
+use warifu_openid4vc::dcql::Query;
 use warifu_openid4vc::http::Method;
 use warifu_openid4vc::link::Link;
 use warifu_openid4vc::vp::holder::RequestUri;
 use warifu_openid4vc::vp::request::ClientId;
-use warifu_openid4vc::vp::response::{BodyError, Received};
+use warifu_openid4vc::vp::response::BodyError;
 use warifu_openid4vc::vp::transaction_data::TransactionData;
-use warifu_openid4vc::vp::verifier::{self as vp, Answer, AwaitingResponse, RequestBuilder};
+use warifu_openid4vc::vp::verifier::{AwaitingResponse, RequestBuilder};
 use warifu_store::audit::{Entry, Reference};
 use warifu_store::{Batch, Loaded, Stored};
 
 use crate::Verifier;
-use crate::policy::{Policy, Reauth};
-use crate::presentation::{Expected, Report};
+use crate::check::Report;
+use crate::policy::{Policy, QueryError, Reauth};
+use crate::transaction::{Frontend, TransactionId};
 
-/// What a partner's server sends to make a request.
+/// What a partner's server sends to make a request. A member that is not known is refused: left out in silence, a
+/// misspelt demand would make a weaker request.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct NewRequest {
     /// A named policy; the first one when neither policy nor query is given.
     pub policy: Option<String>,
-    /// A query of the caller's own instead of a policy's.
+    /// A query of the caller's own, in place of a policy.
     pub dcql_query: Option<Value>,
     /// `true` for the default demand, or the demand itself; overrides the policy's.
     pub selfie_reauth: Option<ReauthWish>,
@@ -53,12 +53,21 @@ pub enum ReauthWish {
 pub struct Created {
     /// Identifier.
     pub request_id: String,
-    /// The page with the QR code, for people.
+    /// The page with the QR code, for people. It carries a ticket: the first browser that opens it will see the result.
     pub page_url: Url,
     /// The link that the QR code holds, for wallets.
     pub link: String,
     /// When the request ends.
     pub expires_at: Timestamp,
+}
+
+/// A request made on our own page, and the secret of the browser that asked for it.
+#[derive(Debug, Clone)]
+pub struct Begun {
+    /// Identifier.
+    pub request_id: String,
+    /// What the browser shows to see the result.
+    pub transaction: TransactionId,
 }
 
 /// How a request stands.
@@ -106,6 +115,9 @@ pub struct Record {
     pub expires: Timestamp,
     /// The reauth demanded, as the transaction data entry that travels.
     pub reauth: Option<String>,
+    /// Hash of the ticket in `page_url`; none where the request was made on our own page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
     /// How it stands.
     #[serde(flatten)]
     pub stage: Stage,
@@ -130,10 +142,15 @@ impl Record {
         let (state, more) = match &self.stage {
             Stage::Opened { .. } => ("waiting", json!({})),
             Stage::Fetched { .. } => ("opened", json!({})),
-            Stage::Answered { report } => (
-                if report.is_accepted() { "accepted" } else { "refused" },
-                json!({"checks": report.checks, "claims": report.claims, "issuer": report.issuer}),
-            ),
+            Stage::Answered { report } => {
+                let mut members = json!({"checks": report.checks(), "presentations": report.presentations()});
+                // The common case without a detour: one presentation, whose parts stand at the top as well.
+                if let [shown] = report.presentations() {
+                    members["claims"] = json!(shown.claims);
+                    members["issuer"] = json!(shown.issuer);
+                }
+                (if report.is_accepted() { "accepted" } else { "refused" }, members)
+            }
             Stage::Refused => ("denied", json!({})),
             Stage::Failed { reason } => ("failed", json!({"reason": reason})),
             Stage::Expired => ("expired", json!({})),
@@ -152,7 +169,7 @@ impl Record {
         }
     }
 
-    fn with(self, stage: Stage) -> Self {
+    pub(crate) fn with(self, stage: Stage) -> Self {
         Self { stage, ..self }
     }
 }
@@ -163,9 +180,12 @@ pub enum RequestError {
     /// No policy of that name.
     #[error("policy `{0}` is not known here")]
     UnknownPolicy(String),
+    /// A policy and a query at once.
+    #[error("give either `policy` or `dcql_query`")]
+    PolicyAndQuery,
     /// The query is not usable.
     #[error("the query is not usable: {0}")]
-    Query(#[from] DcqlError),
+    Query(#[from] QueryError),
     /// The purpose is empty or too long.
     #[error("a purpose has 1 to 200 characters")]
     Purpose,
@@ -199,49 +219,62 @@ impl From<BodyError> for RequestError {
 }
 
 impl Verifier {
-    /// Makes a request with its own nonce, state and encryption key.
+    /// Makes a request for a partner's server. The browser that first opens its `page_url` will see the result there.
     pub async fn create_request(&self, new: NewRequest, now: Timestamp) -> Result<Created, RequestError> {
-        let named = |name: &str| RequestError::UnknownPolicy(name.chars().take(60).collect());
-        let policy = match (&new.policy, &new.dcql_query) {
-            (None, Some(query)) => Policy {
-                name: String::new(),
-                purpose: self.config.name.clone(),
-                dcql_query: query.clone(),
-                selfie_reauth: None,
-            },
-            (name, _) => {
-                let name = name.as_deref();
-                self.config.policy(name).cloned().ok_or_else(|| named(name.unwrap_or_default()))?
+        let ticket = TransactionId::generate(&*self.entropy);
+        let record = self.prepare(new, Some(&ticket), now)?;
+        self.store.commit(Batch::new().insert(&record).audit(self.request_entry("request.made", &record, now))).await?;
+        let mut page_url = self.config.at(&format!("en/request/{}", record.id));
+        page_url.query_pairs_mut().append_pair("ticket", ticket.as_str());
+        let link = self.link(&record);
+        Ok(Created { page_url, link, request_id: record.id, expires_at: record.expires })
+    }
+
+    /// Makes a request by the named policy for somebody at our own page; their browser alone will see the result.
+    pub async fn begin(&self, policy: Option<String>, now: Timestamp) -> Result<Begun, RequestError> {
+        let record = self.prepare(NewRequest { policy, ..NewRequest::default() }, None, now)?;
+        let transaction = TransactionId::generate(&*self.entropy);
+        let frontend = Frontend { request_id: record.id.clone(), transaction: transaction.hash() };
+        let batch = Batch::new().insert(&record).insert(&frontend);
+        self.store.commit(batch.audit(self.request_entry("request.made", &record, now))).await?;
+        Ok(Begun { request_id: record.id, transaction })
+    }
+
+    /// A new request with its own nonce, state and encryption key, not stored yet.
+    fn prepare(&self, new: NewRequest, ticket: Option<&TransactionId>, now: Timestamp) -> Result<Record, RequestError> {
+        let policy = match (new.policy.as_deref(), new.dcql_query) {
+            (Some(_), Some(_)) => return Err(RequestError::PolicyAndQuery),
+            (None, Some(dcql_query)) => {
+                Policy { name: String::new(), purpose: self.config.name.clone(), dcql_query, selfie_reauth: None }
+            }
+            (name, None) => {
+                let unknown = || RequestError::UnknownPolicy(name.unwrap_or_default().chars().take(60).collect());
+                self.config.policy(name).cloned().ok_or_else(unknown)?
             }
         };
-        let purpose = new.purpose.unwrap_or(policy.purpose.clone());
-        if !(1..=200).contains(&purpose.chars().count()) {
+        let purpose = new.purpose.as_ref().unwrap_or(&policy.purpose).clone();
+        if !(1..=200).contains(&purpose.chars().count()) || purpose.chars().any(char::is_control) {
             return Err(RequestError::Purpose);
         }
+        let query = policy.query()?;
         let reauth = match new.selfie_reauth {
-            None => policy.selfie_reauth.clone(),
+            None => policy.selfie_reauth,
             Some(ReauthWish::Plain(false)) => None,
-            Some(ReauthWish::Plain(true)) => Some(policy.selfie_reauth.clone().unwrap_or_default()),
+            Some(ReauthWish::Plain(true)) => Some(policy.selfie_reauth.unwrap_or_default()),
             Some(ReauthWish::Full(reauth)) => Some(reauth),
         };
-        let reauth = reauth.map(|reauth| reauth.entry(&purpose)).transpose()?;
+        let reauth = reauth.map(|reauth| reauth.entry(&purpose, &query)).transpose()?;
         let id = self.entropy.token();
-        let awaiting = self.awaiting(&id, policy.query()?, reauth.as_ref(), now)?;
-        let record = Record {
+        let awaiting = self.awaiting(&id, query, reauth.as_ref(), now)?;
+        Ok(Record {
             policy: Some(policy.name).filter(|name| !name.is_empty()),
             purpose,
             created: now,
             expires: awaiting.expires(),
             reauth: reauth.map(|entry| entry.encoded().to_owned()),
+            ticket: ticket.map(TransactionId::hash),
             stage: Stage::Opened { awaiting: self.seal(&awaiting)? },
             id,
-        };
-        self.store.commit(Batch::new().insert(&record).audit(self.request_entry("request.made", &record, now))).await?;
-        Ok(Created {
-            page_url: self.config.at(&format!("en/request/{}", record.id)),
-            link: self.link(&record),
-            request_id: record.id,
-            expires_at: record.expires,
         })
     }
 
@@ -260,7 +293,7 @@ impl Verifier {
         if let Some(entry) = reauth {
             builder = builder.transaction_data(TransactionData::parse(entry.encoded()).map_err(|error| make(&error))?);
         }
-        // What does not make a request is the query's or the demand's fault: everything else was checked at the start.
+        // Query and demand were checked by now, and the address is the configuration's: what fails here is our fault.
         builder.build(&*self.entropy, now).map_err(|error| make(&error))
     }
 
@@ -281,7 +314,7 @@ impl Verifier {
         Ok(if over { record.with(Stage::Expired) } else { record })
     }
 
-    async fn load(&self, id: &str) -> Result<Loaded<Record>, RequestError> {
+    pub(crate) async fn load(&self, id: &str) -> Result<Loaded<Record>, RequestError> {
         // Identifiers are tokens of 43 characters; anything else can not be one and never reaches the store.
         if id.len() != 43 || base64url::decode(id).is_err() {
             return Err(RequestError::NotFound);
@@ -289,86 +322,7 @@ impl Verifier {
         self.requests.load(id).await?.ok_or(RequestError::NotFound)
     }
 
-    /// The signed request object; handed out once, so that a copied QR code can not be used by two wallets.
-    pub(crate) async fn hand_out(&self, id: &str, now: Timestamp) -> Result<String, RequestError> {
-        let Loaded { seen, value } = self.load(id).await?;
-        if now >= value.expires {
-            return Err(RequestError::Expired);
-        }
-        let Stage::Opened { awaiting } = &value.stage else { return Err(RequestError::OutOfTurn) };
-        let object = self
-            .unseal(awaiting)?
-            .sign(&self.bundle.access.chain, &self.bundle.access.key, None, now)
-            .map_err(|error| RequestError::Make(error.to_string()))?;
-        let next = value.clone().with(Stage::Fetched { awaiting: awaiting.clone() });
-        self.turn(seen, &next, self.request_entry("request.fetched", &next, now)).await?;
-        Ok(object)
-    }
-
-    /// Takes the wallet's answer: verifies it and records the report. Whatever came, the request is used up.
-    pub(crate) async fn take_answer(&self, id: &str, body: &[u8], now: Timestamp) -> Result<Report, RequestError> {
-        let Loaded { seen, value } = self.load(id).await?;
-        if now >= value.expires {
-            return Err(RequestError::Expired);
-        }
-        let Stage::Fetched { awaiting } = &value.stage else { return Err(RequestError::OutOfTurn) };
-        let awaiting = self.unseal(awaiting)?;
-        // Noise from strangers must not end the request of somebody else: only what was encrypted to this request's key,
-        // or carries its state, counts as its answer.
-        let received = Received::parse(body)?;
-        let ours = match &received {
-            Received::Encrypted(_) => received.key_id() == Some(awaiting.key_id()),
-            Received::Plain(_) => received.state() == Some(awaiting.state()),
-        };
-        if !ours {
-            return Err(RequestError::Response("it belongs to another request".to_owned()));
-        }
-        let (stage, outcome) = match awaiting.accept(received, now) {
-            Ok(Answer::Presented(response)) => {
-                let report = self.report(&response, value.reauth.as_deref(), now).await?;
-                (Stage::Answered { report: report.clone() }, Ok(report))
-            }
-            Ok(Answer::Refused(_)) => (Stage::Refused, Ok(Report::nothing())),
-            Err(error) => {
-                (Stage::Failed { reason: reason(&error).to_owned() }, Err(RequestError::Response(error.to_string())))
-            }
-        };
-        let next = value.with(stage);
-        self.turn(seen, &next, self.request_entry("request.answered", &next, now)).await?;
-        outcome
-    }
-
-    async fn report(
-        &self,
-        response: &vp::ReceivedResponse,
-        reauth: Option<&str>,
-        now: Timestamp,
-    ) -> Result<Report, RequestError> {
-        let texts = |list: &Vec<_>| {
-            list.iter().filter_map(warifu_openid4vc::vp::Presentation::text).map(str::to_owned).collect()
-        };
-        let vp_token: BTreeMap<String, Vec<String>> =
-            response.vp_token.0.iter().map(|(id, list)| (id.clone(), texts(list))).collect();
-        let reauth = reauth.map(ReauthEntry::parse).transpose()?;
-        let expected = Expected {
-            query: &response.request.query,
-            audience: response.request.client_id.as_str(),
-            nonce: &response.request.nonce,
-            reauth: reauth.as_ref(),
-        };
-        Ok(self.verify_answer(&vp_token, &expected, now).await)
-    }
-
-    /// Commits the next stage; whoever comes second finds the request used.
-    async fn turn(&self, seen: warifu_store::Version, next: &Record, entry: Entry) -> Result<(), RequestError> {
-        match self.store.commit(Batch::new().replace(seen, next).audit(entry)).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.is_conflict() => Err(RequestError::OutOfTurn),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    fn request_entry(&self, action: &'static str, record: &Record, now: Timestamp) -> Entry {
+    pub(crate) fn request_entry(&self, action: &'static str, record: &Record, now: Timestamp) -> Entry {
         let outcome = record.public();
         Entry::new(
             now,
@@ -385,30 +339,5 @@ impl Verifier {
         let text = serde_json::to_vec(awaiting).map_err(|error| RequestError::Make(error.to_string()))?;
         jwe::encrypt(&text, &self.bundle.share_jwk(), Encryption::A256Gcm, Map::new(), &*self.entropy)
             .map_err(|error| RequestError::Make(error.to_string()))
-    }
-
-    fn unseal(&self, sealed: &str) -> Result<AwaitingResponse, RequestError> {
-        let make = |error: &dyn std::fmt::Display| RequestError::Make(error.to_string());
-        let opened =
-            Sealed::parse(sealed).and_then(|sealed| sealed.decrypt(&self.bundle.share)).map_err(|e| make(&e))?;
-        strict::parse_as(&opened).map_err(|error| make(&error))
-    }
-}
-
-/// A stable name for what was wrong with a response.
-fn reason(error: &vp::Error) -> &'static str {
-    match error {
-        vp::Error::Expired { .. } => "expired",
-        vp::Error::NotEncrypted => "not_encrypted",
-        vp::Error::OtherKey => "other_key",
-        vp::Error::Decryption(_) => "can_not_be_decrypted",
-        vp::Error::State => "wrong_state",
-        vp::Error::Json(_) | vp::Error::Body(_) => "malformed",
-        vp::Error::NoVpToken | vp::Error::VpToken(_) => "no_usable_vp_token",
-        vp::Error::ResponseUri(_)
-        | vp::Error::Request(_)
-        | vp::Error::OtherCertificate(_)
-        | vp::Error::Certificate(_)
-        | vp::Error::Signer(_) => "internal",
     }
 }

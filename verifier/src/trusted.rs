@@ -12,6 +12,8 @@ use warifu_trust::list::TrustedList;
 
 /// How long a list is used before the registry is asked again. A suspension takes effect within this time.
 const REFRESH: SignedDuration = SignedDuration::from_secs(60);
+/// How long after a failure the registry is asked again.
+const RETRY: SignedDuration = SignedDuration::from_secs(5);
 
 /// Fetches and keeps the trusted list.
 pub struct TrustSource {
@@ -25,6 +27,8 @@ struct Kept {
     trust: Arc<Trust>,
     sequence: Option<u64>,
     asked: Timestamp,
+    /// How long it is used without asking again.
+    good_for: SignedDuration,
 }
 
 impl TrustSource {
@@ -38,23 +42,24 @@ impl TrustSource {
     /// next update; after that, and when there never was one, every decision is a refusal.
     pub async fn at(&self, now: Timestamp) -> Arc<Trust> {
         let mut kept = self.kept.lock().await;
-        if let Some(kept) = kept.as_ref().filter(|kept| now.duration_since(kept.asked).abs() < REFRESH) {
+        if let Some(kept) = kept.as_ref().filter(|kept| now.duration_since(kept.asked).abs() < kept.good_for) {
             return Arc::clone(&kept.trust);
         }
         let seen = kept.as_ref().and_then(|kept| kept.sequence);
-        let (trust, sequence) = match self.fetch(now, seen).await {
+        let (trust, sequence, good_for) = match self.fetch(now, seen).await {
             Ok(list) => {
                 let sequence = Some(list.sequence());
-                (Arc::new(Trust::from(list)), sequence)
+                (Arc::new(Trust::from(list)), sequence, REFRESH)
             }
             Err(why) => {
                 tracing::warn!(%why, "the trusted list could not be refreshed");
                 let last =
                     kept.as_ref().filter(|kept| kept.trust.list().is_some_and(|list| list.check_now(now).is_ok()));
-                (last.map_or_else(|| Arc::new(Trust::without_list(&why)), |kept| Arc::clone(&kept.trust)), seen)
+                let trust = last.map_or_else(|| Arc::new(Trust::without_list(&why)), |kept| Arc::clone(&kept.trust));
+                (trust, seen, RETRY)
             }
         };
-        *kept = Some(Kept { trust: Arc::clone(&trust), sequence, asked: now });
+        *kept = Some(Kept { trust: Arc::clone(&trust), sequence, asked: now, good_for });
         trust
     }
 

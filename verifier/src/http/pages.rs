@@ -5,18 +5,21 @@ use std::sync::{Arc, LazyLock};
 use axum::extract::{OriginalUri, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use maud::html;
+use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use warifu_server::Now;
-use warifu_server::extract::{Form, Json, Path};
+use warifu_server::assets::Script;
+use warifu_server::extract::{Form, Json, Path, Query};
 use warifu_server::page::Page;
-use warifu_server::page::components::{self, CheckRow, Field, QrPanel, Tone};
+use warifu_server::page::components::{self, QrPanel, Tone};
 use warifu_server::text::{Catalogue, Lang, Words};
 
+use super::cookie::{self, Cookies};
+use super::result::result;
 use crate::Verifier;
-use crate::presentation::{Check, CheckName, Outcome, Report};
-use crate::request::{Created, NewRequest, Record, RequestError, Stage};
+use crate::policy::Policy;
+use crate::request::{Record, RequestError, Stage};
+use crate::transaction::{TransactionId, Viewer};
 
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     let files = [(Lang::En, include_str!("../../locales/en.ftl")), (Lang::Ja, include_str!("../../locales/ja.ftl"))];
@@ -44,11 +47,11 @@ pub(super) async fn start(
     let words = CATALOGUE.words(lang);
     let content = html! {
         p { (words.fill("start-lead", &[("name", verifier.config.name.as_str().into())])) }
-        @for policy in &verifier.config.policies {
+        @for (at, policy) in verifier.config.policies.iter().enumerate() {
             form method="post" action={ "/" (lang) "/request" } {
                 input type="hidden" name="policy" value=(policy.name);
-                button type="submit" class=(if Some(policy) == verifier.config.policies.first() { "button" } else { "button secondary" }) {
-                    (say_or(&words, &format!("policy-{}", policy.name), &policy.purpose))
+                button type="submit" class=(if at == 0 { "button" } else { "button secondary" }) {
+                    (button(&words, policy))
                 }
             }
         }
@@ -57,184 +60,157 @@ pub(super) async fn start(
     page(&verifier, words, &words.say("start-title")).at(&address).main(content).into_response()
 }
 
+/// What a policy is for: our own words for our own policies, the partner's for theirs.
+fn button(words: &Words<'_>, policy: &Policy) -> String {
+    if Policy::BUILT_IN.contains(&policy.name.as_str()) {
+        words.say(&format!("policy-{}", policy.name))
+    } else {
+        policy.purpose.clone()
+    }
+}
+
 #[derive(Debug, Deserialize)]
 pub(super) struct Begin {
     policy: Option<String>,
 }
 
-/// `POST /{lang}/request`: makes a request and goes to its page.
+/// `POST /{lang}/request`: makes a request that belongs to this browser, and goes to its page.
 pub(super) async fn begin(
     State(verifier): State<Arc<Verifier>>,
     Now(now): Now,
     Path(lang): Path<Lang>,
     Form(begin): Form<Begin>,
 ) -> Response {
-    match verifier.create_request(NewRequest { policy: begin.policy, ..NewRequest::default() }, now).await {
-        Ok(Created { request_id, .. }) => Redirect::to(&format!("/{lang}/request/{request_id}")).into_response(),
-        Err(error) => error.into_response(),
+    match verifier.begin(begin.policy, now).await {
+        Ok(begun) => to_page(&verifier, lang, &begun.request_id, Some(&begun.transaction)),
+        Err(error) => explain(&verifier, lang, error),
     }
 }
 
-/// `GET /{lang}/request/{id}`: the QR code while the request is open, the result afterwards.
+#[derive(Debug, Deserialize)]
+pub(super) struct Ticket {
+    ticket: Option<String>,
+}
+
+/// `GET /{lang}/request/{id}`: the QR code while the request is open; afterwards the result, for the browser it belongs
+/// to. With `ticket`, makes this that browser and goes to the address without.
 pub(super) async fn request(
     State(verifier): State<Arc<Verifier>>,
     Now(now): Now,
     Path((lang, id)): Path<(Lang, String)>,
+    Query(Ticket { ticket }): Query<Ticket>,
+    cookies: Cookies,
     OriginalUri(address): OriginalUri,
 ) -> Response {
+    let answer = match ticket {
+        Some(ticket) => exchange(&verifier, lang, &id, &ticket, now).await,
+        None => {
+            let seen = async {
+                let record = verifier.request(&id, now).await?;
+                let viewer = verifier.viewer(&id, cookies.transaction(&id).as_ref()).await?;
+                Ok((record, viewer))
+            };
+            seen.await.map(|(record, viewer)| shown(&verifier, lang, &record, viewer).at(&address).into_response())
+        }
+    };
+    answer.unwrap_or_else(|error| explain(&verifier, lang, error))
+}
+
+async fn exchange(
+    verifier: &Verifier,
+    lang: Lang,
+    id: &str,
+    ticket: &str,
+    now: jiff::Timestamp,
+) -> Result<Response, RequestError> {
+    let transaction = match TransactionId::parse(ticket) {
+        Some(ticket) => verifier.exchange_ticket(id, &ticket, now).await?,
+        None => None,
+    };
+    // A ticket that opens nothing still leads to the page, as a stranger sees it.
+    Ok(to_page(verifier, lang, id, transaction.as_ref()))
+}
+
+/// To the page of a request, with the browser's secret if it got one.
+fn to_page(verifier: &Verifier, lang: Lang, id: &str, transaction: Option<&TransactionId>) -> Response {
+    let page = Redirect::to(&format!("/{lang}/request/{id}"));
+    match transaction {
+        Some(transaction) => ([cookie::set(&verifier.config, id, transaction)], page).into_response(),
+        None => page.into_response(),
+    }
+}
+
+/// The page of a request.
+fn shown(verifier: &Verifier, lang: Lang, record: &Record, viewer: Viewer) -> Page<'static> {
     let words = CATALOGUE.words(lang);
-    let record = match verifier.request(&id, now).await {
-        Ok(record) => record,
-        Err(RequestError::NotFound) => {
-            let content =
-                components::notice(&words, Tone::Stop, &words.say("gone-title"), &words.say("gone-text"), None);
-            return page(&verifier, words, &words.say("gone-title"))
-                .status(StatusCode::NOT_FOUND)
-                .main(content)
-                .into_response();
-        }
-        Err(error) => return error.into_response(),
+    let told = |tone, title: &str, text: &str| {
+        let notice = components::notice(&words, tone, &words.say(title), &words.say(text), None);
+        html! { (notice) (again(&words)) }
     };
-    let again = html! { p { a class="button secondary" href={ "/" (lang) "/" } { (words.say("again")) } } };
-    let (title, content) = match &record.stage {
-        Stage::Opened { .. } | Stage::Fetched { .. } => {
-            let link = verifier.link(&record);
-            let poll = format!("/request/{id}/state?lang={lang}");
-            let panel = components::qr_panel(
-                &words,
-                &QrPanel {
-                    payload: &link,
-                    link: None,
-                    expires: Some(record.expires),
-                    poll: Some(&poll),
-                    waiting: &words.say(waiting(&record.stage)),
-                },
-            );
-            let code = components::code_block(&words, "request-link", &words.say("link-label"), &link);
-            (
-                words.say("scan-title"),
-                html! { p { (words.say("scan-lead")) " " strong { (record.purpose) } } (panel) (code) },
-            )
+    let (title, content) = match (&record.stage, viewer) {
+        (Stage::Opened { .. } | Stage::Fetched { .. }, _) => ("scan-title", scan(verifier, &words, record)),
+        (Stage::Expired, _) => ("expired-title", told(Tone::Warn, "expired-again", "expired-text")),
+        (Stage::Answered { .. } | Stage::Refused | Stage::Failed { .. }, Viewer::Stranger) => {
+            ("answered-title", told(Tone::Quiet, "answered-elsewhere", "answered-text"))
         }
-        Stage::Answered { report } => (
-            words.say(if report.is_accepted() { "accepted-title" } else { "refused-title" }),
-            html! { (result(&words, report)) (again) },
+        (Stage::Answered { report }, Viewer::Beginner) => (
+            if report.is_accepted() { "accepted-title" } else { "refused-title" },
+            html! { (result(&words, report)) (again(&words)) },
         ),
-        Stage::Refused => (
-            words.say("denied-title"),
-            html! { (components::notice(&words, Tone::Warn, &words.say("denied-title"), &words.say("denied-text"), None)) (again) },
-        ),
-        Stage::Failed { .. } => (
-            words.say("refused-title"),
-            html! { (components::notice(&words, Tone::Stop, &words.say("refused-title"), &words.say("failed-text"), None)) (again) },
-        ),
-        Stage::Expired => (
-            words.say("expired-title"),
-            html! { (components::notice(&words, Tone::Warn, &words.say("expired-title"), &words.say("expired-text"), None)) (again) },
-        ),
+        (Stage::Refused, Viewer::Beginner) => ("denied-title", told(Tone::Warn, "denied-again", "denied-text")),
+        (Stage::Failed { .. }, Viewer::Beginner) => {
+            ("refused-title", told(Tone::Stop, "not-accepted-title", "malformed-text"))
+        }
     };
-    page(&verifier, words, &title)
-        .at(&address)
-        .script(warifu_server::assets::Script::Poll)
-        .script(warifu_server::assets::Script::Copy)
+    page(verifier, words, &words.say(title))
+        .script(Script::Poll)
+        .script(Script::Copy)
         .form_may_lead_to("openid4vp:")
         .main(content)
-        .into_response()
 }
 
-/// The claims and every check of an answer.
-fn result(words: &Words<'_>, report: &Report) -> maud::Markup {
-    let accepted = report.is_accepted();
-    let values: Vec<(String, String)> =
-        report.claims.iter().flat_map(|(name, value)| rows(words, name, value)).collect();
-    let fields: Vec<Field<'_>> = values
-        .iter()
-        .map(|(label, value)| Field {
-            label,
-            value,
-            source: report.issuer.as_deref().unwrap_or_default(),
-            confidence: None,
-        })
-        .collect();
-    let checks: Vec<(String, &Check)> = report
-        .checks
-        .iter()
-        .map(|check| (words.say(&format!("check-{}", check.name.word().replace('_', "-"))), check))
-        .collect();
-    let rows: Vec<CheckRow<'_>> = checks
-        .iter()
-        .map(|(name, check)| CheckRow {
-            name,
-            value: "",
-            threshold: "",
-            outcome: match check.outcome {
-                Outcome::Pass => components::Outcome::Pass,
-                Outcome::Fail => components::Outcome::Fail,
-                Outcome::NotRun => components::Outcome::NotPerformed,
-            },
-            why: &check.detail,
-        })
-        .collect();
+/// The QR code with everything around it.
+fn scan(verifier: &Verifier, words: &Words<'_>, record: &Record) -> Markup {
+    let link = verifier.link(record);
+    let poll = format!("/request/{}/state?lang={}", record.id, words.lang);
+    let panel = QrPanel {
+        payload: &link,
+        link: None,
+        expires: Some(record.expires),
+        poll: Some(&poll),
+        waiting: &words.say(waiting(&record.stage)),
+    };
     html! {
-        @if accepted {
-            (components::proven())
-            p { (words.say("accepted-text")) }
-            (components::fields(&fields))
-        } @else {
-            (components::notice(words, Tone::Stop, &words.say("refused-title"), &failure(words, report), None))
-        }
-        (components::checks(words, &words.say("checks-caption"), &rows))
+        p { (words.say("scan-lead")) " " strong { (record.purpose) } }
+        (components::qr_panel(words, &panel))
+        (components::code_block(words, "request-link", &words.say("link-label"), &link))
     }
 }
 
-fn failure(words: &Words<'_>, report: &Report) -> String {
-    report.failure().map_or_else(
-        || words.say("failed-text"),
-        |check| match check.name {
-            CheckName::SelfieReauth => words.say("failed-selfie"),
-            CheckName::NotRevoked | CheckName::NotExpired => words.say("failed-validity"),
-            CheckName::IssuerTrusted => words.say("failed-issuer"),
-            CheckName::Signature
-            | CheckName::KeyBinding
-            | CheckName::Aud
-            | CheckName::Nonce
-            | CheckName::AlgAllowed
-            | CheckName::QuerySatisfied => words.say("failed-text"),
-        },
-    )
+fn again(words: &Words<'_>) -> Markup {
+    html! { p { a class="button secondary" href={ "/" (words.lang) "/" } { (words.say("again")) } } }
 }
 
-/// A claim in words; objects become a row a member.
-fn rows(words: &Words<'_>, name: &str, value: &Value) -> Vec<(String, String)> {
-    let label = say_or(words, &format!("claim-{}", name.replace('_', "-")), name);
-    match value {
-        Value::Object(members) => members
-            .iter()
-            .flat_map(|(member, value)| rows(words, member, value))
-            .map(|(member, value)| (format!("{label} · {member}"), value))
-            .collect(),
-        Value::Array(items) => {
-            vec![(label, items.iter().map(text).collect::<Vec<_>>().join(", "))]
+/// The page for what went wrong at an address for people.
+fn explain(verifier: &Verifier, lang: Lang, error: RequestError) -> Response {
+    let words = CATALOGUE.words(lang);
+    let (status, title, text) = match &error {
+        RequestError::Store(_) | RequestError::Make(_) => {
+            tracing::error!(%error, "a page could not be shown");
+            (StatusCode::INTERNAL_SERVER_ERROR, "broken-title", "broken-text")
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            let shown = match value {
-                Value::Bool(true) => words.say("yes"),
-                Value::Bool(false) => words.say("no"),
-                Value::Null | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => text(value),
-            };
-            vec![(label, shown)]
+        RequestError::UnknownPolicy(_)
+        | RequestError::PolicyAndQuery
+        | RequestError::Query(_)
+        | RequestError::Purpose
+        | RequestError::Reauth(_)
+        | RequestError::Response(_) => (StatusCode::BAD_REQUEST, "unknown-policy-title", "unknown-policy-text"),
+        RequestError::NotFound | RequestError::Expired | RequestError::OutOfTurn => {
+            (StatusCode::NOT_FOUND, "gone-title", "gone-text")
         }
-    }
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// A message, or `otherwise` where the catalogue has none.
-fn say_or(words: &Words<'_>, id: &str, otherwise: &str) -> String {
-    let said = words.say(id);
-    if said == id { otherwise.to_owned() } else { said }
+    };
+    let content = html! { p { (words.say(text)) } (again(&words)) };
+    page(verifier, words, &words.say(title)).status(status).main(content).into_response()
 }
 
 fn waiting(stage: &Stage) -> &'static str {
@@ -253,19 +229,16 @@ pub(super) struct Live {
     next: Option<String>,
 }
 
-/// `GET /request/{id}/state`: how the request stands, for the live line of its page.
+/// `GET /request/{id}/state`: how the request stands, for the live line of its page. Anybody who knows the identifier
+/// may ask, so it tells that an answer came and not which.
 pub(super) async fn state(
     State(verifier): State<Arc<Verifier>>,
     Now(now): Now,
     Path(id): Path<String>,
     lang: Lang,
-) -> Response {
-    let record: Record = match verifier.request(&id, now).await {
-        Ok(record) => record,
-        Err(error) => return error.into_response(),
-    };
-    let words = CATALOGUE.words(lang);
-    let text = words.say(waiting(&record.stage));
+) -> Result<Response, RequestError> {
+    let record = verifier.request(&id, now).await?;
+    let text = CATALOGUE.words(lang).say(waiting(&record.stage));
     let live = match &record.stage {
         Stage::Opened { .. } => Live { state: "waiting", text, next: None },
         Stage::Fetched { .. } => Live { state: "active", text, next: None },
@@ -273,19 +246,24 @@ pub(super) async fn state(
             Live { state: "done", text, next: Some(format!("/{lang}/request/{id}")) }
         }
     };
-    ([("cache-control", "no-store")], Json(live)).into_response()
+    Ok(([("cache-control", "no-store")], Json(live)).into_response())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::CheckName;
+    use crate::http::result::check_id;
 
     #[test]
     fn both_languages_say_everything() {
         assert_eq!(CATALOGUE.gaps(), Vec::<String>::new());
-        for name in CheckName::ALL {
-            let id = format!("check-{}", name.word().replace('_', "-"));
-            assert_ne!(CATALOGUE.say(Lang::Ja, &id, &[]), id);
+        let policies = Policy::BUILT_IN.map(|name| format!("policy-{name}"));
+        let checks = CheckName::ALL.map(|name| check_id(name).to_owned());
+        for id in policies.iter().chain(&checks) {
+            for lang in Lang::ALL {
+                assert_ne!(CATALOGUE.say(lang, id, &[]), *id);
+            }
         }
     }
 }

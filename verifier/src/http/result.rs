@@ -1,0 +1,124 @@
+//! The result of a request as people see it: what was shared, and every check.
+
+use jiff::civil::Date;
+use maud::{Markup, html};
+use serde_json::Value;
+use warifu_schemas::{Attribute, Kind, Step, kyc};
+use warifu_server::page::components::{self, CheckRow, Field, Tone};
+use warifu_server::text::Words;
+
+use crate::check::{CheckName, Outcome, Report};
+
+/// The claims and every check of an answer.
+pub(super) fn result(words: &Words<'_>, report: &Report) -> Markup {
+    html! {
+        @if report.is_accepted() {
+            (components::proven())
+            p { (words.say("accepted-text")) }
+            @for shown in report.presentations() {
+                @let values = shown.claims.iter().flat_map(|(name, value)| values(words, &[name], value)).collect::<Vec<_>>();
+                (components::fields(&values.iter().map(|(label, value)| Field {
+                    label, value, source: &shown.issuer, confidence: None,
+                }).collect::<Vec<_>>()))
+            }
+        } @else {
+            (components::notice(words, Tone::Stop, &words.say("not-accepted-title"), &reason(words, report), None))
+        }
+        (checks(words, report))
+    }
+}
+
+fn checks(words: &Words<'_>, report: &Report) -> Markup {
+    let names: Vec<String> = report.checks().iter().map(|check| words.say(check_id(check.name))).collect();
+    let rows: Vec<CheckRow<'_>> = report
+        .checks()
+        .iter()
+        .zip(&names)
+        .map(|(check, name)| CheckRow {
+            name,
+            value: "",
+            threshold: "",
+            outcome: match check.outcome {
+                Outcome::Pass => components::Outcome::Pass,
+                Outcome::Fail => components::Outcome::Fail,
+                Outcome::NotRun => components::Outcome::NotPerformed,
+            },
+            why: &check.detail,
+        })
+        .collect();
+    components::checks(words, &words.say("checks-caption"), &rows)
+}
+
+/// The message that names a check.
+pub(super) fn check_id(name: CheckName) -> &'static str {
+    match name {
+        CheckName::Signature => "check-signature",
+        CheckName::IssuerTrusted => "check-issuer-trusted",
+        CheckName::KeyBinding => "check-key-binding",
+        CheckName::Aud => "check-aud",
+        CheckName::Nonce => "check-nonce",
+        CheckName::AlgAllowed => "check-alg-allowed",
+        CheckName::NotExpired => "check-not-expired",
+        CheckName::NotRevoked => "check-not-revoked",
+        CheckName::QuerySatisfied => "check-query-satisfied",
+        CheckName::SelfieReauth => "check-selfie-reauth",
+    }
+}
+
+/// What the person can do about it.
+fn reason(words: &Words<'_>, report: &Report) -> String {
+    let id = report.failure().map_or("failed-text", |check| match check.name {
+        CheckName::SelfieReauth => "failed-selfie",
+        CheckName::NotRevoked | CheckName::NotExpired => "failed-validity",
+        CheckName::IssuerTrusted => "failed-issuer",
+        CheckName::Signature
+        | CheckName::KeyBinding
+        | CheckName::Aud
+        | CheckName::Nonce
+        | CheckName::AlgAllowed
+        | CheckName::QuerySatisfied => "failed-text",
+    });
+    words.say(id)
+}
+
+/// A claim as rows of label and value: one for each member of an object, one for all entries of an array.
+fn values(words: &Words<'_>, path: &[&str], value: &Value) -> Vec<(String, String)> {
+    let attribute = attribute(path);
+    let name = path.last().copied().unwrap_or_default();
+    let label =
+        attribute.map_or_else(|| name.to_owned(), |known| known.label.for_language(words.lang.tag()).to_owned());
+    match value {
+        Value::Object(members) => {
+            let below = |(name, value): (&String, &Value)| values(words, &[path, &[name]].concat(), value);
+            members.iter().flat_map(below).collect()
+        }
+        Value::Array(items) => {
+            let texts: Vec<String> = items.iter().map(|item| text(words, attribute, item)).collect();
+            vec![(label, texts.join(", "))]
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            vec![(label, text(words, attribute, value))]
+        }
+    }
+}
+
+fn text(words: &Words<'_>, attribute: Option<&Attribute>, value: &Value) -> String {
+    match (attribute.map(|known| known.kind), value) {
+        (_, Value::Bool(true)) => words.say("yes"),
+        (_, Value::Bool(false)) => words.say("no"),
+        (Some(Kind::Picture), _) => words.say("picture-received"),
+        (Some(Kind::Date), Value::String(date)) => {
+            date.parse::<Date>().map_or_else(|_| date.clone(), |date| words.lang.date(date))
+        }
+        (_, Value::String(text)) => text.clone(),
+        (_, Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_)) => value.to_string(),
+    }
+}
+
+/// The attribute of the `kyc` profile at this path of names.
+fn attribute(path: &[&str]) -> Option<&'static Attribute> {
+    kyc::ATTRIBUTES.iter().find(|known| {
+        let same = |(step, name): (&Step, &&str)| matches!(step, Step::Name(known) if known == name);
+        known.path.len() == path.len() && known.path.iter().zip(path).all(same)
+    })
+}

@@ -1,0 +1,492 @@
+//! One registry, one issuer, one verifier and one holder, with seeded keys and a clock that stands still.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::{Method, StatusCode};
+use axum::routing::get;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value, json};
+use url::Url;
+use warifu_credential::face_template::{FaceTemplateClaim, ModelId, Source};
+use warifu_credential::kyc::{self, Assurance, CountryCode, KycClaims, Level, Minting, Sex};
+use warifu_credential::sd_jwt::{Held, IssuerKey, KeyBinding, Received};
+use warifu_credential::selfie_reauth::{self, Assertion, Liveness};
+use warifu_credential::status::{Bits, Status, StatusList, StatusReference, StatusToken, TokenClaims};
+use warifu_credential::{ClaimPath, face_template};
+use warifu_keys::entropy::Seeded;
+use warifu_keys::jwe::AgreementKey;
+use warifu_keys::x509::issue::{Authority, Period, Request, Subject};
+use warifu_keys::x509::{Certificate, Purpose};
+use warifu_keys::{Entropy, Signer as _, SigningKey};
+use warifu_openid4vc::http as wire;
+use warifu_openid4vc::vp::holder::{PresentationRequest, RequestUri};
+use warifu_openid4vc::vp::response::VpToken;
+use warifu_server::clock::Hands;
+use warifu_server::extract::ApiKeyHash;
+use warifu_server::fetch::{Fetcher, Limits as FetchLimits, Policy as FetchPolicy, Response};
+use warifu_server::run::{Limits, Listener, Running};
+use warifu_store::{Store, memory};
+use warifu_trust::bundle::{Credentials, VerifierBundle};
+use warifu_trust::entity::{Service, ServiceStatus, ServiceType, Standing, TrustedEntity};
+use warifu_trust::list::{Operator, TrustedList};
+use warifu_verifier::http::Rates;
+use warifu_verifier::policy::Policy;
+use warifu_verifier::{Config, Parts, Verifier};
+
+pub(crate) const API_KEY: &str = "key-of-partner-b";
+pub(crate) const AUDIENCE: &str = "partner-b";
+pub(crate) const WORKFLOW: &str = "wf_partner-b";
+const IDX: u64 = 7;
+
+/// What the registry and the issuer serve; tests change it.
+pub(crate) struct Outside {
+    pub(crate) entities: Vec<TrustedEntity>,
+    pub(crate) status: Status,
+    pub(crate) status_up: bool,
+    pub(crate) registry_up: bool,
+}
+
+/// A credential and the key it is bound to.
+pub(crate) struct Wallet {
+    pub(crate) held: Held,
+    pub(crate) key: SigningKey,
+}
+
+pub(crate) struct World {
+    pub(crate) hands: Hands,
+    pub(crate) entropy: Arc<Seeded>,
+    pub(crate) issuer: Authority,
+    pub(crate) signer: Credentials,
+    pub(crate) share_key: AgreementKey,
+    pub(crate) wallet: Wallet,
+    pub(crate) outside: Arc<Mutex<Outside>>,
+    pub(crate) url: Url,
+    pub(crate) store: Arc<dyn Store>,
+    status_uri: Url,
+    vct: String,
+    client: Fetcher,
+    _servers: Vec<Running>,
+}
+
+/// An answer of the verifier.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: axum::http::HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {} {}", self.status, self.text))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+impl From<Response> for Answer {
+    fn from(response: Response) -> Self {
+        let text = String::from_utf8(response.body).unwrap();
+        Self { status: response.status.as_u16(), headers: response.headers, text }
+    }
+}
+
+pub(crate) fn model() -> ModelId {
+    ModelId::new("sface", &[1; 32]).unwrap()
+}
+
+pub(crate) fn authority(entropy: &dyn Entropy, organization: &str, start: Timestamp) -> Authority {
+    let key = SigningKey::generate_p256(entropy);
+    let subject = subject("CA", organization);
+    Authority::self_signed(&subject, key, Period::days(start, 3650), "https://example.org", entropy).unwrap()
+}
+
+fn subject(name: &str, organization: &str) -> Subject {
+    Subject { common_name: name.to_owned(), organization: Some(organization.to_owned()), country: "UT".to_owned() }
+}
+
+pub(crate) fn leaf(
+    authority: &Authority,
+    entropy: &dyn Entropy,
+    organization: &str,
+    purpose: Purpose,
+    start: Timestamp,
+) -> Credentials {
+    let key = SigningKey::generate_p256(entropy);
+    let request = Request {
+        subject: subject(organization, organization),
+        public_key: &key.public_key(),
+        period: Period::days(start, 400),
+        purpose,
+        dns_names: Vec::new(),
+        uris: vec!["https://example.org".to_owned()],
+    };
+    Credentials { chain: vec![authority.issue(&request, entropy).unwrap()], key }
+}
+
+fn service(service_type: ServiceType, since: Timestamp) -> Service {
+    Service {
+        service_type,
+        name: service_type.word().to_owned(),
+        certificates: Vec::new(),
+        keys: Vec::new(),
+        identifiers: Vec::new(),
+        current: Standing { status: ServiceStatus::Granted, since },
+        history: Vec::new(),
+    }
+}
+
+fn entity(id: &str, name: &str, services: Vec<Service>) -> TrustedEntity {
+    TrustedEntity {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        website: format!("https://{id}.example"),
+        street: "1 Example Street".to_owned(),
+        country: "UT".to_owned(),
+        contact: format!("mailto:contact@{id}.example"),
+        services,
+    }
+}
+
+fn identity(now: Timestamp) -> KycClaims {
+    let template = FaceTemplateClaim::new(model(), &[5; 128], 200, Source::Selfie, "2026-11-22".parse().unwrap(), 80);
+    KycClaims {
+        family_name: "ERIKSSON".to_owned(),
+        given_name: "ANNA MARIA".to_owned(),
+        birthdate: "1974-08-12".parse().unwrap(),
+        nationalities: vec!["SE".parse().unwrap(), "NO".parse().unwrap()],
+        sex: Sex::Female,
+        place_of_birth: None,
+        picture: None,
+        issuing_country: CountryCode::UNKNOWN,
+        issuing_authority: None,
+        date_of_issuance: None,
+        date_of_expiry: None,
+        document_number: Some("L898902C3".to_owned()),
+        assurance: Assurance {
+            level: Level::Substantial,
+            verified_at: now,
+            method: kyc::Method::Document,
+            checks: vec!["document.mrz".to_owned()],
+        },
+        face_template: Some(template.unwrap()),
+    }
+}
+
+impl World {
+    pub(crate) async fn new(seed: &str) -> Self {
+        Self::with_rates(seed, Rates::SANDBOX).await
+    }
+
+    pub(crate) async fn with_rates(seed: &str, rates: Rates) -> Self {
+        let entropy = Arc::new(Seeded::dangerous_new(seed));
+        let hands = Hands::at("2026-11-23T09:30:00Z".parse().unwrap());
+        let start: Timestamp = "2026-11-22T00:00:00Z".parse().unwrap();
+        let root = authority(&*entropy, "Sandbox Registry", start);
+        let list_signer = leaf(&root, &*entropy, "Sandbox Registry", Purpose::ListSigner, start);
+        let issuer = authority(&*entropy, "Utopia Identity Services", start);
+        let signer = leaf(&issuer, &*entropy, "Utopia Identity Services", Purpose::DocumentSigner, start);
+        let access_authority = authority(&*entropy, "Sandbox Registry", start);
+        let access = leaf(&access_authority, &*entropy, "Bank B", Purpose::Access, start);
+        let share_key = AgreementKey::generate(&*entropy);
+
+        let listed = vec![issuer.certificate().clone()];
+        let entities = vec![
+            entity(
+                "issuer",
+                "Utopia Identity Services",
+                vec![
+                    Service { certificates: listed.clone(), ..service(ServiceType::KycIssuance, start) },
+                    Service { certificates: listed, ..service(ServiceType::Status, start) },
+                ],
+            ),
+            entity(
+                AUDIENCE,
+                "Bank B",
+                vec![
+                    Service { certificates: access.chain.clone(), ..service(ServiceType::Access, start) },
+                    Service {
+                        keys: vec![share_key.public_jwk()],
+                        identifiers: vec![AUDIENCE.to_owned()],
+                        ..service(ServiceType::ShareReceiving, start)
+                    },
+                ],
+            ),
+        ];
+        let outside = Outside { entities, status: Status::Valid, status_up: true, registry_up: true };
+        let outside = Arc::new(Mutex::new(outside));
+
+        let registry = registry(Arc::clone(&outside), hands.clone(), list_signer);
+        let registry = listen().await.spawn(registry, Limits::default());
+        let door = listen().await;
+        let issuer_url = Url::parse(&format!("http://{}/", door.address())).unwrap();
+        let status_uri = issuer_url.join("status/1").unwrap();
+        let lists = status_lists(Arc::clone(&outside), hands.clone(), signer.clone(), status_uri.clone());
+        let lists = door.spawn(lists, Limits::default());
+
+        let client = Fetcher::new(FetchPolicy::Loopback, FetchLimits::default()).unwrap();
+        let vct = "https://issuer.example/vct/kyc-identity/1".to_owned();
+        let door = listen().await;
+        let url = Url::parse(&format!("http://{}/", door.address())).unwrap();
+        let config = Config {
+            base_url: url.clone(),
+            name: "Bank B".to_owned(),
+            audience: AUDIENCE.to_owned(),
+            registry: Url::parse(&format!("http://{}/", registry.address())).unwrap(),
+            operator: root.certificate().clone(),
+            api_key: ApiKeyHash::of(API_KEY),
+            workflow_id: WORKFLOW.to_owned(),
+            policies: Policy::built_in(&vct),
+            allowed_models: vec![model()],
+            request_seconds: 300,
+            sandbox: true,
+        };
+        config.check().unwrap();
+        let store = memory::open().unwrap();
+        let parts = Parts {
+            store: Arc::clone(&store),
+            fetcher: client.clone(),
+            clock: hands.clock(),
+            entropy: Arc::new(Seeded::dangerous_new(&format!("{seed} verifier"))),
+            bundle: VerifierBundle { access, share: share_key.clone() },
+        };
+        let verifier = Arc::new(Verifier::new(config, parts));
+        let running = door.spawn(warifu_verifier::http::router_with(verifier, rates), Limits::default());
+
+        let wallet = minted(&*entropy, &vct, &issuer, &signer, &status_uri, hands.clock().now(), 90);
+        let servers = vec![registry, lists, running];
+        Self {
+            hands,
+            entropy,
+            issuer,
+            signer,
+            share_key,
+            wallet,
+            outside,
+            url,
+            store,
+            status_uri,
+            vct,
+            client,
+            _servers: servers,
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.hands.clock().now()
+    }
+
+    /// A second credential, by this issuer.
+    pub(crate) fn minted_by(&self, issuer: &Authority, signer: &Credentials, days: u16) -> Wallet {
+        minted(&*self.entropy, &self.vct, issuer, signer, &self.status_uri, self.now(), days)
+    }
+
+    /// An issuer that stands in no list.
+    pub(crate) fn stranger(&self) -> (Authority, Credentials) {
+        let start = "2026-11-22T00:00:00Z".parse().unwrap();
+        let foreign = authority(&*self.entropy, "Nowhere", start);
+        let signer = leaf(&foreign, &*self.entropy, "Nowhere", Purpose::DocumentSigner, start);
+        (foreign, signer)
+    }
+
+    /// Gives all services of a party and type another status, and lets the verifier notice.
+    pub(crate) fn set_standing(&self, party: &str, kind: ServiceType, status: ServiceStatus) {
+        self.hands.step(Duration::from_secs(61));
+        let now = self.now();
+        let mut outside = self.outside.lock().unwrap();
+        let services = outside.entities.iter_mut().filter(|entity| entity.id == party).flat_map(|it| &mut it.services);
+        for service in services.filter(|service| service.service_type == kind) {
+            service.set_status(status, now).unwrap();
+        }
+    }
+
+    pub(crate) async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
+        let url = self.url.join(path).unwrap();
+        let answer: Answer = self.client.send(method, &url, headers, body).await.unwrap().into();
+        assert!(answer.status < 500, "{path}: {} {}", answer.status, answer.text);
+        answer
+    }
+
+    /// `POST` of JSON with the API key.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        let headers = [("x-api-key", API_KEY), ("content-type", "application/json")];
+        self.send(Method::POST, path, &headers, body.to_string().into_bytes()).await
+    }
+
+    /// `GET` with the API key.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, &[("x-api-key", API_KEY)], Vec::new()).await
+    }
+
+    /// `GET` as a browser with these cookies does.
+    pub(crate) async fn browse(&self, path: &str, cookies: &str) -> Answer {
+        self.send(Method::GET, path, &[("cookie", cookies)], Vec::new()).await
+    }
+
+    /// What the holder's half wants sent.
+    pub(crate) async fn carry(&self, request: &wire::Request) -> Answer {
+        let method = if request.method == wire::Method::Get { Method::GET } else { Method::POST };
+        let headers: Vec<_> = request.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        self.send(method, request.url.as_str(), &headers, request.body.clone()).await
+    }
+
+    /// A request by API: its identifier and link.
+    pub(crate) async fn ask(&self, body: Value) -> (String, String) {
+        let created = self.post("v1/requests", &body).await;
+        assert_eq!(created.status, 201, "{}", created.text);
+        let created = created.json();
+        (created["request_id"].as_str().unwrap().to_owned(), created["link"].as_str().unwrap().to_owned())
+    }
+
+    /// Fetches the request object as a wallet does.
+    pub(crate) async fn open(&self, link: &str) -> PresentationRequest {
+        let awaiting = RequestUri::parse(link).unwrap().fetch(&*self.entropy);
+        let answer = self.carry(awaiting.request()).await;
+        assert_eq!(answer.header("content-type"), "application/oauth-authz-req+jwt");
+        let response = wire::Response { status: answer.status, headers: Vec::new(), body: answer.text.into_bytes() };
+        let authentic = awaiting.answer(&response).unwrap().authenticate(self.now()).unwrap();
+        authentic.understand(&[selfie_reauth::TYPE]).unwrap()
+    }
+
+    /// What the key binding JWT says when all is well, a demanded reauth included.
+    pub(crate) fn binding(&self, request: &PresentationRequest) -> KeyBinding {
+        let entries: Vec<_> = request.transaction_data().iter().map(|entry| entry.encoded()).collect();
+        let extra = if entries.is_empty() { Map::new() } else { self.assertion().key_binding_claims(&entries) };
+        KeyBinding {
+            audience: request.client_id().as_str().to_owned(),
+            nonce: request.nonce().to_owned(),
+            issued_at: self.now(),
+            extra,
+        }
+    }
+
+    pub(crate) fn assertion(&self) -> Assertion {
+        Assertion {
+            matched_at: self.now() - Duration::from_secs(5),
+            model: model(),
+            operating_point: "fmr-1e-3".to_owned(),
+            liveness: Liveness::Passive,
+            template_digest: face_template::template_digest(&self.wallet.held).unwrap().to_owned(),
+        }
+    }
+
+    /// The encrypted response with this presentation, sent.
+    pub(crate) async fn respond(&self, request: &PresentationRequest, presentation: String) -> Answer {
+        let vp_token = VpToken::of([("kyc".to_owned(), presentation)]);
+        self.carry(&request.respond(&vp_token, &*self.entropy).unwrap()).await
+    }
+
+    /// How a request stands, as the partner's server sees it.
+    pub(crate) async fn result(&self, id: &str) -> Value {
+        let answer = self.get(&format!("v1/requests/{id}")).await;
+        assert_eq!(answer.status, 200);
+        answer.json()
+    }
+}
+
+impl Wallet {
+    pub(crate) fn present(&self, paths: &[ClaimPath], binding: &KeyBinding) -> String {
+        self.held.present(paths, binding, &self.key).unwrap()
+    }
+}
+
+/// The paths that the policies `identity` and `identity-selfie` ask for.
+pub(crate) fn asked() -> Vec<ClaimPath> {
+    ["given_name", "family_name", "birthdate"].map(ClaimPath::claim).into()
+}
+
+/// The outcomes of all checks by name.
+#[track_caller]
+pub(crate) fn outcomes(result: &Value) -> Map<String, Value> {
+    let checks = result["checks"].as_array().unwrap_or_else(|| panic!("no checks: {result}"));
+    checks.iter().map(|check| (check["name"].as_str().unwrap().to_owned(), check["outcome"].clone())).collect()
+}
+
+async fn listen() -> Listener {
+    Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap()
+}
+
+fn registry(outside: Arc<Mutex<Outside>>, hands: Hands, signer: Credentials) -> Router {
+    let sequence = Mutex::new(0);
+    let sequence = Arc::new(sequence);
+    let serve = move || {
+        let (outside, hands, signer, sequence) =
+            (Arc::clone(&outside), hands.clone(), signer.clone(), Arc::clone(&sequence));
+        async move {
+            let outside = outside.lock().unwrap();
+            if !outside.registry_up {
+                return Err(StatusCode::SERVICE_UNAVAILABLE);
+            }
+            let operator = Operator {
+                name: "Sandbox Registry".to_owned(),
+                territory: "UT".to_owned(),
+                scheme: "Sandbox".to_owned(),
+                information: "https://registry.example".to_owned(),
+            };
+            let mut sequence = sequence.lock().unwrap();
+            *sequence += 1;
+            let now = hands.clock().now();
+            let until = now + SignedDuration::from_hours(1);
+            let list = TrustedList::new(operator, *sequence, now, until, outside.entities.clone()).unwrap();
+            Ok(list.sign(&signer.chain, &signer.key, now).unwrap())
+        }
+    };
+    Router::new().route("/trusted-list", get(serve))
+}
+
+fn status_lists(outside: Arc<Mutex<Outside>>, hands: Hands, signer: Credentials, uri: Url) -> Router {
+    let serve = move || {
+        let (outside, hands, signer, uri) = (Arc::clone(&outside), hands.clone(), signer.clone(), uri.clone());
+        async move {
+            let outside = outside.lock().unwrap();
+            if !outside.status_up {
+                return Err(StatusCode::SERVICE_UNAVAILABLE);
+            }
+            Ok(status_token(&signer, &uri, outside.status, hands.clock().now()))
+        }
+    };
+    Router::new().route("/status/1", get(serve))
+}
+
+fn status_token(signer: &Credentials, uri: &Url, status: Status, now: Timestamp) -> String {
+    let mut list = StatusList::new(Bits::Two, 1000).unwrap();
+    list.set(IDX, status).unwrap();
+    let claims = TokenClaims {
+        uri: uri.clone(),
+        issued_at: now,
+        expires: now + SignedDuration::from_hours(2),
+        ttl: SignedDuration::from_secs(600),
+    };
+    list.sign(&claims, &signer.chain, &signer.key).unwrap()
+}
+
+fn minted(
+    entropy: &dyn Entropy,
+    vct: &str,
+    issuer: &Authority,
+    signer: &Credentials,
+    status_uri: &Url,
+    now: Timestamp,
+    days: u16,
+) -> Wallet {
+    let key = SigningKey::generate_p256(entropy);
+    let status = StatusReference { uri: status_uri.clone(), idx: IDX };
+    let public = key.public_key();
+    let minting = Minting { vct, holder_key: &public, status: Some(&status), lifetime_days: days, now };
+    let by = IssuerKey { signer: &signer.key, chain: &signer.chain };
+    let text = kyc::mint(&identity(now), &minting, by, entropy).unwrap();
+    let anchors: [Certificate; 1] = [issuer.certificate().clone()];
+    let authentic = Received::parse(&text).unwrap().authenticate(&anchors, now).unwrap();
+    let token = status_token(signer, status_uri, Status::Valid, now);
+    let token = StatusToken::verify(&token, status_uri, &anchors[0], now).unwrap();
+    Wallet { held: Held::keep(authentic.settle(&token, now).unwrap()), key }
+}
+
+/// The members that a policy's request has in common.
+pub(crate) fn policy(name: &str) -> Value {
+    json!({ "policy": name })
+}
