@@ -1,1 +1,168 @@
+//! The issuer: KYC session, verdict, credential.
 //!
+//! A client makes a session by the v3 API, a person hands over document and selfie on hosted pages, [`kyc`] decides, and
+//! whoever was approved gets a credential by OpenID4VCI 1.0 ([`vci`]), which can be revoked ([`status`]) and shared with
+//! a partner. [`Issuer`] is the service; [`http::router`] is its front. Time is an argument of every service function;
+//! randomness, keys, store and models are handed in.
+//!
+//! Left out for now: reviewers' tools, webhooks, more formats than SD-JWT VC, the authorization code flow.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+
+use tokio::sync::{Mutex, Semaphore};
+use warifu_keys::x509::Certificate;
+use warifu_keys::{Entropy, Secret, Signer, sha256};
+use warifu_models::Models;
+use warifu_openid4vc::vci::nonce::NonceKey;
+use warifu_server::Clock;
+use warifu_server::fetch::Fetcher;
+use warifu_server::text::Catalogue;
+use warifu_store::blob::Blobs;
+use warifu_store::{Store, audit};
+
+mod config;
+mod error;
+pub mod http;
+pub mod kyc;
+pub mod mint;
+pub mod status;
+mod trust;
+pub mod vci;
+
+pub use config::{BadSetting, Config};
+pub use error::Error;
+pub use kyc::service::{Created, Next, Progress};
+pub use kyc::share::{Consented, ShareRequest, Shared};
+pub use vci::{Offered, Shown};
+
+use kyc::vault::Vault;
+
+/// The issuer's keys.
+pub struct Keys {
+    /// Signs credentials, status lists and shares.
+    pub document_signer: Arc<dyn Signer>,
+    /// Its certificate and the intermediate ones above, the anchor left out.
+    pub chain: Vec<Certificate>,
+    /// 32 secret bytes that everything kept of people is wrapped under. Losing them is losing all evidence.
+    pub master: Secret,
+}
+
+/// What an issuer runs on.
+pub struct Parts {
+    /// Where records are kept.
+    pub store: Arc<dyn Store>,
+    /// Where sealed pictures are kept.
+    pub blobs: Blobs,
+    /// The loaded models.
+    pub models: Models,
+    /// The outbound client.
+    pub fetcher: Fetcher,
+    /// The clock that the HTTP front reads.
+    pub clock: Clock,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Keys.
+    pub keys: Keys,
+}
+
+/// One issuer. Made once, shared by all requests.
+pub struct Issuer {
+    config: Config,
+    store: Arc<dyn Store>,
+    blobs: Blobs,
+    models: Models,
+    clock: Clock,
+    entropy: Arc<dyn Entropy>,
+    document_signer: Arc<dyn Signer>,
+    chain: Vec<Certificate>,
+    vault: Vault,
+    nonce_key: NonceKey,
+    pid_secret: Secret,
+    audit_secret: [u8; 32],
+    trust: trust::TrustSource,
+    readers: Semaphore,
+    numbers: Mutex<std::ops::Range<u64>>,
+    current_list: AtomicU32,
+    lists: Mutex<status::Cache>,
+    metadata: vci::Metadata,
+    catalogue: Catalogue,
+}
+
+impl Issuer {
+    /// An issuer from its settings and parts.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for settings that cannot be used or keys that do not fit; [`Error::Vault`] for a master key of
+    /// another length.
+    pub fn new(config: Config, parts: Parts) -> Result<Self, Error> {
+        config.check()?;
+        let Parts { store, blobs, models, fetcher, clock, entropy, keys } = parts;
+        let Keys { document_signer, chain, master } = keys;
+        let leaf = chain.first().and_then(|leaf| leaf.public_key().ok());
+        if leaf.as_ref() != Some(&document_signer.public_key()) {
+            let why = "the first certificate does not belong to the document signer's key";
+            return Err(BadSetting { setting: "keys", why }.into());
+        }
+        let catalogue = http::catalogue().map_err(|error| Error::Task(error.to_string()))?;
+        Ok(Self {
+            vault: Vault::new(master.clone())?,
+            nonce_key: NonceKey::new(Secret::new(derive(&master, "c_nonce").to_vec())),
+            pid_secret: Secret::new(derive(&master, "user_pid").to_vec()),
+            audit_secret: derive(&master, "audit"),
+            trust: trust::TrustSource::new(fetcher, &config.registry_url, config.registry_operator.clone()),
+            readers: Semaphore::new(config.readers),
+            numbers: Mutex::new(0..0),
+            current_list: AtomicU32::new(0),
+            lists: Mutex::default(),
+            metadata: vci::Metadata::new(&config)?,
+            catalogue,
+            config,
+            store,
+            blobs,
+            models,
+            clock,
+            entropy,
+            document_signer,
+            chain,
+        })
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Whether passive liveness can be performed. Where it cannot, whoever starts the issuer says so.
+    #[must_use]
+    pub fn has_liveness(&self) -> bool {
+        self.models.has_liveness()
+    }
+
+    fn entropy(&self) -> &dyn Entropy {
+        &*self.entropy
+    }
+
+    /// The name of a session in the audit log.
+    fn session_reference(&self, id: uuid::Uuid) -> audit::Reference {
+        audit::Reference::keyed(&self.audit_secret, "session", &id.to_string())
+    }
+
+    fn actor(&self, name: &str) -> audit::Reference {
+        audit::Reference::public("issuer", name)
+    }
+}
+
+impl std::fmt::Debug for Issuer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Issuer({})", self.config.base_url)
+    }
+}
+
+/// A secret of its own for each use, from the master key.
+fn derive(master: &Secret, label: &str) -> [u8; 32] {
+    let mut text = format!("warifu issuer {label}\0").into_bytes();
+    text.extend_from_slice(master.expose());
+    sha256(&text)
+}

@@ -1,0 +1,159 @@
+# The hosted pages of the issuer.
+home-title = Identity issuer
+home-what = { $name } verifies identities once and puts the result into your wallet.
+home-how = Whoever asked you to verify your identity gives you a link to begin. There is nothing to do here without one.
+home-operator = Run by { $authority } ({ $country }).
+home-metadata = Issuer metadata for wallets
+
+step-document = Document
+step-selfie = Selfie
+step-result = Result
+
+welcome-title = Verify your identity
+welcome-what = You need your passport or an identity card with machine-readable lines (<<<), and about a minute.
+welcome-step-document = You take a picture of the page with your photo.
+welcome-step-selfie = You take a selfie. We compare it with the photo in your document.
+welcome-step-result = You get the result at once, and can put it into your wallet.
+welcome-kept = Both pictures stay encrypted; you can have them deleted.
+welcome-consent = By starting you agree that your document and your face are checked for this purpose. Without it we cannot verify you; you can stop at any time by closing this page.
+welcome-start = Start
+
+document-title = Your document
+document-what = Lay it flat and show the whole page with your photo and the lines at its lower edge.
+document-reason = The camera is used to take one picture of your document. Nothing else is recorded.
+document-send = Use this picture
+document-again = That picture cannot be used
+document-uncertain = We could not read everything with certainty
+document-retake = Take the document again
+
+selfie-title = Your selfie
+selfie-what = Look straight into the camera, alone and in good light. Take off sunglasses.
+selfie-reason = We compare your selfie with the photo in your document. Both stay encrypted; you can have them deleted.
+selfie-send = Use this selfie
+selfie-again = That selfie cannot be used
+
+approved-title = Your identity is verified
+approved-what = Your document and your selfie belong together.
+approved-revoked = This credential was revoked
+approved-revoked-what = It can no longer be used. Ask whoever sent you here for a new verification.
+wallet-title = Put it in your wallet
+wallet-what = Scan the code with your wallet, or open it on this device. This is not a state-issued PID.
+wallet-code = Your wallet asks for this code:
+wallet-link = The same as a link
+wallet-taken-what = You find it there under the name of this issuer.
+wallet-again = Put it into another wallet
+state-offer = Waiting for your wallet
+state-taken = Your wallet has taken the credential
+state-active = Waiting for you
+
+declined-title = We could not verify you
+declined-what = This is why:
+declined-now = If you think this is wrong, contact whoever sent you here. They see the same reasons and can start again with you.
+
+review-title = A person will look at this
+review-what = Not everything could be decided automatically. This is what has to be looked at:
+review-when = Whoever sent you here will tell you the result, usually within two working days. There is nothing more to do now.
+
+over-title = This link has ended
+over-what = The time to finish has passed. Ask whoever sent you here for a new link.
+
+read-title = What we read
+checks-title = What was checked
+field-name = Name
+field-birth-date = Date of birth
+field-nationality = Nationality
+field-document = Document
+field-expires = Document valid until
+field-status = Result of the verification
+field-result = Result and score
+callback = Back to where you came from
+
+consent-title = Share your verification
+consent-known-as = Known to the trust registry as { $audience }
+consent-kept-by-recipient = As the recipient's privacy notice says
+consent-agree = { $count ->
+    [one] Share 1 detail with { $name }
+   *[other] Share { $count } details with { $name }
+ }
+consent-refuse = Do not share
+hidden-pictures = Pictures of your document and your selfie
+hidden-template = Your face template
+shared-title = Your consent is recorded
+shared-what = The recipient can now receive what you agreed to, once and for a short time.
+
+refused-title = This did not work
+refused-no-session = This link is not valid. Check that you copied all of it, or ask for a new one.
+refused-out-of-turn = This step is not due now. Go back to your link to see what is.
+refused-tries = There were too many tries. Ask whoever sent you here for a new link.
+refused-erased = Your data were deleted. Ask for a new link to verify again.
+refused-audience = This recipient cannot receive your data.
+refused-busy = Someone else is changing this at the moment. Try again.
+refused-field = Something in the request is missing or wrong.
+refused-models = The checks cannot run on this server at the moment. Try again later.
+refused-internal = Something failed on our side. Try again.
+
+# The checks.
+check-image_quality = Picture of the document
+check-document_found = Document
+check-mrz_found = Machine-readable lines
+check-mrz_check_digits = Check digits
+check-mrz_visual_zone = Printed text
+check-document_expiry = Validity
+check-document_issuer = Issuer of the document
+check-minimum_age = Age
+check-portrait_found = Portrait
+check-one_live_face = Face in the selfie
+check-passive_liveness = Liveness
+check-face_match = Same person
+
+# What a check found, and what to do.
+reason-quality-good = The picture is sharp and evenly lit.
+reason-quality-blurred = The picture is blurred. Hold still and let the camera focus.
+reason-quality-dark = The picture is too dark. Find more light.
+reason-quality-bright = The picture is too bright. Turn away from the light and avoid the flash.
+reason-quality-glare = A reflection covers part of the picture. Tilt the document a little.
+reason-quality-small = The picture is too small to read. Move closer or use a better camera.
+reason-document-seen = There is a document with text in the picture.
+reason-document-not-seen = There is no document in the picture. Lay it flat and show the whole page.
+reason-mrz-seen = The machine-readable lines were found.
+reason-mrz-not-seen = The lines with the arrows (<<<) were not found. Show the whole page with its lower edge.
+reason-digits-hold = All check digits hold.
+reason-digits-confirmed = One character was corrected and the printed text confirms it.
+reason-digits-uncertain = The machine-readable lines could not be read with certainty.
+reason-digits-wrong = A check digit in the machine-readable lines is wrong.
+reason-visual-agrees = The printed text agrees with the machine-readable lines.
+reason-visual-differs = The printed text does not agree with the machine-readable lines.
+reason-visual-not-read = The printed text could not be read, so it was not compared.
+reason-document-in-force = The document is in force.
+reason-document-expired = The document has expired. Use one that is still in force.
+reason-date-not-read = A date on the document could not be read.
+reason-issuer-taken = Documents of this issuer are taken.
+reason-specimen-taken = This is a specimen document; it is taken because this is a sandbox.
+reason-specimen-refused = This is a specimen document. Use your own document.
+reason-old-enough = The holder is old enough.
+reason-too-young = The holder is younger than this service allows.
+reason-no-minimum-age = This workflow has no minimum age.
+reason-portrait-seen = The portrait on the document was found.
+reason-portrait-small = The portrait on the document is small, which makes the comparison less certain.
+reason-portrait-not-seen = No portrait was found on the document. Show the page with the photo.
+reason-one-face = There is exactly one face in the selfie.
+reason-no-face = There is no face in the selfie. Look straight into the camera, in good light.
+reason-several-faces = There is more than one face in the selfie. Take it alone.
+reason-face-small = The face in the selfie is too small. Move closer.
+reason-face-blurred = The selfie is blurred. Hold still and let the camera focus.
+reason-face-dark = The selfie is too dark. Find more light.
+reason-face-bright = The selfie is too bright. Turn away from the light.
+reason-liveness-live = The selfie looks like a person in front of the camera.
+reason-liveness-attack = The selfie looks like a picture of a picture or of a screen.
+reason-liveness-not-performed = Liveness was not performed: its model is not installed.
+reason-liveness-too-tight = The face fills the picture, so liveness could not be judged. Hold the camera further away.
+reason-same-person = The selfie shows the person on the document.
+reason-perhaps-same-person = The selfie may show the person on the document, but not with certainty.
+reason-other-person = The selfie does not show the person on the document.
+reason-not-compared = The faces could not be compared.
+reason-not-made = The check was not made.
+reason-picture-empty = No picture arrived. Choose one and send it again.
+reason-picture-unknown = This file is not a JPEG, PNG or WebP picture. Choose a photo.
+reason-picture-too-large = The file is too large. Send a picture of at most 15 MB.
+reason-picture-too-many-pixels = The picture has too many pixels. Send one with at most 40 megapixels.
+reason-picture-damaged = The picture is damaged or cut off. Take it again.

@@ -1,0 +1,159 @@
+//! How an issuer is set up.
+
+use jiff::SignedDuration;
+use url::Url;
+use warifu_keys::x509::Certificate;
+use warifu_models::picture::Limits;
+use warifu_server::extract::ApiKeyHash;
+
+use crate::kyc::workflow::{Environment, Workflow};
+
+/// Settings of one issuer. Checked by [`Config::check`] before the first request.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the issuer is reached from outside, without a slash at the end; also its credential issuer identifier.
+    pub base_url: Url,
+    /// Name for people.
+    pub name: String,
+    /// Legal name of who runs it, shown on its first page.
+    pub authority: String,
+    /// Country of who runs it, ISO 3166-1 alpha-2.
+    pub country: String,
+    /// Real people or specimens. Sandbox pages and credentials say so.
+    pub environment: Environment,
+    /// Hashes of the keys that clients of the session API may use.
+    pub api_keys: Vec<ApiKeyHash>,
+    /// The workflows; the first one is the default.
+    pub workflows: Vec<Workflow>,
+    /// How long a session can be finished. Default: 7 days.
+    pub session_life: SignedDuration,
+    /// How long a credential offer can be taken up. Default: 10 minutes.
+    pub offer_life: SignedDuration,
+    /// Technical validity of a credential, in days; independent of the document's. Default: 90.
+    pub credential_days: u16,
+    /// Most copies in one credential response. Default: 10.
+    pub batch_size: usize,
+    /// Entries in one status list. Default: 131,072.
+    pub status_list_length: u32,
+    /// How long others may keep a status list token. Default: 5 minutes; 10 seconds in a sandbox.
+    pub status_ttl: SignedDuration,
+    /// Limits for uploaded pictures. Default: 15 MB, 40 megapixels.
+    pub picture_limits: Limits,
+    /// How many pictures are read at the same time; each takes one core and some 100 MB while it lasts. Default: 2.
+    pub readers: usize,
+    /// Where the trusted list is; needed to share.
+    pub registry_url: Url,
+    /// The certificate that the trusted list is signed under, pinned.
+    pub registry_operator: Certificate,
+    /// Jurisdiction in consent receipts, two letters or `EU`.
+    pub jurisdiction: String,
+}
+
+/// A setting that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("setting `{setting}`: {why}")]
+pub struct BadSetting {
+    /// Which setting.
+    pub setting: &'static str,
+    /// What is wrong with it.
+    pub why: &'static str,
+}
+
+impl Config {
+    /// A sandbox on this address: specimens are taken, liveness that could not be performed is a warning.
+    #[must_use]
+    pub fn sandbox(base_url: Url, registry_url: Url, registry_operator: Certificate) -> Self {
+        Self {
+            environment: Environment::Sandbox,
+            workflows: vec![Workflow::sandbox()],
+            status_ttl: SignedDuration::from_secs(10),
+            ..Self::live(base_url, registry_url, registry_operator)
+        }
+    }
+
+    /// The defaults for real people. Name, authority, country and API keys are still to be filled in.
+    #[must_use]
+    pub fn live(base_url: Url, registry_url: Url, registry_operator: Certificate) -> Self {
+        Self {
+            base_url,
+            name: "Warifu Issuer".to_owned(),
+            authority: "Warifu Issuer".to_owned(),
+            country: "UT".to_owned(),
+            environment: Environment::Live,
+            api_keys: Vec::new(),
+            workflows: vec![Workflow::live()],
+            session_life: SignedDuration::from_hours(7 * 24),
+            offer_life: SignedDuration::from_mins(10),
+            credential_days: 90,
+            batch_size: 10,
+            status_list_length: 131_072,
+            status_ttl: SignedDuration::from_mins(5),
+            picture_limits: Limits::default(),
+            readers: 2,
+            registry_url,
+            registry_operator,
+            jurisdiction: "EU".to_owned(),
+        }
+    }
+
+    /// Lets clients in that name this key.
+    #[must_use]
+    pub fn with_api_key(mut self, key: &str) -> Self {
+        self.api_keys.push(ApiKeyHash::of(key));
+        self
+    }
+
+    /// Refuses settings that contradict each other or a standard.
+    ///
+    /// # Errors
+    /// The first bad setting.
+    pub fn check(&self) -> Result<(), BadSetting> {
+        let bad = |setting, why| Err(BadSetting { setting, why });
+        if warifu_openid4vc::http::check_callable(&self.base_url).is_err() || self.base_url.query().is_some() {
+            return bad("base_url", "it must be https, or http on this machine, without query and fragment");
+        }
+        if self.environment == Environment::Live && self.base_url.scheme() != "https" {
+            return bad("base_url", "real people are served over https only");
+        }
+        if self.workflows.is_empty() {
+            return bad("workflows", "there must be at least one");
+        }
+        if self.workflows.iter().any(|workflow| workflow.environment != self.environment) {
+            return bad("workflows", "they must be of the issuer's environment");
+        }
+        if !(self.country.len() == 2 && self.country.bytes().all(|byte| byte.is_ascii_uppercase())) {
+            return bad("country", "it must be two upper-case letters");
+        }
+        if self.credential_days == 0 {
+            return bad("credential_days", "it must be at least 1");
+        }
+        if !(1..=100).contains(&self.batch_size) {
+            return bad("batch_size", "it must be between 1 and 100");
+        }
+        if self.status_list_length < 1024 || self.status_list_length > 8 * 1024 * 1024 {
+            return bad("status_list_length", "it must be between 1,024 and 8,388,608");
+        }
+        if self.status_ttl < SignedDuration::from_secs(1) {
+            return bad("status_ttl", "it must be at least a second");
+        }
+        if self.readers == 0 {
+            return bad("readers", "it must be at least 1");
+        }
+        Ok(())
+    }
+
+    /// The address of `path` below the base address.
+    #[must_use]
+    pub fn address(&self, path: &str) -> String {
+        format!("{}{path}", self.base_url.as_str().trim_end_matches('/'))
+    }
+
+    /// The workflow with this identifier, or the default.
+    #[must_use]
+    pub fn workflow(&self, id: Option<uuid::Uuid>) -> Option<&Workflow> {
+        match id {
+            None => self.workflows.first(),
+            Some(id) => self.workflows.iter().find(|workflow| workflow.id == id),
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Everything the issuer's services refuse, and why.
+
+use warifu_models::ModelsError;
+use warifu_session::Status;
+use warifu_session::consent::ConsentError;
+use warifu_session::share::ShareError;
+use warifu_trust::Refusal;
+
+use crate::config::BadSetting;
+use crate::kyc::stage::OutOfTurn;
+use crate::kyc::vault::VaultError;
+
+/// Why a service of the issuer refused or failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No session has this identifier or token.
+    #[error("there is no such session")]
+    NoSuchSession,
+    /// The workflow is not one of this issuer's.
+    #[error("there is no such workflow")]
+    NoSuchWorkflow,
+    /// A field of the request has an impossible value.
+    #[error("{field}: {why}")]
+    Field {
+        /// The field.
+        field: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// It is not the turn of what came.
+    #[error(transparent)]
+    OutOfTurn(#[from] OutOfTurn),
+    /// The session is over: finished or out of time.
+    #[error("the session is over, it is `{0}`")]
+    Over(Status),
+    /// Too many uploads that could not be used.
+    #[error("too many tries; ask for a new session")]
+    TooManyTries,
+    /// There is no decision yet.
+    #[error("the session is not finished, it is `{0}`")]
+    NotDecided(Status),
+    /// Only an approved session has a credential.
+    #[error("the session is not approved, it is `{0}`")]
+    NotApproved(Status),
+    /// The person's data were erased.
+    #[error("the data of this session were erased")]
+    Erased,
+    /// The credentials of this session were revoked.
+    #[error("the credentials of this session were revoked")]
+    Revoked,
+    /// The person did not consent to this share.
+    #[error("there is no consent of the person to share this with `{0}`")]
+    NoConsent(String),
+    /// The audience may not receive shares.
+    #[error("`{audience}` can not receive shares: {refusal}")]
+    Audience {
+        /// The audience.
+        audience: String,
+        /// What the trusted list says.
+        refusal: Refusal,
+    },
+    /// The share could not be made.
+    #[error(transparent)]
+    Share(#[from] ShareError),
+    /// The consent could not be recorded.
+    #[error(transparent)]
+    Consent(#[from] ConsentError),
+    /// The API key is missing or wrong.
+    #[error("the API key is missing or wrong; name it in the header `x-api-key`")]
+    ApiKey,
+    /// There is no such offer, or it has ended.
+    #[error("there is no such offer, or it has ended")]
+    NoSuchOffer,
+    /// There is no such status list.
+    #[error("there is no such status list")]
+    NoSuchList,
+    /// The record was changed again and again meanwhile.
+    #[error("the session is being changed by someone else; try again")]
+    Busy,
+    /// A setting that cannot be used.
+    #[error(transparent)]
+    Setting(#[from] BadSetting),
+    /// The models are absent or failed.
+    #[error(transparent)]
+    Models(#[from] ModelsError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] warifu_store::Error),
+    /// Sealed data did not open.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The credential could not be made.
+    #[error("the credential could not be made: {0}")]
+    Mint(#[from] warifu_credential::kyc::Error),
+    /// The face template does not fit the credential.
+    #[error("the face template: {0}")]
+    Template(#[from] warifu_credential::face_template::Error),
+    /// The status list could not be made.
+    #[error("the status list: {0}")]
+    Status(#[from] warifu_credential::status::Error),
+    /// A task ended badly.
+    #[error("a task ended badly: {0}")]
+    Task(String),
+}

@@ -1,0 +1,262 @@
+//! The v3 session API for clients: existing integrations know it. Paths are taken with and without the last slash.
+
+use axum::Router;
+use axum::extract::{FromRequestParts, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, delete, get, post};
+use serde_json::{Map, Value, json};
+use url::Url;
+use uuid::Uuid;
+use warifu_server::extract::{ApiKey, Json, Path};
+use warifu_server::{Now, Problem};
+use warifu_session::share::{Life, Scope};
+
+use super::Front;
+use crate::kyc::session::NewSession;
+use crate::{Error, ShareRequest};
+
+pub(super) fn router() -> Router<Front> {
+    let both = |router: Router<Front>, path: &str, method: MethodRouter<Front>| {
+        router.route(path, method.clone()).route(&format!("{path}/"), method)
+    };
+    let router = both(Router::new(), "/v3/session", post(create));
+    let router = both(router, "/v3/session/{id}/decision", get(decision));
+    let router = both(router, "/v3/session/{id}/share", post(share));
+    let router = both(router, "/v3/session/{id}/offer", post(offer));
+    let router = both(router, "/v3/session/{id}/revoke", post(revoke));
+    both(router, "/v3/session/{id}/delete", delete(erase))
+}
+
+/// A client with a known API key.
+struct Client;
+
+impl FromRequestParts<Front> for Client {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, front: &Front) -> Result<Self, Refusal> {
+        let key = ApiKey::from_headers(&parts.headers).ok_or(Refusal::Service(Error::ApiKey))?;
+        // Every known key is compared, so that the time says nothing about which one came close.
+        let known = front.0.config().api_keys.iter().fold(false, |known, kept| key.is(kept) | known);
+        if known { Ok(Self) } else { Err(Refusal::Service(Error::ApiKey)) }
+    }
+}
+
+/// `POST /v3/session/`: a new session, or the unfinished one of the same `vendor_data`.
+async fn create(State(front): State<Front>, _: Client, Now(now): Now, body: Body) -> Result<Response, Refusal> {
+    let created = front.0.create_session(new_session(&body?.0)?, now).await?;
+    let session = created.session;
+    let answer = json!({
+        "session_id": session.id,
+        "session_number": session.number,
+        "session_kind": "user",
+        "session_token": created.token,
+        "url": created.url,
+        "vendor_data": session.vendor_data,
+        "metadata": session.metadata,
+        "status": session.status,
+        "callback": session.callback,
+        "workflow_id": session.workflow.id,
+        "workflow_version": session.workflow.version,
+    });
+    Ok((StatusCode::CREATED, Json(answer)).into_response())
+}
+
+/// `GET /v3/session/{id}/decision/`.
+async fn decision(State(front): State<Front>, _: Client, Now(now): Now, id: Id) -> Result<Response, Refusal> {
+    Ok(Json(front.0.decision(id.0, now).await?).into_response())
+}
+
+/// `POST /v3/session/{id}/offer/`: a credential offer for an approved session.
+async fn offer(State(front): State<Front>, _: Client, Now(now): Now, id: Id) -> Result<Response, Refusal> {
+    Ok(Json(front.0.offer(id.0, now).await?).into_response())
+}
+
+/// `POST /v3/session/{id}/share/`: a share token for a partner.
+async fn share(
+    State(front): State<Front>,
+    client: Result<Client, Refusal>,
+    Now(now): Now,
+    id: Id,
+    body: Body,
+) -> Result<Response, Response> {
+    // The one endpoint that answers 401 to a bad key.
+    client.map_err(|_| answer(StatusCode::UNAUTHORIZED, &Error::ApiKey.to_string()))?;
+    let body = body.map_err(IntoResponse::into_response)?;
+    let request = share_request(&body.0).map_err(|error| Refusal::Service(error).into_response())?;
+    let shared = front.0.share(id.0, request, now).await.map_err(|error| Refusal::Service(error).into_response())?;
+    let mut answer = json!(shared);
+    if let Some(application) = body.0.get("for_application_id") {
+        answer["for_application_id"] = application.clone();
+    }
+    Ok(Json(answer).into_response())
+}
+
+/// `POST /v3/session/{id}/revoke/`: revokes the credentials of a session, for good.
+async fn revoke(State(front): State<Front>, _: Client, Now(now): Now, id: Id, body: Body) -> Result<Response, Refusal> {
+    // The reason is a courtesy: a call without body revokes as well.
+    let reason = body.ok().and_then(|body| body.0.get("reason").and_then(Value::as_str).map(str::to_owned));
+    let revoked = front.0.revoke(id.0, reason.as_deref().unwrap_or("not said"), now).await?;
+    Ok(Json(json!({ "session_id": id.0, "revoked": revoked })).into_response())
+}
+
+/// `DELETE /v3/session/{id}/delete/`: erases everything about the person.
+async fn erase(State(front): State<Front>, _: Client, Now(now): Now, id: Id) -> Result<Response, Refusal> {
+    front.0.erase_session(id.0, now).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+type Body = Result<Object, Refusal>;
+
+/// A JSON object.
+struct Object(Map<String, Value>);
+
+impl axum::extract::FromRequest<Front> for Object {
+    type Rejection = Refusal;
+
+    async fn from_request(request: axum::extract::Request, front: &Front) -> Result<Self, Refusal> {
+        match Json::<Value>::from_request(request, front).await {
+            Ok(Json(Value::Object(object))) => Ok(Self(object)),
+            Ok(_) => Err(Refusal::Request(Problem::bad_request("bad_json", "send a JSON object"))),
+            Err(problem) => Err(Refusal::Request(problem)),
+        }
+    }
+}
+
+/// The session in the path. A text that is no UUID names no session.
+struct Id(Uuid);
+
+impl FromRequestParts<Front> for Id {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, front: &Front) -> Result<Self, Refusal> {
+        let Path(text) = Path::<String>::from_request_parts(parts, front).await.map_err(|_| Refusal::Service(Error::NoSuchSession))?;
+        text.parse().map(Self).map_err(|_| Refusal::Service(Error::NoSuchSession))
+    }
+}
+
+/// A text member that may be absent, null or empty.
+fn text<'a>(body: &'a Map<String, Value>, field: &'static str) -> Result<Option<&'a str>, Error> {
+    match body.get(field) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
+        Some(_) => Err(Error::Field { field, why: "Not a valid string.".to_owned() }),
+    }
+}
+
+fn new_session(body: &Map<String, Value>) -> Result<NewSession, Error> {
+    let bad = |field, why: &str| Error::Field { field, why: why.to_owned() };
+    let workflow_id = text(body, "workflow_id")?.map(str::parse).transpose();
+    let callback = text(body, "callback")?.map(Url::parse).transpose();
+    Ok(NewSession {
+        workflow_id: workflow_id.map_err(|_| bad("workflow_id", "Must be a valid UUID."))?,
+        vendor_data: text(body, "vendor_data")?.map(str::to_owned),
+        metadata: body.get("metadata").filter(|value| !value.is_null()).cloned(),
+        callback: callback.map_err(|_| bad("callback", "Enter a valid URL."))?,
+        language: text(body, "language")?.map(str::to_owned),
+    })
+}
+
+/// All spellings of the share request; the first that is present wins.
+fn share_request(body: &Map<String, Value>) -> Result<ShareRequest, Error> {
+    let bad = |field, why: &str| Error::Field { field, why: why.to_owned() };
+    let first = |names: &[&'static str]| names.iter().copied().find(|name| body.contains_key(*name));
+    let audience = match first(&["audience", "for_application_id", "partner_client_id"]) {
+        Some(name) => text(body, name)?,
+        None => None,
+    };
+    let audience = audience.ok_or_else(|| bad("audience", "This field is required."))?;
+    let life = match first(&["expires_in", "ttl_in_seconds"]) {
+        Some(name) => {
+            let seconds = body.get(name).and_then(Value::as_i64);
+            let range = || bad(name, "Ensure this value is between 60 and 86400.");
+            Life::from_seconds(seconds.ok_or_else(range)?).map_err(|_| range())?
+        }
+        None if body.contains_key("for_application_id") && !body.contains_key("audience") => Life::HOUR,
+        None => Life::default(),
+    };
+    Ok(ShareRequest {
+        audience: audience.to_owned(),
+        life,
+        purpose: text(body, "purpose")?.map(str::to_owned),
+        scope: body.get("scope").filter(|value| !value.is_null()).map(scope).transpose()?,
+    })
+}
+
+/// A list of scope words.
+pub(super) fn scope(value: &Value) -> Result<Vec<Scope>, Error> {
+    let bad = |why: &str| Error::Field { field: "scope", why: why.to_owned() };
+    let words = value.as_array().filter(|words| !words.is_empty()).ok_or_else(|| bad("Expected a list of items."))?;
+    let word = |word: &Value| word.as_str().and_then(|word| word.parse().ok());
+    words.iter().map(|item| word(item).ok_or_else(|| bad("Not a valid choice."))).collect()
+}
+
+/// An error in the dialect of the v3 API.
+enum Refusal {
+    /// What the service refused.
+    Service(Error),
+    /// What could not be read.
+    Request(Problem),
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Service(error)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let error = match self {
+            Self::Service(error) => error,
+            Self::Request(problem) => return answer(problem.status, &problem.detail),
+        };
+        let status = match &error {
+            Error::Field { field, why } => {
+                return (StatusCode::BAD_REQUEST, Json(json!({ *field: [why] }))).into_response();
+            }
+            Error::NoSuchWorkflow => {
+                return (StatusCode::BAD_REQUEST, Json(json!({ "workflow_id": [error.to_string()] }))).into_response();
+            }
+            _ => status(&error),
+        };
+        answer(status, &text_of(&error, status))
+    }
+}
+
+/// The status that belongs to an error, at the API and on the pages.
+pub(super) fn status(error: &Error) -> StatusCode {
+    match error {
+        Error::NoSuchSession | Error::NoSuchOffer | Error::NoSuchList | Error::NoSuchWorkflow => StatusCode::NOT_FOUND,
+        Error::Field { .. } | Error::OutOfTurn(_) | Error::NotDecided(_) | Error::NotApproved(_) => StatusCode::BAD_REQUEST,
+        Error::Over(_) | Error::Erased | Error::Revoked => StatusCode::GONE,
+        Error::TooManyTries => StatusCode::TOO_MANY_REQUESTS,
+        Error::ApiKey | Error::NoConsent(_) | Error::Audience { .. } => StatusCode::FORBIDDEN,
+        Error::Consent(_) => StatusCode::BAD_REQUEST,
+        Error::Share(error) => StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+        Error::Busy => StatusCode::CONFLICT,
+        Error::Setting(_)
+        | Error::Models(_)
+        | Error::Store(_)
+        | Error::Vault(_)
+        | Error::Mint(_)
+        | Error::Template(_)
+        | Error::Status(_)
+        | Error::Task(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// What the caller may read of an error. Inner causes go to the log.
+pub(super) fn text_of(error: &Error, status: StatusCode) -> String {
+    if status.is_server_error() {
+        tracing::error!(%error, "internal error");
+        "Something failed on our side. Try again.".to_owned()
+    } else {
+        error.to_string()
+    }
+}
+
+fn answer(status: StatusCode, detail: &str) -> Response {
+    (status, Json(json!({ "detail": detail }))).into_response()
+}

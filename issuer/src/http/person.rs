@@ -1,0 +1,274 @@
+//! The hosted flow for people: welcome, document, selfie, result, consent to share. Works without scripts; with them the
+//! camera is used in place.
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request, State};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::middleware;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use warifu_server::extract::{FormParts, Json, Path, Query};
+use warifu_server::text::Lang;
+use warifu_server::{Now, Problem, csrf};
+
+use super::{Front, api, pages};
+use crate::kyc::check::Code;
+use crate::vci::Renew;
+use crate::{Consented, Error, Next, Progress};
+
+/// Largest upload that is taken in, in bytes. Larger than any picture that is read, so that the answer to a large one is
+/// an explanation and not a broken connection.
+const UPLOAD: usize = 39 * 1024 * 1024;
+
+pub(super) fn router() -> Router<Front> {
+    let upload = || DefaultBodyLimit::max(UPLOAD);
+    Router::new()
+        .route("/", get(home))
+        .route("/en/", get(home))
+        .route("/ja/", get(home))
+        .route("/{lang}/session/{token}", get(session))
+        .route("/{lang}/session/{token}/consent", get(ask_consent))
+        .route("/session/{token}/document", post(document).layer(upload()))
+        .route("/session/{token}/selfie", post(selfie).layer(upload()))
+        .route("/session/{token}/state", get(state))
+        .route("/session/{token}/consent", post(consent))
+        .layer(middleware::from_fn(csrf::same_origin))
+}
+
+/// `GET /`: what this address is.
+async fn home(State(front): State<Front>, lang: Lang, uri: Uri) -> Response {
+    pages::home(&front.0, lang, &uri)
+}
+
+#[derive(Deserialize)]
+struct SessionPath {
+    lang: String,
+    token: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Asked {
+    step: Option<String>,
+    note: Option<Code>,
+}
+
+/// `GET /{lang}/session/{token}`: whatever the session waits for.
+async fn session(
+    State(front): State<Front>,
+    Now(now): Now,
+    Path(path): Path<SessionPath>,
+    Query(asked): Query<Asked>,
+    lang: Lang,
+    uri: Uri,
+) -> Result<Response, Response> {
+    let refuse = |error: Error| pages::refused(&front.0, lang, &error, Wants::Page);
+    if path.lang.parse::<Lang>().is_err() {
+        return Err(Problem::not_found("there is nothing at this address").into_response());
+    }
+    let renew = if asked.step.as_deref() == Some("offer") { Renew::Now } else { Renew::WhenOver };
+    let view = front.0.view(&path.token, Some(renew), now).await.map_err(refuse)?;
+    Ok(pages::session(&front.0, lang, &uri, &view, asked.step.as_deref(), asked.note))
+}
+
+/// `POST /session/{token}/document`: the picture of the document.
+async fn document(
+    State(front): State<Front>,
+    Now(now): Now,
+    Path(token): Path<String>,
+    lang: Lang,
+    headers: HeaderMap,
+    request: Request,
+) -> Response {
+    let wants = Wants::of(&headers);
+    let done = match picture(request, &front).await {
+        Ok(picture) => front.0.submit_document(&token, picture, now).await,
+        Err(problem) => return problem.into_response(),
+    };
+    uploaded(&front, lang, wants, &token, done)
+}
+
+/// `POST /session/{token}/selfie`.
+async fn selfie(
+    State(front): State<Front>,
+    Now(now): Now,
+    Path(token): Path<String>,
+    lang: Lang,
+    headers: HeaderMap,
+    request: Request,
+) -> Response {
+    let wants = Wants::of(&headers);
+    let done = match picture(request, &front).await {
+        Ok(picture) => front.0.submit_selfie(&token, picture, now).await,
+        Err(problem) => return problem.into_response(),
+    };
+    uploaded(&front, lang, wants, &token, done)
+}
+
+/// The file of a form's field `image`, or a raw body.
+async fn picture(request: Request, front: &Front) -> Result<Vec<u8>, Problem> {
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !kind.to_ascii_lowercase().starts_with("multipart/form-data") {
+        let bytes = Bytes::from_request(request, front).await;
+        return bytes.map(Vec::from).map_err(|error| Problem::new(error.status(), "body_unreadable", error.body_text()));
+    }
+    let refused = |_| Problem::bad_request("bad_form", "the form is not `multipart/form-data`");
+    let form = Multipart::from_request(request, front).await.map_err(refused)?;
+    // A form without a file is an empty picture: the answer says to choose one.
+    Ok(FormParts::read(form, UPLOAD).await?.file("image").map(|file| file.bytes).unwrap_or_default())
+}
+
+/// Who reads the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wants {
+    /// A person.
+    Page,
+    /// A program.
+    Json,
+}
+
+impl Wants {
+    fn of(headers: &HeaderMap) -> Self {
+        let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if accept.contains("text/html") || !accept.contains("json") { Self::Page } else { Self::Json }
+    }
+}
+
+/// The answer to an upload: JSON for programs, the next page for people.
+fn uploaded(front: &Front, lang: Lang, wants: Wants, token: &str, done: Result<Progress, Error>) -> Response {
+    let progress = match done {
+        Ok(progress) => progress,
+        Err(error) => return pages::refused(&front.0, lang, &error, wants),
+    };
+    match wants {
+        Wants::Page => Redirect::to(&next_page(lang, token, &progress)).into_response(),
+        Wants::Json => {
+            let problem = |signal: &crate::kyc::check::Signal| {
+                json!({
+                    "code": signal.code,
+                    "check": signal.name,
+                    "outcome": signal.outcome,
+                    "message": pages::reason(&front.0, lang, signal.code),
+                    "value": signal.value,
+                    "threshold": signal.threshold,
+                })
+            };
+            let answer = json!({
+                "status": progress.status,
+                "next": progress.next,
+                "accepted": progress.accepted,
+                "problems": progress.problems.iter().map(problem).collect::<Vec<Value>>(),
+                "tries_left": progress.tries_left,
+            });
+            (upload_status(&progress), Json(answer)).into_response()
+        }
+    }
+}
+
+fn upload_status(progress: &Progress) -> StatusCode {
+    match progress.problems.first().map(|problem| problem.code) {
+        _ if progress.accepted => StatusCode::OK,
+        Some(Code::PictureUnknown) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Some(_) | None => StatusCode::UNPROCESSABLE_ENTITY,
+    }
+}
+
+fn next_page(lang: Lang, token: &str, progress: &Progress) -> String {
+    let step = match progress.next {
+        Next::Document => "?step=document",
+        Next::Selfie if progress.accepted => "?step=selfie",
+        // A document handed over again that could not be used.
+        Next::Selfie => "?step=again",
+        Next::Result => "",
+    };
+    let note = progress.problems.first().map(|problem| format!("note={}", problem.code)).unwrap_or_default();
+    let mark = match (step.is_empty(), note.is_empty()) {
+        (_, true) => "",
+        (true, false) => "?",
+        (false, false) => "&",
+    };
+    format!("/{lang}/session/{token}{step}{mark}{note}")
+}
+
+/// `GET /session/{token}/state`: how the session stands, for pages that update themselves.
+async fn state(State(front): State<Front>, Now(now): Now, Path(token): Path<String>, lang: Lang) -> Response {
+    let refuse = |error: Error| pages::refused(&front.0, lang, &error, Wants::Json);
+    let view = match front.0.view(&token, None, now).await {
+        Ok(view) => view,
+        Err(error) => return refuse(error),
+    };
+    ([(header::CACHE_CONTROL, "no-store")], Json(pages::state(&front.0, lang, &view))).into_response()
+}
+
+#[derive(Deserialize)]
+struct ConsentQuestion {
+    audience: String,
+    purpose: String,
+    scope: Option<String>,
+}
+
+/// `GET /{lang}/session/{token}/consent?audience=…&purpose=…&scope=…`: asks whether to share.
+async fn ask_consent(
+    State(front): State<Front>,
+    Now(now): Now,
+    Path(path): Path<SessionPath>,
+    Query(question): Query<ConsentQuestion>,
+    lang: Lang,
+) -> Result<Response, Response> {
+    let refuse = |error: Error| pages::refused(&front.0, lang, &error, Wants::Page);
+    let scope = words(question.scope.as_deref().unwrap_or("kyc")).map_err(refuse)?;
+    let view = front.0.view(&path.token, None, now).await.map_err(refuse)?;
+    let (recipient, _) = front.0.receiver(&question.audience, now).await.map_err(refuse)?;
+    Ok(pages::consent(&front.0, lang, &view, &recipient.name, &question.audience, &question.purpose, &scope))
+}
+
+/// `POST /session/{token}/consent`: records the consent.
+async fn consent(
+    State(front): State<Front>,
+    Now(now): Now,
+    Path(token): Path<String>,
+    lang: Lang,
+    headers: HeaderMap,
+    request: Request,
+) -> Response {
+    let wants = Wants::of(&headers);
+    let consented = match consented(request, &front, lang).await {
+        Ok(consented) => consented,
+        Err(response) => return response,
+    };
+    match front.0.record_consent(&token, consented, now).await {
+        Ok(id) if wants == Wants::Json => Json(json!({ "consent_id": id })).into_response(),
+        Ok(_) => Redirect::to(&format!("/{lang}/session/{token}?step=shared")).into_response(),
+        Err(error) => pages::refused(&front.0, lang, &error, wants),
+    }
+}
+
+/// A consent as JSON, or as the page's form.
+async fn consented(request: Request, front: &Front, lang: Lang) -> Result<Consented, Response> {
+    let wants = Wants::of(request.headers());
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let (audience, purpose, scope) = if kind.starts_with("application/json") {
+        #[derive(Deserialize)]
+        struct Body {
+            audience: String,
+            purpose: String,
+            scope: Value,
+        }
+        let Json(body) = Json::<Body>::from_request(request, front).await.map_err(IntoResponse::into_response)?;
+        (body.audience, body.purpose, api::scope(&body.scope))
+    } else {
+        let form = warifu_server::extract::Form::<ConsentQuestion>::from_request(request, front).await;
+        let form = form.map_err(IntoResponse::into_response)?.0;
+        let scope = words(form.scope.as_deref().unwrap_or_default());
+        (form.audience, form.purpose, scope)
+    };
+    let scope = scope.map_err(|error| pages::refused(&front.0, lang, &error, wants))?;
+    Ok(Consented { audience, purpose, scope, language: lang.tag().to_owned() })
+}
+
+fn words(text: &str) -> Result<Vec<warifu_session::share::Scope>, Error> {
+    api::scope(&Value::from(text.split_whitespace().collect::<Vec<_>>()))
+}

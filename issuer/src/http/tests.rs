@@ -1,0 +1,200 @@
+//! The doors of an issuer, called as clients, people and wallets call them: in process, with a clock that stands still.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+use url::Url;
+use uuid::Uuid;
+use warifu_keys::entropy::Seeded;
+use warifu_keys::x509::issue::{Authority, Period, Subject};
+use warifu_keys::x509::{Certificate, Purpose, issue};
+use warifu_keys::{Entropy, Secret, Signer, SigningKey};
+use warifu_models::weights::Folder;
+use warifu_models::{Models, Parts};
+use warifu_server::clock::Hands;
+use warifu_server::fetch::{Fetcher, Limits, Policy};
+use warifu_server::run;
+use warifu_server::text::Lang;
+use warifu_session::Status;
+use warifu_store::blob::Blobs;
+
+use super::catalogue;
+use crate::kyc::check::{CheckName, Code, Outcome, Signal};
+use crate::kyc::checks::tests::{handed_document, handed_selfie};
+use crate::kyc::session::NewSession;
+use crate::{Config, Issuer, Keys};
+
+mod api;
+mod issuance;
+mod person;
+mod share;
+
+const KEY: &str = "test-key";
+
+struct World {
+    issuer: Arc<Issuer>,
+    router: axum::Router,
+    hands: Hands,
+    anchor: Certificate,
+    entropy: Arc<Seeded>,
+}
+
+/// What was answered.
+struct Answer {
+    status: u16,
+    headers: axum::http::HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("{} {}", self.status, self.text()))
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+fn start() -> Timestamp {
+    "2026-11-22T10:00:00Z".parse().unwrap()
+}
+
+fn subject(name: &str) -> Subject {
+    Subject { common_name: name.to_owned(), organization: Some(name.to_owned()), country: "UT".to_owned() }
+}
+
+fn authority(name: &str, entropy: &dyn Entropy) -> Authority {
+    let key = SigningKey::generate_p256(entropy);
+    let period = Period::days(start() - Duration::from_secs(3600), 3000);
+    Authority::self_signed(&subject(name), key, period, "https://utopia.example", entropy).unwrap()
+}
+
+fn certified(authority: &Authority, name: &str, purpose: Purpose, entropy: &dyn Entropy) -> (Certificate, SigningKey) {
+    let key = SigningKey::generate_p256(entropy);
+    let public_key = key.public_key();
+    let request = issue::Request {
+        // A name of its own, or the certificate would look self-signed.
+        subject: Subject { common_name: format!("{name} signer"), ..subject(name) },
+        public_key: &public_key,
+        period: Period::days(start() - Duration::from_secs(3600), 400),
+        purpose,
+        dns_names: vec!["issuer.example".to_owned()],
+        uris: vec!["http://127.0.0.1:7001".to_owned()],
+    };
+    (authority.issue(&request, entropy).unwrap(), key)
+}
+
+impl World {
+    /// An issuer without models, whose registry is nowhere.
+    fn new() -> Self {
+        struct NoWeights;
+        impl warifu_models::Weights for NoWeights {
+            fn read(&self, file: &warifu_models::manifest::FileEntry) -> Result<Vec<u8>, warifu_models::WeightsError> {
+                Err(warifu_models::WeightsError::Missing { name: file.name.clone(), place: String::new() })
+            }
+        }
+        let parts = Parts { face: false, liveness: false, document: false };
+        Self::with(Models::load(&NoWeights, parts).unwrap(), "http://127.0.0.1:1", None)
+    }
+
+    /// An issuer with the installed models, or `None` where there are none.
+    fn with_models(test: &str) -> Option<Self> {
+        let models = Folder::from_environment().and_then(|folder| Models::load(&folder, Parts::ALL).ok());
+        if models.is_none() {
+            println!("skipped: {test}: the models are not installed");
+        }
+        models.map(|models| Self::with(models, "http://127.0.0.1:1", None))
+    }
+
+    fn with(models: Models, registry: &str, operator: Option<Certificate>) -> Self {
+        let entropy = Arc::new(Seeded::dangerous_new("issuer tests"));
+        let authority = authority("Utopia KYC", &*entropy);
+        let (certificate, key) = certified(&authority, "Document signer", Purpose::DocumentSigner, &*entropy);
+        let hands = Hands::at(start());
+        let operator = operator.unwrap_or_else(|| authority.certificate().clone());
+        let base = Url::parse("http://127.0.0.1:7001").unwrap();
+        let config = Config::sandbox(base, Url::parse(registry).unwrap(), operator).with_api_key(KEY);
+        let parts = crate::Parts {
+            store: warifu_store::memory::open().unwrap(),
+            blobs: Blobs::memory(),
+            models,
+            fetcher: Fetcher::new(Policy::Loopback, Limits::default()).unwrap(),
+            clock: hands.clock(),
+            entropy: Arc::clone(&entropy) as Arc<dyn Entropy>,
+            keys: Keys { document_signer: Arc::new(key), chain: vec![certificate], master: Secret::new(vec![9; 32]) },
+        };
+        let issuer = Arc::new(Issuer::new(config, parts).unwrap());
+        let router = run::with_limits(super::router(Arc::clone(&issuer)), &run::Limits::default());
+        Self { issuer, router, hands, anchor: authority.certificate().clone(), entropy }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.hands.clock().now()
+    }
+
+    async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, 8 << 20).await.unwrap().to_vec();
+        assert!(parts.status.as_u16() < 500, "{} {}", parts.status, String::from_utf8_lossy(&body));
+        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    async fn api(&self, method: &str, path: &str, body: Value) -> Answer {
+        let request = Request::builder().method(method).uri(path).header("x-api-key", KEY);
+        self.send(request.header("content-type", "application/json").body(Body::from(body.to_string())).unwrap()).await
+    }
+
+    /// A program's upload: raw body, JSON answer.
+    async fn upload(&self, token: &str, what: &str, picture: Vec<u8>) -> Answer {
+        let request = Request::post(format!("/session/{token}/{what}")).header("accept", "application/json");
+        self.send(request.header("content-type", "image/jpeg").body(Body::from(picture)).unwrap()).await
+    }
+
+    /// A session with its token.
+    async fn session(&self) -> (Uuid, String) {
+        let created = self.issuer.create_session(NewSession::default(), self.now()).await.unwrap();
+        (created.session.id, created.token)
+    }
+
+    /// A session that passed every check.
+    async fn approved(&self) -> (Uuid, String) {
+        let (id, token) = self.session().await;
+        let now = self.now();
+        self.issuer
+            .change(&token, now, |open| {
+                let signals: Vec<_> =
+                    CheckName::ALL.iter().map(|name| Signal::new(*name, Outcome::Pass, Code::OneFace)).collect();
+                let stage = open.personal.stage.clone().with_document(handed_document())?.with_selfie(handed_selfie())?;
+                open.personal.stage = stage.decided(signals, now)?;
+                open.session.status = Status::Approved;
+                Ok("session.approved")
+            })
+            .await
+            .unwrap();
+        (id, token)
+    }
+}
+
+#[test]
+fn every_word_is_said_in_every_language() {
+    let catalogue = catalogue().unwrap();
+    assert_eq!(catalogue.gaps(), Vec::<String>::new());
+    for lang in Lang::ALL {
+        let words = catalogue.words(lang);
+        let reasons = Code::ALL.iter().map(|code| format!("reason-{code}"));
+        for id in reasons.chain(CheckName::ALL.iter().map(|name| format!("check-{name}"))) {
+            assert_ne!(words.say(&id), id, "{lang}");
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! OpenID4VCI 1.0, as wallets call it.
+
+use std::cell::Cell;
+
+use warifu_credential::sd_jwt::Received;
+use warifu_credential::status::{Status as Entry, StatusReference, StatusToken};
+use warifu_openid4vc::http::Method;
+use warifu_openid4vc::oauth::dpop;
+use warifu_openid4vc::vci::offer::{CredentialOffer, OfferLink};
+use warifu_openid4vc::vci::{PRE_AUTHORIZED_CODE, proof};
+
+use super::*;
+use crate::vci::CONFIGURATION;
+
+const BASE: &str = "http://127.0.0.1:7001";
+
+/// A wallet with one DPoP key.
+struct Wallet {
+    key: SigningKey,
+    count: Cell<u32>,
+}
+
+impl Wallet {
+    fn new(world: &World) -> Self {
+        Self { key: SigningKey::generate_p256(&*world.entropy), count: Cell::new(0) }
+    }
+
+    fn dpop(&self, world: &World, path: &str, token: Option<&str>) -> String {
+        self.count.set(self.count.get() + 1);
+        let url = Url::parse(&format!("{BASE}{path}")).unwrap();
+        let jti = format!("jti-{}-{}", self.key.public_key().to_jwk().x, self.count.get());
+        let claims = dpop::Claims { method: Method::Post, url: &url, iat: world.now(), jti: &jti, access_token: token, nonce: None };
+        dpop::prove(&self.key, &claims).unwrap()
+    }
+}
+
+fn form(code: &str, tx_code: Option<&str>) -> String {
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    form.append_pair("grant_type", PRE_AUTHORIZED_CODE).append_pair("pre-authorized_code", code);
+    if let Some(tx_code) = tx_code {
+        form.append_pair("tx_code", tx_code);
+    }
+    form.finish()
+}
+
+async fn token(world: &World, proof: Option<&str>, body: String) -> Answer {
+    let mut request = Request::post("/token").header("content-type", "application/x-www-form-urlencoded");
+    if let Some(proof) = proof {
+        request = request.header("dpop", proof);
+    }
+    world.send(request.body(Body::from(body)).unwrap()).await
+}
+
+async fn credential(world: &World, access: &str, proof: &str, body: &Value) -> Answer {
+    let request = Request::post("/credential").header("authorization", format!("DPoP {access}")).header("dpop", proof);
+    world.send(request.header("content-type", "application/json").body(Body::from(body.to_string())).unwrap()).await
+}
+
+/// Offer, code and transaction code of an approved session.
+async fn offer(world: &World, id: Uuid) -> (CredentialOffer, String, String) {
+    let offered = world.api("POST", &format!("/v3/session/{id}/offer/"), json!({})).await.json();
+    let OfferLink::ByReference(url) = OfferLink::parse(offered["offer"].as_str().unwrap()).unwrap() else { panic!("by value") };
+    let by_reference = CredentialOffer::parse(&world.get(url.path()).await.body).unwrap();
+    let by_value = OfferLink::parse(offered["offer_by_value"].as_str().unwrap()).unwrap();
+    assert_eq!(by_value, OfferLink::ByValue(by_reference.clone()));
+    let code = by_reference.pre_authorized_code().unwrap().code.clone();
+    (by_reference, code, offered["tx_code"].as_str().unwrap().to_owned())
+}
+
+async fn access(world: &World, wallet: &Wallet, id: Uuid) -> String {
+    let (_, code, tx_code) = offer(world, id).await;
+    let answer = token(world, Some(&wallet.dpop(world, "/token", None)), form(&code, Some(&tx_code))).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.json()["token_type"], "DPoP");
+    answer.json()["access_token"].as_str().unwrap().to_owned()
+}
+
+async fn nonce(world: &World) -> String {
+    let answer = world.send(Request::post("/nonce").body(Body::empty()).unwrap()).await;
+    assert_eq!(answer.headers["cache-control"], "no-store");
+    answer.json()["c_nonce"].as_str().unwrap().to_owned()
+}
+
+fn request(world: &World, keys: &[SigningKey], nonce: &str) -> Value {
+    let proofs: Vec<_> = keys.iter().map(|key| proof::prove(key, BASE, None, Some(nonce), world.now()).unwrap()).collect();
+    json!({ "credential_configuration_id": CONFIGURATION, "proofs": { "jwt": proofs } })
+}
+
+fn keys(world: &World, count: usize) -> Vec<SigningKey> {
+    (0..count).map(|_| SigningKey::generate_p256(&*world.entropy)).collect()
+}
+
+async fn status(world: &World, reference: &StatusReference) -> Entry {
+    let answer = world.get(reference.uri.path()).await;
+    assert_eq!(answer.headers["content-type"], "application/statuslist+jwt");
+    let token = StatusToken::verify(&answer.text(), &reference.uri, &world.anchor, world.now()).unwrap();
+    token.status(reference.idx).unwrap()
+}
+
+#[tokio::test]
+async fn from_offer_to_credential_to_revocation() {
+    let world = World::new();
+    let (id, _) = world.approved().await;
+    let wallet = Wallet::new(&world);
+    let access = access(&world, &wallet, id).await;
+    let keys = keys(&world, 3);
+    let nonce = nonce(&world).await;
+    let body = request(&world, &keys, &nonce);
+    let proof = wallet.dpop(&world, "/credential", Some(&access));
+    let answer = credential(&world, &access, &proof, &body).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let credentials = answer.json()["credentials"].as_array().unwrap().clone();
+    assert_eq!(credentials.len(), 3);
+    let mut references = Vec::new();
+    for (credential, key) in credentials.iter().zip(&keys) {
+        let text = credential["credential"].as_str().unwrap();
+        let authentic = Received::parse(text).unwrap().authenticate(std::slice::from_ref(&world.anchor), world.now()).unwrap();
+        assert_eq!(authentic.vct(), format!("{BASE}/vct/kyc-identity/1"));
+        assert_eq!(authentic.holder_key(), Some(&key.public_key()));
+        references.push(authentic.status_reference().unwrap().clone());
+    }
+    assert!(references.iter().enumerate().all(|(at, one)| !references[..at].contains(one)), "{references:?}");
+    for reference in &references {
+        assert_eq!(status(&world, reference).await, Entry::Valid);
+    }
+
+    // The same nonce does not serve twice, nor does the same DPoP proof.
+    let again = wallet.dpop(&world, "/credential", Some(&access));
+    let answer = credential(&world, &access, &again, &body).await;
+    assert_eq!((answer.status, &answer.json()["error"]), (400, &json!("invalid_nonce")));
+    let answer = credential(&world, &access, &proof, &request(&world, &keys, &self::nonce(&world).await)).await;
+    assert_eq!((answer.status, &answer.json()["error"]), (401, &json!("invalid_dpop_proof")));
+
+    let path = format!("/v3/session/{id}/revoke/");
+    assert_eq!(world.api("POST", &path, json!({ "reason": "lost" })).await.json()["revoked"], 3);
+    for reference in &references {
+        assert_eq!(status(&world, reference).await, Entry::Invalid);
+    }
+    // For good, and nothing more is minted.
+    assert_eq!(world.api("POST", &path, json!({})).await.json()["revoked"], 0);
+    let more = request(&world, &keys, &self::nonce(&world).await);
+    let answer = credential(&world, &access, &wallet.dpop(&world, "/credential", Some(&access)), &more).await;
+    assert_eq!((answer.status, &answer.json()["error"]), (400, &json!("credential_request_denied")));
+    assert_eq!(world.api("POST", &format!("/v3/session/{id}/offer/"), json!({})).await.status, 410);
+}
+
+#[tokio::test]
+async fn five_wrong_codes_kill_the_offer() {
+    let world = World::new();
+    let (id, _) = world.approved().await;
+    let wallet = Wallet::new(&world);
+    let (_, code, tx_code) = offer(&world, id).await;
+    let wrong = if tx_code == "000000" { "000001" } else { "000000" };
+    for _ in 0..5 {
+        let answer = token(&world, Some(&wallet.dpop(&world, "/token", None)), form(&code, Some(wrong))).await;
+        assert_eq!((answer.status, &answer.json()["error"]), (400, &json!("invalid_grant")));
+    }
+    let answer = token(&world, Some(&wallet.dpop(&world, "/token", None)), form(&code, Some(&tx_code))).await;
+    assert_eq!((answer.status, &answer.json()["error"]), (400, &json!("invalid_grant")), "the right code after five wrong ones");
+}
+
+#[tokio::test]
+async fn a_code_sent_many_times_at_once_is_redeemed_once() {
+    let world = World::new();
+    let (id, _) = world.approved().await;
+    let wallet = Wallet::new(&world);
+    let (_, code, tx_code) = offer(&world, id).await;
+    let send = async || token(&world, Some(&wallet.dpop(&world, "/token", None)), form(&code, Some(&tx_code))).await.status;
+    let (a, b, c, d) = tokio::join!(send(), send(), send(), send());
+    let mut statuses = [a, b, c, d];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 400, 400, 400]);
+}
+
+#[tokio::test]
+async fn refusals_of_the_token_endpoint() {
+    let world = World::new();
+    let (id, _) = world.approved().await;
+    let wallet = Wallet::new(&world);
+    let (_, code, tx_code) = offer(&world, id).await;
+    let check = async |proof: Option<String>, body: String, error: &str| {
+        let answer = token(&world, proof.as_deref(), body).await;
+        assert_eq!((answer.status, answer.json()["error"].as_str()), (400, Some(error)), "{}", answer.text());
+    };
+    let fresh = || Some(wallet.dpop(&world, "/token", None));
+    check(None, form(&code, Some(&tx_code)), "invalid_dpop_proof").await;
+    check(Some("x".to_owned()), form(&code, Some(&tx_code)), "invalid_dpop_proof").await;
+    check(Some(wallet.dpop(&world, "/other", None)), form(&code, Some(&tx_code)), "invalid_dpop_proof").await;
+    check(fresh(), form(&code, None), "invalid_request").await;
+    check(fresh(), form("unknown", Some(&tx_code)), "invalid_grant").await;
+    check(fresh(), "grant_type=authorization_code&code=x".to_owned(), "unsupported_grant_type").await;
+    check(fresh(), String::new(), "invalid_request").await;
+    check(fresh(), format!("{}&tx_code=1", form(&code, Some(&tx_code))), "invalid_request").await;
+    // After all that the code still serves, once.
+    let answer = token(&world, fresh().as_deref(), form(&code, Some(&tx_code))).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    check(fresh(), form(&code, Some(&tx_code)), "invalid_grant").await;
+    // An offer that nobody took in time is over.
+    let (offer, code, tx_code) = offer(&world, id).await;
+    assert!(offer.pre_authorized_code().is_some());
+    world.hands.step(Duration::from_secs(601));
+    check(fresh(), form(&code, Some(&tx_code)), "invalid_grant").await;
+}
+
+#[tokio::test]
+async fn refusals_of_the_credential_endpoint() {
+    let world = World::new();
+    let (id, _) = world.approved().await;
+    let (wallet, thief) = (Wallet::new(&world), Wallet::new(&world));
+    let access = access(&world, &wallet, id).await;
+    let keys = keys(&world, 1);
+    let good = request(&world, &keys, &nonce(&world).await);
+    let check = async |wallet: &Wallet, token: &str, body: Value, status: u16, error: &str| {
+        let answer = credential(&world, token, &wallet.dpop(&world, "/credential", Some(token)), &body).await;
+        assert_eq!((answer.status, answer.json()["error"].as_str()), (status, Some(error)), "{}", answer.text());
+    };
+    check(&thief, &access, good.clone(), 401, "invalid_token").await;
+    check(&wallet, "unknown", good.clone(), 401, "invalid_token").await;
+    check(&wallet, &access, json!({}), 400, "invalid_credential_request").await;
+    check(&wallet, &access, json!({ "credential_configuration_id": "other" }), 400, "unknown_credential_configuration").await;
+    check(&wallet, &access, json!({ "credential_configuration_id": CONFIGURATION }), 400, "invalid_proof").await;
+    check(&wallet, &access, request(&world, &keys, "made-up"), 400, "invalid_nonce").await;
+    let many = self::keys(&world, 11);
+    check(&wallet, &access, request(&world, &many, &nonce(&world).await), 400, "invalid_proof").await;
+    let none = world.send(Request::post("/credential").body(Body::empty()).unwrap()).await;
+    assert_eq!(none.status, 401);
+    assert!(none.headers.contains_key("www-authenticate"));
+    // Nothing of this used the nonce up.
+    let answer = credential(&world, &access, &wallet.dpop(&world, "/credential", Some(&access)), &good).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    world.hands.step(Duration::from_secs(3600));
+    check(&wallet, &access, good, 401, "invalid_token").await;
+    assert!(world.issuer.forget_expired(world.now()).await.unwrap() > 0);
+}
+
+#[tokio::test]
+async fn public_documents() {
+    let world = World::new();
+    let metadata = world.get("/.well-known/openid-credential-issuer").await.json();
+    assert_eq!(metadata["credential_issuer"], BASE);
+    assert_eq!(metadata["credential_configurations_supported"][CONFIGURATION]["format"], "dc+sd-jwt");
+    let server = world.get("/.well-known/oauth-authorization-server").await.json();
+    assert_eq!(server["token_endpoint"], format!("{BASE}/token"));
+    assert_eq!(server["pre-authorized_grant_anonymous_access_supported"], true);
+    let types = world.get("/vct/kyc-identity/1").await.json();
+    assert_eq!(types["vct"], format!("{BASE}/vct/kyc-identity/1"));
+    assert_eq!(world.get("/status/0").await.status, 200);
+    assert_eq!(world.get("/status/1").await.status, 404);
+    assert_eq!(world.get("/status/x").await.status, 404);
+    assert_eq!(world.get("/offer/unknown").await.status, 404);
+}

@@ -1,0 +1,22 @@
+//! From pictures to a verdict.
+//!
+//! `read` measures what is in the pictures, [`check`]s compare the measures with thresholds, [`verdict::decide`] draws
+//! the conclusion, [`stage::Stage`] keeps the order, and [`session`] is the record around it all. Only `read` touches a
+//! model and only the services touch the store; everything else here is a pure function of its arguments.
+//!
+//! Left out for now: chips, back sides, barcodes, active liveness, lists and duplicates.
+
+pub mod check;
+pub mod checks;
+pub mod decision;
+pub mod evidence;
+pub mod identity;
+pub mod session;
+pub mod stage;
+pub mod vault;
+pub mod verdict;
+pub mod workflow;
+
+pub(crate) mod read;
+pub(crate) mod service;
+pub(crate) mod share;

@@ -1,0 +1,271 @@
+//! What a check is, and what it says.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::kyc::evidence::Evidence;
+
+/// One of the four open joints: something that looks at the evidence and says what it finds.
+///
+/// A check holds its own thresholds, decides nothing about the session and reads no clock; what follows from its
+/// outcome is the workflow's affair ([`crate::kyc::workflow::Workflow`]).
+pub trait Check: Send + Sync {
+    /// Stable name, as it appears in verdicts and the audit log.
+    fn name(&self) -> CheckName;
+
+    /// What the evidence shows. A check whose evidence is missing says [`Outcome::NotRun`].
+    fn run(&self, evidence: &Evidence<'_>) -> Signal;
+}
+
+macro_rules! names {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// The name of a check.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum CheckName {
+            $($(#[$doc])* #[serde(rename = $name)] $variant,)*
+        }
+
+        impl CheckName {
+            /// All names, in the order of the variants.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The name as it is written.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+        }
+    };
+}
+
+names! {
+    /// The document picture is sharp, bright and large enough.
+    ImageQuality = "image_quality",
+    /// There is a document in the picture.
+    DocumentFound = "document_found",
+    /// The document has a machine-readable zone (ICAO Doc 9303).
+    MrzFound = "mrz_found",
+    /// The check digits of the machine-readable zone hold.
+    MrzCheckDigits = "mrz_check_digits",
+    /// The printed text says the same as the machine-readable zone.
+    MrzVisualZone = "mrz_visual_zone",
+    /// The document is in force.
+    DocumentExpiry = "document_expiry",
+    /// The issuer of the document is one this workflow takes.
+    DocumentIssuer = "document_issuer",
+    /// The holder is old enough for this workflow.
+    MinimumAge = "minimum_age",
+    /// The document shows a portrait.
+    PortraitFound = "portrait_found",
+    /// The selfie shows exactly one face, large enough.
+    OneLiveFace = "one_live_face",
+    /// The selfie was taken of a person, not of a picture.
+    PassiveLiveness = "passive_liveness",
+    /// The selfie and the portrait show the same person.
+    FaceMatch = "face_match",
+}
+
+impl fmt::Display for CheckName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How a check came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The evidence is as it should be.
+    Pass,
+    /// The evidence leaves it open.
+    Warn,
+    /// The evidence is not as it should be.
+    Fail,
+    /// The check could not be made. Never to be read as passed.
+    NotRun,
+}
+
+impl Outcome {
+    /// The outcome as it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+            Self::NotRun => "not_run",
+        }
+    }
+}
+
+/// What a check says: the measure, the threshold it was held against, the outcome and why.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Signal {
+    /// Which check.
+    pub name: CheckName,
+    /// The measured value, in the unit that the threshold names; absent where there is nothing to measure.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub value: Option<f64>,
+    /// The rule in words a person can hold the value against, such as `< 0.55`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub threshold: Option<String>,
+    /// How it came out.
+    pub outcome: Outcome,
+    /// Stable name of the reason; message catalogues translate it.
+    pub code: Code,
+    /// The reason in plain English.
+    pub reason: String,
+}
+
+macro_rules! codes {
+    ($($variant:ident = $name:literal, $text:literal;)*) => {
+        /// Why a check came out as it did.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[expect(missing_docs, reason = "each code carries its own sentence, see `text`")]
+        pub enum Code {
+            $(#[serde(rename = $name)] $variant,)*
+        }
+
+        impl Code {
+            /// All codes.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The code as it is written.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+
+            /// The reason in plain English, and where a person can do something about it, what to do.
+            #[must_use]
+            pub fn text(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    QualityGood = "quality-good", "The picture is sharp and evenly lit.";
+    QualityBlurred = "quality-blurred", "The picture is blurred. Hold still and let the camera focus.";
+    QualityDark = "quality-dark", "The picture is too dark. Find more light.";
+    QualityBright = "quality-bright", "The picture is too bright. Turn away from the light and avoid the flash.";
+    QualityGlare = "quality-glare", "A reflection covers part of the picture. Tilt the document a little.";
+    QualitySmall = "quality-small", "The picture is too small to read. Move closer or use a better camera.";
+    DocumentSeen = "document-seen", "There is a document with text in the picture.";
+    DocumentNotSeen = "document-not-seen", "There is no document in the picture. Lay it flat and show the whole page.";
+    MrzSeen = "mrz-seen", "The machine-readable lines were found.";
+    MrzNotSeen = "mrz-not-seen", "The lines with the arrows (<<<) were not found. Show the whole page with its lower edge.";
+    DigitsHold = "digits-hold", "All check digits hold.";
+    DigitsConfirmed = "digits-confirmed", "One character was corrected and the printed text confirms it.";
+    DigitsUncertain = "digits-uncertain", "The machine-readable lines could not be read with certainty.";
+    DigitsWrong = "digits-wrong", "A check digit in the machine-readable lines is wrong.";
+    VisualAgrees = "visual-agrees", "The printed text agrees with the machine-readable lines.";
+    VisualDiffers = "visual-differs", "The printed text does not agree with the machine-readable lines.";
+    VisualNotRead = "visual-not-read", "The printed text could not be read, so it was not compared.";
+    DocumentInForce = "document-in-force", "The document is in force.";
+    DocumentExpired = "document-expired", "The document has expired. Use one that is still in force.";
+    DateNotRead = "date-not-read", "A date on the document could not be read.";
+    IssuerTaken = "issuer-taken", "Documents of this issuer are taken.";
+    SpecimenTaken = "specimen-taken", "This is a specimen document; it is taken because this is a sandbox.";
+    SpecimenRefused = "specimen-refused", "This is a specimen document. Use your own document.";
+    OldEnough = "old-enough", "The holder is old enough.";
+    TooYoung = "too-young", "The holder is younger than this service allows.";
+    NoMinimumAge = "no-minimum-age", "This workflow has no minimum age.";
+    PortraitSeen = "portrait-seen", "The portrait on the document was found.";
+    PortraitSmall = "portrait-small", "The portrait on the document is small, which makes the comparison less certain.";
+    PortraitNotSeen = "portrait-not-seen", "No portrait was found on the document. Show the page with the photo.";
+    OneFace = "one-face", "There is exactly one face in the selfie.";
+    NoFace = "no-face", "There is no face in the selfie. Look straight into the camera, in good light.";
+    SeveralFaces = "several-faces", "There is more than one face in the selfie. Take it alone.";
+    FaceSmall = "face-small", "The face in the selfie is too small. Move closer.";
+    FaceBlurred = "face-blurred", "The selfie is blurred. Hold still and let the camera focus.";
+    FaceDark = "face-dark", "The selfie is too dark. Find more light.";
+    FaceBright = "face-bright", "The selfie is too bright. Turn away from the light.";
+    LivenessLive = "liveness-live", "The selfie looks like a person in front of the camera.";
+    LivenessAttack = "liveness-attack", "The selfie looks like a picture of a picture or of a screen.";
+    LivenessNotPerformed = "liveness-not-performed", "Liveness was not performed: its model is not installed.";
+    LivenessTooTight = "liveness-too-tight", "The face fills the picture, so liveness could not be judged. Hold the camera further away.";
+    SamePerson = "same-person", "The selfie shows the person on the document.";
+    PerhapsSamePerson = "perhaps-same-person", "The selfie may show the person on the document, but not with certainty.";
+    OtherPerson = "other-person", "The selfie does not show the person on the document.";
+    NotCompared = "not-compared", "The faces could not be compared.";
+    NotMade = "not-made", "The check was not made.";
+    PictureEmpty = "picture-empty", "No picture arrived. Choose one and send it again.";
+    PictureUnknown = "picture-unknown", "This file is not a JPEG, PNG or WebP picture. Choose a photo.";
+    PictureTooLarge = "picture-too-large", "The file is too large. Send a picture of at most 15 MB.";
+    PictureTooManyPixels = "picture-too-many-pixels", "The picture has too many pixels. Send one with at most 40 megapixels.";
+    PictureDamaged = "picture-damaged", "The picture is damaged or cut off. Take it again.";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Signal {
+    /// A signal without measure.
+    #[must_use]
+    pub fn new(name: CheckName, outcome: Outcome, code: Code) -> Self {
+        Self { name, value: None, threshold: None, outcome, code, reason: code.text().to_owned() }
+    }
+
+    /// The same signal with its measure and the rule it was held against. Values are rounded to four decimals, so they
+    /// print the same everywhere.
+    #[must_use]
+    pub fn measured(mut self, value: f64, threshold: impl Into<String>) -> Self {
+        self.value = value.is_finite().then(|| (value * 10_000.0).round() / 10_000.0);
+        self.threshold = Some(threshold.into());
+        self
+    }
+
+    /// The code partners of the v3 session API know for this signal (feature, risk), where there is one and the signal
+    /// is not a pass.
+    #[must_use]
+    pub fn risk(&self) -> Option<(&'static str, &'static str)> {
+        const DOCUMENT: &str = "ID_VERIFICATION";
+        const LIVENESS: &str = "LIVENESS";
+        const MATCH: &str = "FACEMATCH";
+        match self.code {
+            Code::QualityBlurred | Code::QualityDark | Code::QualityBright | Code::QualityGlare | Code::QualitySmall
+            | Code::DocumentNotSeen => Some((DOCUMENT, "COULD_NOT_RECOGNIZE_DOCUMENT")),
+            Code::MrzNotSeen => Some((DOCUMENT, "MRZ_NOT_DETECTED")),
+            Code::DigitsUncertain | Code::DigitsWrong => Some((DOCUMENT, "MRZ_VALIDATION_FAILED")),
+            Code::VisualDiffers => Some((DOCUMENT, "MRZ_AND_DATA_EXTRACTED_FROM_OCR_NOT_SAME")),
+            Code::DocumentExpired => Some((DOCUMENT, "DOCUMENT_EXPIRED")),
+            Code::DateNotRead => Some((
+                DOCUMENT,
+                match self.name {
+                    CheckName::MinimumAge => "AGE_NOT_DETECTED",
+                    _ => "EXPIRATION_DATE_NOT_DETECTED",
+                },
+            )),
+            Code::SpecimenRefused => Some((DOCUMENT, "DOCUMENT_NOT_SUPPORTED_FOR_APPLICATION")),
+            Code::TooYoung => Some((DOCUMENT, "MINIMUM_AGE_NOT_MET")),
+            Code::PortraitNotSeen => Some((DOCUMENT, "PORTRAIT_IMAGE_NOT_DETECTED")),
+            Code::NoFace => Some((LIVENESS, "NO_FACE_DETECTED")),
+            Code::SeveralFaces => Some((LIVENESS, "MULTIPLE_FACES_DETECTED")),
+            Code::FaceSmall | Code::FaceBlurred => Some((LIVENESS, "LOW_FACE_QUALITY")),
+            Code::FaceDark => Some((LIVENESS, "LOW_FACE_LUMINANCE")),
+            Code::FaceBright => Some((LIVENESS, "HIGH_FACE_LUMINANCE")),
+            Code::LivenessAttack => Some((LIVENESS, "LOW_LIVENESS_SCORE")),
+            Code::LivenessTooTight => Some((LIVENESS, "LOW_FACE_QUALITY")),
+            Code::PerhapsSamePerson | Code::OtherPerson => Some((MATCH, "LOW_FACE_MATCH_SIMILARITY")),
+            Code::NotCompared => Some((MATCH, "NO_REFERENCE_IMAGE")),
+            Code::QualityGood | Code::DocumentSeen | Code::MrzSeen | Code::DigitsHold | Code::DigitsConfirmed
+            | Code::VisualAgrees | Code::VisualNotRead | Code::DocumentInForce | Code::IssuerTaken | Code::SpecimenTaken
+            | Code::OldEnough | Code::NoMinimumAge | Code::PortraitSeen | Code::PortraitSmall | Code::OneFace
+            | Code::LivenessLive | Code::LivenessNotPerformed | Code::SamePerson | Code::NotMade
+            | Code::PictureEmpty | Code::PictureUnknown | Code::PictureTooLarge | Code::PictureTooManyPixels
+            | Code::PictureDamaged => None,
+        }
+    }
+}

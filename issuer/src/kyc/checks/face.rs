@@ -1,0 +1,142 @@
+//! Is it one live person, and the one on the document? Error rates of the models: `models/manifest.toml`.
+
+use warifu_models::manifest::Manifest;
+
+use crate::kyc::check::{Check, CheckName, Code, Outcome, Signal};
+use crate::kyc::evidence::{Evidence, Liveness};
+
+/// The selfie has exactly one face, large, sharp and bright enough.
+///
+/// Measured with the face model: below 40 pixels between the eyes true matches are lost (at 20 pixels one in eight) and
+/// false ones do not become more. A face of 30 pixels is therefore let through to the comparison.
+#[derive(Debug, Clone, Copy)]
+pub struct OneLiveFace {
+    /// Smallest distance between the eyes, in pixels.
+    pub eyes: f64,
+    /// Smallest variance of the Laplacian on the aligned face.
+    pub sharpness: f64,
+    /// Mean grey level below which it is too dark.
+    pub dark: f64,
+    /// Mean grey level above which it is too bright.
+    pub bright: f64,
+}
+
+impl Default for OneLiveFace {
+    fn default() -> Self {
+        Self { eyes: 30.0, sharpness: 4.0, dark: 25.0, bright: 240.0 }
+    }
+}
+
+impl Check for OneLiveFace {
+    fn name(&self) -> CheckName {
+        CheckName::OneLiveFace
+    }
+
+    fn run(&self, evidence: &Evidence<'_>) -> Signal {
+        let say = |outcome, code| Signal::new(self.name(), outcome, code);
+        let Some(selfie) = evidence.selfie else {
+            return say(Outcome::NotRun, Code::NoFace);
+        };
+        let Some(face) = selfie.face.as_ref().filter(|_| selfie.faces == 1) else {
+            let code = if selfie.faces > 1 { Code::SeveralFaces } else { Code::NoFace };
+            return say(Outcome::Fail, code).measured(f64::from(selfie.faces), "exactly 1 face");
+        };
+        if face.eye_distance < self.eyes {
+            return say(Outcome::Fail, Code::FaceSmall).measured(face.eye_distance, format!("eyes >= {} px apart", self.eyes));
+        }
+        if face.brightness < self.dark {
+            return say(Outcome::Fail, Code::FaceDark).measured(face.brightness, format!("brightness >= {}", self.dark));
+        }
+        if face.brightness > self.bright {
+            return say(Outcome::Fail, Code::FaceBright).measured(face.brightness, format!("brightness <= {}", self.bright));
+        }
+        if face.sharpness < self.sharpness {
+            return say(Outcome::Fail, Code::FaceBlurred).measured(face.sharpness, format!("sharpness >= {}", self.sharpness));
+        }
+        say(Outcome::Pass, Code::OneFace).measured(face.eye_distance, format!("eyes >= {} px apart", self.eyes))
+    }
+}
+
+/// Passive liveness from one picture. Without its optional weights it is not performed, never passed.
+#[derive(Debug, Clone, Copy)]
+pub struct PassiveLiveness {
+    /// Scores from here on count as live.
+    pub live: f64,
+}
+
+impl PassiveLiveness {
+    /// With the threshold that stands in the manifest beside its measured rates.
+    #[must_use]
+    pub fn from_manifest() -> Self {
+        Self { live: f64::from(warifu_models::liveness::live_threshold()) }
+    }
+}
+
+impl Check for PassiveLiveness {
+    fn name(&self) -> CheckName {
+        CheckName::PassiveLiveness
+    }
+
+    fn run(&self, evidence: &Evidence<'_>) -> Signal {
+        match evidence.selfie.map(|selfie| selfie.liveness) {
+            None | Some(Liveness::NotPerformed) => Signal::new(self.name(), Outcome::NotRun, Code::LivenessNotPerformed),
+            // The sender chose the picture, so this is no reason to skip the check: a person looks.
+            Some(Liveness::TooTight) => Signal::new(self.name(), Outcome::Warn, Code::LivenessTooTight),
+            Some(Liveness::Score(score)) => {
+                let (outcome, code) =
+                    if score >= self.live { (Outcome::Pass, Code::LivenessLive) } else { (Outcome::Fail, Code::LivenessAttack) };
+                Signal::new(self.name(), outcome, code).measured(score, format!("score >= {}", self.live))
+            }
+        }
+    }
+}
+
+/// The selfie shows the person on the document: Euclidean distance of two embeddings, smaller is closer.
+#[derive(Debug, Clone, Copy)]
+pub struct FaceMatch {
+    /// Distances below match.
+    pub accept: f64,
+    /// Distances from [`FaceMatch::accept`] up to here go to a person; from here on it is somebody else.
+    pub review: f64,
+}
+
+impl FaceMatch {
+    /// With the thresholds that stand in the manifest beside their measured rates. A threshold that is missing there
+    /// matches nobody.
+    #[must_use]
+    pub fn from_manifest() -> Self {
+        let threshold = |name: &str| {
+            Manifest::builtin()
+                .model("dlib-resnet29-v1")
+                .and_then(|model| model.thresholds.iter().find(|entry| entry.name == name))
+                // By way of text, so that 0.55 stays 0.55 where it is shown.
+                .and_then(|entry| entry.value.to_string().parse().ok())
+                .unwrap_or(0.0)
+        };
+        Self { accept: threshold("accept"), review: threshold("review") }
+    }
+}
+
+impl Check for FaceMatch {
+    fn name(&self) -> CheckName {
+        CheckName::FaceMatch
+    }
+
+    fn run(&self, evidence: &Evidence<'_>) -> Signal {
+        let portrait = evidence.document.portrait.as_ref().map(|portrait| &portrait.template.0);
+        let selfie = evidence.selfie.and_then(|selfie| selfie.face.as_ref()).map(|face| &face.template.0);
+        let distance = portrait.zip(selfie).and_then(|(portrait, selfie)| portrait.distance(selfie).ok());
+        let Some(distance) = distance.map(|distance| f64::from(distance.value())).filter(|value| value.is_finite()) else {
+            return Signal::new(self.name(), Outcome::NotRun, Code::NotCompared);
+        };
+        let (outcome, code) = if distance < self.accept {
+            (Outcome::Pass, Code::SamePerson)
+        } else if distance < self.review {
+            (Outcome::Warn, Code::PerhapsSamePerson)
+        } else {
+            (Outcome::Fail, Code::OtherPerson)
+        };
+        let rule = format!("distance < {}, review to {}", self.accept, self.review);
+        Signal::new(self.name(), outcome, code).measured(distance, rule)
+    }
+}

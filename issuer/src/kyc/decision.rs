@@ -1,0 +1,210 @@
+//! The decision of a session in the words of the v3 session API, with our own explanation beside it.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use serde_json::json;
+use warifu_session::decision::{
+    Decision, Environment, FaceMatch, Feature, IdVerification, LivenessCheck, LogType, SessionKind, Warning,
+};
+use warifu_session::FeatureStatus;
+
+use crate::Issuer;
+use crate::kyc::check::{CheckName, Outcome, Signal};
+use crate::kyc::evidence::Liveness;
+use crate::kyc::session::OpenSession;
+use crate::kyc::verdict::Cause;
+use crate::kyc::workflow::{self, Consequence, Workflow};
+
+/// Linear workflows have one node, called so.
+const NODE: &str = "default";
+
+/// A decision with what led to it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Explained {
+    /// The decision of the v3 API.
+    #[serde(flatten)]
+    pub decision: Decision,
+    /// Every check with value, threshold, outcome and reason.
+    pub signals: Vec<Signal>,
+    /// Why it is not approved, or what an approval wants said aloud: with the setting that made it count.
+    pub causes: Vec<Cause>,
+}
+
+impl Explained {
+    /// The decision of a session as it stands at `now`.
+    pub(crate) fn of(open: &OpenSession, issuer: &Issuer, now: Timestamp) -> Self {
+        let stage = &open.personal.stage;
+        let workflow = &open.session.workflow;
+        let verdict = stage.verdict(workflow);
+        let causes = verdict.as_ref().map(|verdict| verdict.causes().to_vec()).unwrap_or_default();
+        Self { decision: decision(open, issuer, now), signals: stage.signals().to_vec(), causes }
+    }
+}
+
+fn decision(open: &OpenSession, issuer: &Issuer, now: Timestamp) -> Decision {
+    let session = &open.session;
+    let workflow = &session.workflow;
+    let stage = &open.personal.stage;
+    let signals = stage.signals();
+    let features: &[(&str, &[CheckName])] = &[
+        ("ID_VERIFICATION", DOCUMENT_CHECKS),
+        ("LIVENESS", &[CheckName::OneLiveFace, CheckName::PassiveLiveness]),
+        ("FACEMATCH", &[CheckName::FaceMatch]),
+    ];
+    let feature = |name: &&str| Feature {
+        feature: (*name).to_owned(),
+        status: features
+            .iter()
+            .find(|(other, _)| other == name)
+            .map_or(FeatureStatus::NotStarted, |(_, checks)| feature_status(checks, signals, workflow)),
+        node_id: Some(NODE.to_owned()),
+    };
+    let decided = !signals.is_empty();
+    let warnings = |feature: &str| {
+        let of_feature = signals.iter().filter_map(|signal| Some((signal, signal.risk().filter(|risk| risk.0 == feature)?)));
+        of_feature.map(|(signal, risk)| warning(signal, risk, workflow)).collect::<Vec<_>>()
+    };
+    let id_verification = stage.document().map(|document| {
+        let identity = stage.identity();
+        let day = now.to_zoned(TimeZone::UTC).date();
+        let mrz = document.read.mrz.as_ref().map(|mrz| {
+            json!({
+                "mrz_type": mrz.format,
+                "mrz_string": mrz.lines.join("\n"),
+                "surname": identity.map(|who| &who.family_name),
+                "name": identity.map(|who| &who.given_name),
+                "country": identity.map(|who| &who.issuing_state),
+                "nationality": identity.map(|who| &who.nationality),
+                "birth_date": identity.and_then(|who| who.birth_date),
+                "expiry_date": identity.and_then(|who| who.expires),
+                "sex": identity.map(|who| who.sex.letter()),
+                "document_number": identity.map(|who| &who.document_number),
+                "errors": mrz.doubts,
+            })
+        });
+        IdVerification {
+            node_id: NODE.to_owned(),
+            status: feature_status(DOCUMENT_CHECKS, signals, workflow),
+            verification_method: "document".to_owned(),
+            assurance: "documentary".to_owned(),
+            document_type: identity.map(|who| who.document_kind.label().to_owned()),
+            document_number: identity.map(|who| who.document_number.clone()),
+            personal_number: identity.and_then(|who| who.personal_number.clone()),
+            first_name: identity.map(|who| who.given_name.clone()),
+            last_name: identity.map(|who| who.family_name.clone()),
+            full_name: identity.map(|who| who.full_name()),
+            date_of_birth: identity.and_then(|who| who.birth_date),
+            age: identity.and_then(|who| who.age(day)),
+            gender: identity.map(|who| who.sex.letter().to_owned()),
+            nationality: identity.map(|who| who.nationality.clone()),
+            issuing_state: identity.map(|who| who.issuing_state.clone()),
+            date_of_issue: None,
+            expiration_date: identity.and_then(|who| who.expires),
+            mrz,
+            portrait_image: None,
+            front_image: None,
+            extra_fields: std::collections::BTreeMap::new(),
+            warnings: warnings("ID_VERIFICATION"),
+        }
+    });
+    let liveness = stage.selfie().map(|selfie| LivenessCheck {
+        node_id: NODE.to_owned(),
+        status: feature_status(&[CheckName::OneLiveFace, CheckName::PassiveLiveness], signals, workflow),
+        method: "PASSIVE".to_owned(),
+        score: match selfie.read.liveness {
+            Liveness::Score(score) => Some(hundredths(score * 100.0)),
+            Liveness::NotPerformed | Liveness::TooTight => None,
+        },
+        reference_image: None,
+        warnings: warnings("LIVENESS"),
+    });
+    let face_match = stage.selfie().filter(|_| decided).map(|selfie| {
+        let portrait = stage.document().and_then(|document| document.read.portrait.as_ref());
+        let distance = portrait
+            .zip(selfie.read.face.as_ref())
+            .and_then(|(portrait, face)| portrait.template.0.distance(&face.template.0).ok());
+        FaceMatch {
+            node_id: NODE.to_owned(),
+            status: feature_status(&[CheckName::FaceMatch], signals, workflow),
+            score: distance.map(|distance| hundredths(f64::from(distance.score()))),
+            source_image: None,
+            target_image: None,
+            warnings: warnings("FACEMATCH"),
+        }
+    });
+    Decision {
+        session_id: session.id,
+        session_kind: SessionKind::User,
+        session_number: session.number,
+        session_url: Some(issuer.hosted_url(&session.language, open.personal.token.expose())),
+        status: session.status_at(now),
+        workflow_id: workflow.id.to_string(),
+        features: ["ID_VERIFICATION", "LIVENESS", "FACEMATCH"].iter().map(feature).collect(),
+        vendor_data: session.vendor_data.clone(),
+        metadata: session.metadata.clone(),
+        callback: session.callback.as_ref().map(ToString::to_string),
+        created_at: session.created_at,
+        expires_at: Some(session.expires_at),
+        environment: match workflow.environment {
+            workflow::Environment::Live => Environment::Live,
+            workflow::Environment::Sandbox => Environment::Sandbox,
+        },
+        id_verifications: id_verification.map(|item| vec![item]),
+        liveness_checks: liveness.map(|item| vec![item]),
+        face_matches: face_match.map(|item| vec![item]),
+        reviews: Vec::new(),
+        shared_from_session: None,
+    }
+}
+
+const DOCUMENT_CHECKS: &[CheckName] = &[
+    CheckName::ImageQuality,
+    CheckName::DocumentFound,
+    CheckName::MrzFound,
+    CheckName::MrzCheckDigits,
+    CheckName::MrzVisualZone,
+    CheckName::DocumentExpiry,
+    CheckName::DocumentIssuer,
+    CheckName::MinimumAge,
+    CheckName::PortraitFound,
+];
+
+/// The gravest consequence of a feature's checks. Liveness that was not performed never counts as approved.
+fn feature_status(checks: &[CheckName], signals: &[Signal], workflow: &Workflow) -> FeatureStatus {
+    let of_feature: Vec<&Signal> = signals.iter().filter(|signal| checks.contains(&signal.name)).collect();
+    if of_feature.is_empty() {
+        return FeatureStatus::NotFinished;
+    }
+    let gravest = of_feature.iter().map(|signal| workflow.consequence(signal.name, signal.outcome).0).max();
+    let unperformed =
+        of_feature.iter().any(|signal| signal.name == CheckName::PassiveLiveness && signal.outcome == Outcome::NotRun);
+    match gravest {
+        Some(Consequence::Decline) => FeatureStatus::Declined,
+        Some(Consequence::Review) => FeatureStatus::InReview,
+        Some(Consequence::Accept | Consequence::Warn) | None if unperformed => FeatureStatus::NotFinished,
+        Some(Consequence::Accept | Consequence::Warn) | None => FeatureStatus::Approved,
+    }
+}
+
+fn warning(signal: &Signal, (feature, risk): (&'static str, &'static str), workflow: &Workflow) -> Warning {
+    let (consequence, knob) = workflow.consequence(signal.name, signal.outcome);
+    Warning {
+        feature: feature.to_owned(),
+        risk: risk.to_owned(),
+        additional_data: Some(json!({ "value": signal.value, "threshold": signal.threshold, "setting": knob })),
+        log_type: match consequence {
+            Consequence::Decline => LogType::Error,
+            Consequence::Review => LogType::Warning,
+            Consequence::Accept | Consequence::Warn => LogType::Information,
+        },
+        short_description: signal.name.to_string(),
+        long_description: signal.reason.clone(),
+        node_id: Some(NODE.to_owned()),
+    }
+}
+
+/// Rounded to two decimals, so that it prints the same everywhere.
+fn hundredths(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}

@@ -1,0 +1,522 @@
+//! The services around a session: make it, take document and selfie, decide, erase.
+//!
+//! Each loads, decides in pure code and commits by compare-and-set with its audit entry. Bad input changes nothing but a
+//! counter, so a person can always try again.
+
+use jiff::tz::TimeZone;
+use jiff::Timestamp;
+use serde::Serialize;
+use url::Url;
+use uuid::Uuid;
+use warifu_models::Models;
+use warifu_models::picture::Limits;
+use warifu_session::Status;
+use warifu_store::audit::Entry;
+use warifu_store::{Batch, Collection, Loaded, Version};
+
+use crate::kyc::check::{CheckName, Outcome, Signal};
+use crate::kyc::checks;
+use crate::kyc::decision;
+use crate::kyc::evidence::{Evidence, Handed, Kept};
+use crate::kyc::read::{self, ReadError};
+use crate::kyc::session::{LastNumber, METADATA, NewSession, OpenSession, Seed, Session, VENDOR_DATA, token_hash};
+use crate::kyc::stage::{OutOfTurn, Stage};
+use crate::kyc::identity::Identity;
+use crate::kyc::verdict::{Cause, Verdict};
+use crate::kyc::workflow::Environment;
+use crate::vci::{Renew, Shown};
+use crate::{Error, Issuer};
+
+/// How often a commit is tried again when someone wrote meanwhile.
+pub(crate) const TRIES: usize = 6;
+/// Session numbers reserved at once; what is left of them when the process ends is skipped.
+const NUMBERS: u64 = 64;
+
+/// A new session, or the unfinished one of the same person.
+#[derive(Debug)]
+pub struct Created {
+    /// The record.
+    pub session: Session,
+    /// The person's link.
+    pub url: String,
+    /// The token in it.
+    pub token: String,
+}
+
+/// What a session waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Next {
+    /// The document.
+    Document,
+    /// The selfie.
+    Selfie,
+    /// Nothing more: there is a result.
+    Result,
+}
+
+/// How far a session is, and what was wrong with the last upload.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Progress {
+    /// Status word.
+    pub status: Status,
+    /// What it waits for.
+    pub next: Next,
+    /// Whether the upload was taken; always true where nothing was uploaded.
+    pub accepted: bool,
+    /// What to do better, or what a person will have to look at.
+    pub problems: Vec<Signal>,
+    /// How many uploads that cannot be used are left.
+    pub tries_left: u32,
+}
+
+/// What the pages of a session show.
+#[derive(Debug)]
+pub(crate) struct View {
+    pub(crate) token: String,
+    pub(crate) progress: Progress,
+    pub(crate) environment: Environment,
+    pub(crate) signals: Vec<Signal>,
+    pub(crate) causes: Vec<Cause>,
+    pub(crate) identity: Option<Identity>,
+    pub(crate) callback: Option<Url>,
+    pub(crate) taken: bool,
+    pub(crate) revoked: bool,
+    pub(crate) offer: Option<Shown>,
+}
+
+/// Where the person goes back to, with the two parameters that integrators expect.
+fn returned(mut callback: Url, session: &Session) -> Url {
+    let status = session.status.word();
+    callback.query_pairs_mut().append_pair("verificationSessionId", &session.id.to_string()).append_pair("status", status);
+    callback
+}
+
+/// A session that is open in memory, and the version it was read at.
+pub(crate) struct Seen {
+    pub(crate) seen: Version,
+    pub(crate) open: OpenSession,
+}
+
+impl Seen {
+    pub(crate) fn progress(&self, accepted: bool, problems: Vec<Signal>) -> Progress {
+        let session = &self.open.session;
+        let next = match &self.open.personal.stage {
+            Stage::Opened => Next::Document,
+            Stage::DocumentRead { .. } => Next::Selfie,
+            Stage::Complete { .. } | Stage::Decided { .. } => Next::Result,
+        };
+        let tries_left = session.workflow.attempts.saturating_sub(session.attempts);
+        Progress { status: session.status, next, accepted, problems, tries_left }
+    }
+}
+
+impl Issuer {
+    /// Makes a session. The same `vendor_data` with an unfinished session on the same version of the workflow gives that
+    /// session again, with the new callback and metadata.
+    ///
+    /// # Errors
+    /// [`Error::Field`], [`Error::NoSuchWorkflow`].
+    pub async fn create_session(&self, wanted: NewSession, now: Timestamp) -> Result<Created, Error> {
+        check_wanted(&wanted)?;
+        let workflow = self.config.workflow(wanted.workflow_id).ok_or(Error::NoSuchWorkflow)?;
+        if let Some(vendor_data) = &wanted.vendor_data {
+            let found = self.sessions().find("unfinished", &Session::vendor_key(workflow, vendor_data)).await?;
+            if let Some(Loaded { seen, value }) = found.filter(|found| now <= found.value.expires_at)
+                && let Some(mut open) = OpenSession::open(value, &self.vault)?
+            {
+                open.session.callback = wanted.callback;
+                open.session.metadata = wanted.metadata;
+                let entry = self.entry(&open.session, "session.reused", now);
+                self.store.commit(Batch::new().replace(seen, &open.session).audit(entry)).await?;
+                return Ok(self.created(open));
+            }
+        }
+        let id = uuid::Builder::from_random_bytes(self.entropy().array()).into_uuid();
+        let number = self.next_number().await?;
+        let expires_at = now.saturating_add(self.config.session_life).unwrap_or(Timestamp::MAX);
+        let seed = Seed { id, number, workflow, wanted, now, expires_at };
+        let open = OpenSession::create(seed, &self.vault, self.entropy())?;
+        let entry = self.entry(&open.session, "session.created", now).fact("workflow", workflow.id);
+        self.store.commit(Batch::new().insert(&open.seal(self.entropy())?).audit(entry)).await?;
+        Ok(self.created(open))
+    }
+
+    fn created(&self, open: OpenSession) -> Created {
+        let token = open.personal.token.expose().to_owned();
+        let url = self.hosted_url(&open.session.language, &token);
+        Created { url, token, session: open.session }
+    }
+
+    /// The address of the hosted pages for a token.
+    pub(crate) fn hosted_url(&self, language: &str, token: &str) -> String {
+        let language = if language.starts_with("ja") { "ja" } else { "en" };
+        self.config.address(&format!("/{language}/session/{token}"))
+    }
+
+    /// How far the session behind a link is.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchSession`] for unknown tokens.
+    pub async fn progress(&self, token: &str, now: Timestamp) -> Result<Progress, Error> {
+        let mut seen = self.seen_by_token(token).await?;
+        seen.open.session.status = seen.open.session.status_at(now);
+        Ok(seen.progress(true, Vec::new()))
+    }
+
+    /// Everything the pages of a session show. Once it is approved, the offer is among it; `renew` makes a new one.
+    ///
+    /// # Errors
+    /// As [`Issuer::progress`].
+    pub(crate) async fn view(&self, token: &str, offer: Option<Renew>, now: Timestamp) -> Result<View, Error> {
+        let mut seen = self.seen_by_token(token).await?;
+        seen.open.session.status = seen.open.session.status_at(now);
+        let session = &seen.open.session;
+        let revoked = session.status == Status::Approved && self.is_revoked(session.id).await?;
+        let offer = match offer {
+            Some(renew) if session.status == Status::Approved && !revoked => {
+                Some(self.shown_offer(token, renew, now).await?)
+            }
+            Some(_) | None => None,
+        };
+        Ok(View {
+            token: token.to_owned(),
+            progress: seen.progress(true, Vec::new()),
+            environment: session.workflow.environment,
+            signals: seen.open.personal.stage.signals().to_vec(),
+            causes: decision::Explained::of(&seen.open, self, now).causes,
+            identity: seen.open.personal.stage.identity().cloned(),
+            callback: session.callback.clone().map(|url| returned(url, session)),
+            taken: self.offer_is_taken(&seen.open, now).await?,
+            revoked,
+            offer,
+        })
+    }
+
+    /// Takes the picture of the document, and reads it. A document may be handed over again until the selfie is there.
+    ///
+    /// # Errors
+    /// [`Error::OutOfTurn`], [`Error::Over`], [`Error::TooManyTries`]. A picture that cannot be used is no error: the
+    /// answer says what to do.
+    pub async fn submit_document(&self, token: &str, picture: Vec<u8>, now: Timestamp) -> Result<Progress, Error> {
+        let seen = self.seen_by_token(token).await?;
+        self.check_open(&seen.open.session, now)?;
+        match &seen.open.personal.stage {
+            Stage::Opened | Stage::DocumentRead { .. } => {}
+            Stage::Complete { .. } | Stage::Decided { .. } => return Err(OutOfTurn("document").into()),
+        }
+        let day = today(now);
+        let reader = move |models: &Models, bytes: &[u8], limits: &Limits| read::document(models, bytes, limits, day);
+        let (picture, read) = self.read(picture, reader).await?;
+        let read = match read {
+            Ok(read) => read,
+            Err(signal) => return self.refuse(token, vec![signal], now).await,
+        };
+        let evidence = Evidence { document: &read.value, selfie: None, today: today(now) };
+        let signals = checks::run(&checks::of_document(&seen.open.session.workflow), &evidence);
+        let blocking: Vec<Signal> = signals.iter().filter(|signal| stops_document(signal)).cloned().collect();
+        if !blocking.is_empty() || read.value.identity.is_none() {
+            return self.refuse(token, blocking, now).await;
+        }
+        let advice = signals.into_iter().filter(|signal| is_advice(signal)).collect();
+        let kept = self.keep(&seen.open, "document", &picture, read.media_type).await?;
+        let document = Handed { picture: kept, read: read.value };
+        let mut dropped = None;
+        let done = self
+            .change(token, now, |open| {
+                dropped = open.personal.stage.document().map(|document| document.picture.blob);
+                open.personal.stage = open.personal.stage.clone().with_document(document.clone())?;
+                Ok("session.document_received")
+            })
+            .await;
+        match done {
+            Ok(seen) => {
+                if let Some(blob) = dropped {
+                    self.blobs.delete(blob).await?;
+                }
+                Ok(seen.progress(true, advice))
+            }
+            Err(error) => {
+                self.blobs.delete(document.picture.blob).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes the selfie, compares, and decides.
+    ///
+    /// # Errors
+    /// As [`Issuer::submit_document`].
+    pub async fn submit_selfie(&self, token: &str, picture: Vec<u8>, now: Timestamp) -> Result<Progress, Error> {
+        let seen = self.seen_by_token(token).await?;
+        self.check_open(&seen.open.session, now)?;
+        let Stage::DocumentRead { document, .. } = &seen.open.personal.stage else {
+            return Err(OutOfTurn("selfie").into());
+        };
+        let (picture, read) = self.read(picture, read::selfie).await?;
+        let read = match read {
+            Ok(read) => read,
+            Err(signal) => return self.refuse(token, vec![signal], now).await,
+        };
+        let evidence = Evidence { document: &document.read, selfie: Some(&read.value), today: today(now) };
+        let signals = checks::run(&checks::of_selfie(), &evidence);
+        let blocking: Vec<Signal> = signals.into_iter().filter(stops_selfie).collect();
+        if !blocking.is_empty() {
+            return self.refuse(token, blocking, now).await;
+        }
+        let kept = self.keep(&seen.open, "selfie", &picture, read.media_type).await?;
+        let selfie = Handed { picture: kept, read: read.value };
+        let done = self
+            .change(token, now, |open| {
+                let complete = open.personal.stage.clone().with_selfie(selfie.clone())?;
+                open.personal.stage = decide(complete, open, now)?;
+                open.session.status = match open.personal.stage.verdict(&open.session.workflow) {
+                    Some(Verdict::Approved(_)) => Status::Approved,
+                    Some(Verdict::Declined { .. }) => Status::Declined,
+                    Some(Verdict::InReview { .. }) | None => Status::InReview,
+                };
+                Ok(match open.session.status {
+                    Status::Approved => "session.approved",
+                    Status::Declined => "session.declined",
+                    _ => "session.in_review",
+                })
+            })
+            .await;
+        match done {
+            Ok(seen) => Ok(seen.progress(true, Vec::new())),
+            Err(error) => {
+                self.blobs.delete(selfie.picture.blob).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// The decision as the v3 API says it, with `signals` and `causes` beside it.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchSession`], [`Error::Erased`].
+    pub async fn decision(&self, id: Uuid, now: Timestamp) -> Result<decision::Explained, Error> {
+        let seen = self.seen_by_id(id).await?;
+        Ok(decision::Explained::of(&seen.open, self, now))
+    }
+
+    /// Erases everything about the person: the key goes first, then what it opened. The record that there was a session
+    /// stays, and so does the audit log.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchSession`]. A session that was erased before is fine.
+    pub async fn erase_session(&self, id: Uuid, now: Timestamp) -> Result<(), Error> {
+        for _ in 0..TRIES {
+            let Loaded { seen, value } = self.sessions().load(&id).await?.ok_or(Error::NoSuchSession)?;
+            if value.is_erased() {
+                return Ok(());
+            }
+            let entry = self.entry(&value, "session.erased", now);
+            let open = OpenSession::open(value.clone(), &self.vault)?;
+            match self.store.commit(Batch::new().replace(seen, &value.erased()).audit(entry)).await {
+                Err(error) if error.is_conflict() => {}
+                Err(error) => return Err(error.into()),
+                Ok(_) => {
+                    if let Some(open) = open {
+                        let stage = &open.personal.stage;
+                        let pictures = [stage.document().map(|it| it.picture.blob), stage.selfie().map(|it| it.picture.blob)];
+                        for blob in pictures.into_iter().flatten() {
+                            self.blobs.delete(blob).await?;
+                        }
+                    }
+                    return Ok(());
+                }
+            }
+        }
+        Err(Error::Busy)
+    }
+
+    pub(crate) fn sessions(&self) -> Collection<Session> {
+        Collection::of(&self.store)
+    }
+
+    pub(crate) async fn seen_by_id(&self, id: Uuid) -> Result<Seen, Error> {
+        let Loaded { seen, value } = self.sessions().load(&id).await?.ok_or(Error::NoSuchSession)?;
+        let open = OpenSession::open(value, &self.vault)?.ok_or(Error::Erased)?;
+        Ok(Seen { seen, open })
+    }
+
+    pub(crate) async fn seen_by_token(&self, token: &str) -> Result<Seen, Error> {
+        // The index holds only hashes, so looking one up tells nothing about those beside it.
+        let found = self.sessions().find("token", &token_hash(token)).await?;
+        let Loaded { seen, value } = found.ok_or(Error::NoSuchSession)?;
+        let open = OpenSession::open(value, &self.vault)?.ok_or(Error::Erased)?;
+        Ok(Seen { seen, open })
+    }
+
+    pub(crate) fn entry(&self, session: &Session, action: &str, now: Timestamp) -> Entry {
+        let entry = Entry::new(now, action, self.actor("hosted"), self.session_reference(session.id));
+        entry.fact("status", session.status)
+    }
+
+    /// Loads, changes and commits a session, again when someone wrote meanwhile. `change` gives the audit action.
+    pub(crate) async fn change(
+        &self,
+        token: &str,
+        now: Timestamp,
+        mut change: impl FnMut(&mut OpenSession) -> Result<&'static str, Error>,
+    ) -> Result<Seen, Error> {
+        for _ in 0..TRIES {
+            let Seen { seen, mut open } = self.seen_by_token(token).await?;
+            begin(&mut open.session);
+            let action = change(&mut open)?;
+            let entry = self.entry(&open.session, action, now);
+            let batch = Batch::new().replace(seen, &open.seal(self.entropy())?).audit(entry);
+            match self.store.commit(batch).await {
+                Ok(receipt) => return Ok(Seen { seen: receipt.version, open }),
+                Err(error) if error.is_conflict() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::Busy)
+    }
+
+    /// Counts an upload that could not be used, and says why. Nothing else is written.
+    async fn refuse(&self, token: &str, problems: Vec<Signal>, now: Timestamp) -> Result<Progress, Error> {
+        let seen = self
+            .change(token, now, |open| {
+                open.session.attempts = open.session.attempts.saturating_add(1);
+                Ok("session.upload_refused")
+            })
+            .await?;
+        Ok(seen.progress(false, problems))
+    }
+
+    fn check_open(&self, session: &Session, now: Timestamp) -> Result<(), Error> {
+        match session.status_at(now) {
+            Status::NotStarted | Status::InProgress | Status::Resubmitted => {}
+            Status::Approved | Status::Declined | Status::InReview => return Err(OutOfTurn("picture").into()),
+            over @ (Status::AwaitingUser | Status::Expired | Status::KycExpired | Status::Abandoned) => {
+                return Err(Error::Over(over));
+            }
+        }
+        if session.attempts >= session.workflow.attempts { Err(Error::TooManyTries) } else { Ok(()) }
+    }
+
+    /// Runs a reader on a blocking thread, no more of them at a time than the settings say. A picture that cannot be read
+    /// comes back as what to tell the person.
+    async fn read<T: Send + 'static>(
+        &self,
+        picture: Vec<u8>,
+        reader: impl FnOnce(&Models, &[u8], &Limits) -> Result<T, ReadError> + Send + 'static,
+    ) -> Result<(Vec<u8>, Result<T, Signal>), Error> {
+        let _place = self.readers.acquire().await.map_err(|error| Error::Task(error.to_string()))?;
+        let (models, limits) = (self.models.clone(), self.config.picture_limits);
+        let work = tokio::task::spawn_blocking(move || {
+            let read = reader(&models, &picture, &limits);
+            (picture, read)
+        });
+        let (picture, read) = work.await.map_err(|error| Error::Task(error.to_string()))?;
+        match read {
+            Ok(read) => Ok((picture, Ok(read))),
+            Err(ReadError::Picture(code)) => {
+                Ok((picture, Err(Signal::new(CheckName::ImageQuality, Outcome::Fail, code))))
+            }
+            Err(ReadError::Models(error)) => Err(error.into()),
+        }
+    }
+
+    /// Seals a picture and keeps it.
+    async fn keep(&self, open: &OpenSession, what: &str, picture: &[u8], media_type: &str) -> Result<Kept, Error> {
+        let sealed = open.key.seal(&picture_context(open.session.id, what), picture, self.entropy())?;
+        let blob = self.blobs.put(sealed).await?;
+        Ok(Kept { blob, media_type: media_type.to_owned(), bytes: picture.len() as u64 })
+    }
+
+    /// The next running number. Numbers are reserved in blocks, so sessions made in parallel do not wait for each other.
+    async fn next_number(&self) -> Result<u64, Error> {
+        let mut numbers = self.numbers.lock().await;
+        if let Some(number) = numbers.next() {
+            return Ok(number);
+        }
+        let counters = Collection::<LastNumber>::of(&self.store);
+        for _ in 0..TRIES {
+            let loaded = counters.load("last").await?;
+            let last = loaded.as_ref().map_or(0, |loaded| loaded.value.last);
+            let next = LastNumber { last: last.saturating_add(NUMBERS) };
+            let batch = match loaded {
+                Some(loaded) => Batch::new().replace(loaded.seen, &next),
+                None => Batch::new().insert(&next),
+            };
+            match self.store.commit(batch).await {
+                Ok(_) => {
+                    *numbers = last + 2..next.last + 1;
+                    return Ok(last + 1);
+                }
+                Err(error) if error.is_conflict() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::Busy)
+    }
+}
+
+/// What a picture is sealed for.
+fn picture_context(id: Uuid, what: &str) -> String {
+    format!("warifu {what} of session {id}")
+}
+
+/// The first thing that arrives begins the session.
+fn begin(session: &mut Session) {
+    if let Ok(status) = session.status.to(Status::InProgress) {
+        session.status = status;
+    }
+}
+
+/// Runs all checks on a complete session.
+fn decide(complete: Stage, open: &OpenSession, now: Timestamp) -> Result<Stage, OutOfTurn> {
+    let Stage::Complete { document, selfie, .. } = &complete else { return Err(OutOfTurn("verdict")) };
+    let evidence = Evidence { document: &document.read, selfie: Some(&selfie.read), today: today(now) };
+    let signals = checks::run(&checks::all(&open.session.workflow), &evidence);
+    complete.decided(signals, now)
+}
+
+/// The day of `now` in UTC.
+fn today(now: Timestamp) -> jiff::civil::Date {
+    now.to_zoned(TimeZone::UTC).date()
+}
+
+/// What another picture, or another document, can mend: the person hears it at once. The rest goes into the verdict.
+fn stops_document(signal: &Signal) -> bool {
+    let mends = [
+        CheckName::ImageQuality,
+        CheckName::DocumentFound,
+        CheckName::MrzFound,
+        CheckName::DocumentExpiry,
+        CheckName::DocumentIssuer,
+        CheckName::PortraitFound,
+    ];
+    signal.outcome == Outcome::Fail && mends.contains(&signal.name)
+}
+
+fn stops_selfie(signal: &Signal) -> bool {
+    signal.outcome == Outcome::Fail && signal.name == CheckName::OneLiveFace
+}
+
+/// What a better picture would make certain; without it a person will look.
+fn is_advice(signal: &Signal) -> bool {
+    let certain = [CheckName::MrzCheckDigits, CheckName::MrzVisualZone, CheckName::PortraitFound, CheckName::ImageQuality];
+    matches!(signal.outcome, Outcome::Warn | Outcome::Fail) && certain.contains(&signal.name)
+}
+
+fn check_wanted(wanted: &NewSession) -> Result<(), Error> {
+    let bad = |field, why: &str| Err(Error::Field { field, why: why.to_owned() });
+    if wanted.vendor_data.as_ref().is_some_and(|text| text.chars().count() > VENDOR_DATA || text.is_empty()) {
+        return bad("vendor_data", "Ensure this field has 1 to 256 characters.");
+    }
+    if wanted.metadata.as_ref().is_some_and(|value| value.to_string().len() > METADATA) {
+        return bad("metadata", "Ensure this field has at most 16384 bytes of JSON.");
+    }
+    if wanted.callback.as_ref().is_some_and(|url| !matches!(url.scheme(), "http" | "https")) {
+        return bad("callback", "Enter a valid URL.");
+    }
+    if wanted.language.as_ref().is_some_and(|tag| tag.len() > 16 || !tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')) {
+        return bad("language", "Enter a language code.");
+    }
+    Ok(())
+}

@@ -1,0 +1,319 @@
+//! The record of one KYC session: an open part that can be listed and searched, and a sealed part that cannot.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use url::Url;
+use uuid::Uuid;
+use warifu_keys::{Entropy, base64url, sha256};
+use warifu_session::Status;
+use warifu_session::consent::Receipt;
+use warifu_store::Stored;
+
+use crate::kyc::stage::Stage;
+use crate::kyc::vault::{DataKey, Vault, VaultError, WrappedKey};
+use crate::kyc::workflow::Workflow;
+use crate::vci::Offered;
+
+/// Longest `vendor_data`, in characters.
+pub const VENDOR_DATA: usize = 256;
+/// Largest `metadata`, in bytes of JSON.
+pub const METADATA: usize = 16 * 1024;
+
+/// The record of a session: everything that is not about the person.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Session {
+    /// Identifier.
+    pub id: Uuid,
+    /// Running number.
+    pub number: u64,
+    /// Status word.
+    pub status: Status,
+    /// The rules it runs under, pinned.
+    pub workflow: Workflow,
+    /// The client's own identifier of the person.
+    pub vendor_data: Option<String>,
+    /// The client's own data.
+    pub metadata: Option<Value>,
+    /// Where the person is sent at the end.
+    pub callback: Option<Url>,
+    /// Language of the hosted pages.
+    pub language: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it can no longer be finished.
+    pub expires_at: Timestamp,
+    /// How many uploads could not be used.
+    pub attempts: u32,
+    /// SHA-256 of the token in the person's link.
+    token_hash: String,
+    /// The key of everything sealed, itself under the issuer's master key; absent once it was erased.
+    key: Option<WrappedKey>,
+    /// [`Personal`], sealed.
+    sealed: String,
+}
+
+/// What is about the person: kept sealed only.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Personal {
+    /// The token in the person's link.
+    pub token: Token,
+    /// How far the session is, with everything that was read.
+    pub stage: Stage,
+    /// Consents to share that the person gave on the hosted page, newest last.
+    pub consents: Vec<RecordedConsent>,
+    /// The offer that the result page shows, so that loading it again shows the same.
+    #[serde(default)]
+    pub offer: Option<KeptOffer>,
+}
+
+/// An offer as the result page shows it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct KeptOffer {
+    /// What is shown.
+    pub offered: Offered,
+    /// Where its state is kept.
+    pub key: String,
+}
+
+/// A consent to share this session's decision.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RecordedConsent {
+    /// Who may receive it.
+    pub audience: String,
+    /// What for.
+    pub purpose: String,
+    /// What of it.
+    pub scope: Vec<warifu_session::share::Scope>,
+    /// The receipt.
+    pub receipt: Receipt,
+}
+
+/// The secret in a person's link: 24 URL-safe characters, 144 random bits. Silent in `Debug`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Token(String);
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token(..)")
+    }
+}
+
+impl Token {
+    /// A fresh token.
+    #[must_use]
+    pub fn generate(entropy: &dyn Entropy) -> Self {
+        Self(base64url::encode(&entropy.array::<18>()))
+    }
+
+    /// The token as it stands in the link.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What a client asks for when it makes a session.
+#[derive(Debug, Clone, Default)]
+pub struct NewSession {
+    /// Which workflow; the first one when absent.
+    pub workflow_id: Option<Uuid>,
+    /// The client's own identifier of the person.
+    pub vendor_data: Option<String>,
+    /// The client's own data.
+    pub metadata: Option<Value>,
+    /// Where the person is sent at the end.
+    pub callback: Option<Url>,
+    /// Language of the hosted pages.
+    pub language: Option<String>,
+}
+
+/// A session with its sealed part open.
+#[derive(Debug)]
+pub struct OpenSession {
+    /// The open part.
+    pub session: Session,
+    /// The sealed part.
+    pub personal: Personal,
+    /// The key of everything sealed.
+    pub key: DataKey,
+}
+
+impl OpenSession {
+    /// A new session.
+    ///
+    /// # Errors
+    /// As [`Vault::data_key`].
+    pub fn create(seed: Seed<'_>, vault: &Vault, entropy: &dyn Entropy) -> Result<Self, VaultError> {
+        let (key, wrapped) = vault.data_key(&seed.id.to_string(), entropy)?;
+        let token = Token::generate(entropy);
+        let session = Session {
+            id: seed.id,
+            number: seed.number,
+            status: Status::NotStarted,
+            workflow: seed.workflow.clone(),
+            vendor_data: seed.wanted.vendor_data,
+            metadata: seed.wanted.metadata,
+            callback: seed.wanted.callback,
+            language: seed.wanted.language.unwrap_or_else(|| "en".to_owned()),
+            created_at: seed.now,
+            expires_at: seed.expires_at,
+            attempts: 0,
+            token_hash: token_hash(token.expose()),
+            key: Some(wrapped),
+            sealed: String::new(),
+        };
+        Ok(Self { session, personal: Personal { token, stage: Stage::Opened, consents: Vec::new(), offer: None }, key })
+    }
+
+    /// Opens the sealed part; `None` where its key was erased.
+    ///
+    /// # Errors
+    /// [`VaultError::Sealed`] under another master key or for damaged data.
+    pub fn open(session: Session, vault: &Vault) -> Result<Option<Self>, VaultError> {
+        let Some(wrapped) = &session.key else { return Ok(None) };
+        let key = vault.unwrap_key(&session.id.to_string(), wrapped)?;
+        let sealed = base64url::decode(&session.sealed).map_err(|_| VaultError::Sealed)?;
+        let plain = key.open(&personal_context(session.id), &sealed)?;
+        let personal = serde_json::from_slice(plain.expose()).map_err(|_| VaultError::Sealed)?;
+        Ok(Some(Self { session, personal, key }))
+    }
+
+    /// The record with the sealed part sealed anew.
+    ///
+    /// # Errors
+    /// As [`DataKey::seal`].
+    pub fn seal(&self, entropy: &dyn Entropy) -> Result<Session, VaultError> {
+        let plain = warifu_keys::Secret::new(serde_json::to_vec(&self.personal).map_err(|_| VaultError::Sealed)?);
+        let sealed = self.key.seal(&personal_context(self.session.id), plain.expose(), entropy)?;
+        Ok(Session { sealed: base64url::encode(&sealed), ..self.session.clone() })
+    }
+}
+
+/// What a new session is made from.
+#[derive(Debug)]
+pub struct Seed<'a> {
+    /// Identifier.
+    pub id: Uuid,
+    /// Running number.
+    pub number: u64,
+    /// The rules.
+    pub workflow: &'a Workflow,
+    /// What the client asked for.
+    pub wanted: NewSession,
+    /// When.
+    pub now: Timestamp,
+    /// Until when.
+    pub expires_at: Timestamp,
+}
+
+impl Session {
+    /// The status at `now`: one that nobody finished in time is over even before anyone wrote it down.
+    #[must_use]
+    pub fn status_at(&self, now: Timestamp) -> Status {
+        match self.status {
+            Status::NotStarted if now > self.expires_at => Status::Expired,
+            Status::InProgress if now > self.expires_at => Status::Abandoned,
+            other => other,
+        }
+    }
+
+    /// The session without its key and what that key opened: what remains after erasure.
+    #[must_use]
+    pub fn erased(mut self) -> Self {
+        self.key = None;
+        self.sealed = String::new();
+        self.token_hash = String::new();
+        self.vendor_data = None;
+        self.metadata = None;
+        self
+    }
+
+    /// Whether the person's data were erased.
+    #[must_use]
+    pub fn is_erased(&self) -> bool {
+        self.key.is_none()
+    }
+
+    /// Index key for the unfinished session of one client's person under one version of a workflow.
+    #[must_use]
+    pub fn vendor_key(workflow: &Workflow, vendor_data: &str) -> String {
+        let text = format!("{} {} {vendor_data}", workflow.id, workflow.version);
+        base64url::encode(&sha256(text.as_bytes()))
+    }
+}
+
+/// Index key of a link's token.
+#[must_use]
+pub fn token_hash(token: &str) -> String {
+    base64url::encode(&sha256(token.as_bytes()))
+}
+
+fn personal_context(id: Uuid) -> String {
+    format!("warifu session {id}")
+}
+
+impl Stored for Session {
+    const NAME: &'static str = "kyc_sessions";
+    const INDEXES: &'static [&'static str] = &["token", "unfinished", "status"];
+
+    fn key(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn indexes(&self) -> Vec<(&'static str, String)> {
+        let mut indexes = vec![("status", self.status.word().to_owned())];
+        if !self.token_hash.is_empty() {
+            indexes.push(("token", self.token_hash.clone()));
+        }
+        if let (Some(vendor_data), Status::NotStarted | Status::InProgress) = (&self.vendor_data, self.status) {
+            indexes.push(("unfinished", Self::vendor_key(&self.workflow, vendor_data)));
+        }
+        indexes
+    }
+}
+
+/// The last running number that was handed out.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct LastNumber {
+    /// The number.
+    pub(crate) last: u64,
+}
+
+impl Stored for LastNumber {
+    const NAME: &'static str = "kyc_session_number";
+
+    fn key(&self) -> String {
+        "last".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use warifu_keys::Secret;
+    use warifu_keys::entropy::Seeded;
+
+    use super::*;
+
+    #[test]
+    fn the_record_says_nothing_about_the_person() {
+        let entropy = &Seeded::dangerous_new("session");
+        let vault = Vault::new(Secret::new(vec![1; 32])).unwrap();
+        let now = Timestamp::from_second(1_795_000_000).unwrap();
+        let workflow = Workflow::live();
+        let seed = Seed { id: Uuid::from_u128(7), number: 1, workflow: &workflow, wanted: NewSession::default(), now, expires_at: now };
+        let mut open = OpenSession::create(seed, &vault, entropy).unwrap();
+        assert_eq!(open.personal.token.expose().len(), 24);
+        open.personal.stage = Stage::Opened.with_document(crate::kyc::checks::tests::handed_document()).unwrap();
+        let record = open.seal(entropy).unwrap();
+        let text = serde_json::to_string(&record).unwrap();
+        for personal in ["ERIKSSON", "L898902C3", "1974", open.personal.token.expose()] {
+            assert!(!text.contains(personal), "{personal}");
+        }
+        let again = OpenSession::open(record.clone(), &vault).unwrap().unwrap();
+        assert_eq!(again.personal.stage, open.personal.stage);
+        let erased = record.erased();
+        assert!(OpenSession::open(erased, &vault).unwrap().is_none());
+    }
+}

@@ -1,0 +1,174 @@
+//! How far a session is. Each stage owns exactly the data it can have.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::kyc::check::Signal;
+use crate::kyc::evidence::{Document, Handed, Selfie};
+use crate::kyc::identity::Identity;
+use crate::kyc::verdict::{Verdict, decide};
+use crate::kyc::workflow::Workflow;
+
+/// Something came when its turn had not come, or was over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it is not the turn of the {0}")]
+pub struct OutOfTurn(pub &'static str);
+
+/// How far a session is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "stage", rename_all = "snake_case")]
+pub enum Stage {
+    /// Nothing was handed over yet.
+    Opened,
+    /// The document was read; the selfie is missing. The document may be handed over again.
+    DocumentRead {
+        /// What was read.
+        document: Box<Handed<Document>>,
+        /// Whom the document names.
+        identity: Identity,
+    },
+    /// Everything is there; no verdict yet.
+    Complete {
+        /// The document.
+        document: Box<Handed<Document>>,
+        /// Whom the document names.
+        identity: Identity,
+        /// The selfie.
+        selfie: Box<Handed<Selfie>>,
+    },
+    /// The checks have spoken. The verdict itself is not kept: it follows from what is ([`Stage::verdict`]).
+    Decided {
+        /// The document.
+        document: Box<Handed<Document>>,
+        /// Whom the document names.
+        identity: Identity,
+        /// The selfie.
+        selfie: Box<Handed<Selfie>>,
+        /// What every check said.
+        signals: Vec<Signal>,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+impl Stage {
+    /// The stage after a document was read. A second document replaces the first until the selfie is there.
+    ///
+    /// # Errors
+    /// [`OutOfTurn`] once the selfie is there, or for a document that names nobody.
+    pub fn with_document(self, document: Handed<Document>) -> Result<Self, OutOfTurn> {
+        let identity = document.read.identity.clone().ok_or(OutOfTurn("document"))?;
+        match self {
+            Self::Opened | Self::DocumentRead { .. } => Ok(Self::DocumentRead { document: Box::new(document), identity }),
+            Self::Complete { .. } | Self::Decided { .. } => Err(OutOfTurn("document")),
+        }
+    }
+
+    /// The stage after a selfie was read.
+    ///
+    /// # Errors
+    /// [`OutOfTurn`] before the document and after the first selfie.
+    pub fn with_selfie(self, selfie: Handed<Selfie>) -> Result<Self, OutOfTurn> {
+        match self {
+            Self::DocumentRead { document, identity } => {
+                Ok(Self::Complete { document, identity, selfie: Box::new(selfie) })
+            }
+            Self::Opened | Self::Complete { .. } | Self::Decided { .. } => Err(OutOfTurn("selfie")),
+        }
+    }
+
+    /// The stage after the checks spoke.
+    ///
+    /// # Errors
+    /// [`OutOfTurn`] unless everything is there and nothing was decided.
+    pub fn decided(self, signals: Vec<Signal>, at: Timestamp) -> Result<Self, OutOfTurn> {
+        match self {
+            Self::Complete { document, identity, selfie } => Ok(Self::Decided { document, identity, selfie, signals, at }),
+            Self::Opened | Self::DocumentRead { .. } | Self::Decided { .. } => Err(OutOfTurn("verdict")),
+        }
+    }
+
+    /// The verdict, which follows from the signals by the rules the session began with.
+    #[must_use]
+    pub fn verdict(&self, workflow: &Workflow) -> Option<Verdict> {
+        match self {
+            Self::Opened | Self::DocumentRead { .. } | Self::Complete { .. } => None,
+            Self::Decided { identity, signals, .. } => Some(decide(identity.clone(), signals, workflow)),
+        }
+    }
+
+    /// The document, once it was read.
+    #[must_use]
+    pub fn document(&self) -> Option<&Handed<Document>> {
+        match self {
+            Self::Opened => None,
+            Self::DocumentRead { document, .. } | Self::Complete { document, .. } | Self::Decided { document, .. } => {
+                Some(document)
+            }
+        }
+    }
+
+    /// The selfie, once there is one.
+    #[must_use]
+    pub fn selfie(&self) -> Option<&Handed<Selfie>> {
+        match self {
+            Self::Opened | Self::DocumentRead { .. } => None,
+            Self::Complete { selfie, .. } | Self::Decided { selfie, .. } => Some(selfie),
+        }
+    }
+
+    /// Whom the document names, once it was read.
+    #[must_use]
+    pub fn identity(&self) -> Option<&Identity> {
+        match self {
+            Self::Opened => None,
+            Self::DocumentRead { identity, .. } | Self::Complete { identity, .. } | Self::Decided { identity, .. } => {
+                Some(identity)
+            }
+        }
+    }
+
+    /// What every check said, once they did.
+    #[must_use]
+    pub fn signals(&self) -> &[Signal] {
+        match self {
+            Self::Opened | Self::DocumentRead { .. } | Self::Complete { .. } => &[],
+            Self::Decided { signals, .. } => signals,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kyc::checks::tests::{handed_document as document, handed_selfie as selfie};
+
+    #[test]
+    fn one_order_only() {
+        let at = Timestamp::UNIX_EPOCH;
+        let opened = Stage::Opened;
+        assert_eq!(opened.clone().with_selfie(selfie()), Err(OutOfTurn("selfie")));
+        assert_eq!(opened.clone().decided(vec![], at), Err(OutOfTurn("verdict")));
+        let read = opened.with_document(document()).unwrap();
+        assert_eq!(read.clone().decided(vec![], at), Err(OutOfTurn("verdict")));
+        let again = read.with_document(document()).unwrap();
+        let complete = again.with_selfie(selfie()).unwrap();
+        assert_eq!(complete.clone().with_document(document()), Err(OutOfTurn("document")));
+        assert_eq!(complete.clone().with_selfie(selfie()), Err(OutOfTurn("selfie")));
+        assert_eq!(complete.verdict(&Workflow::live()), None);
+        let decided = complete.decided(vec![], at).unwrap();
+        assert_eq!(decided.clone().with_document(document()), Err(OutOfTurn("document")));
+        assert_eq!(decided.clone().with_selfie(selfie()), Err(OutOfTurn("selfie")));
+        assert_eq!(decided.clone().decided(vec![], at), Err(OutOfTurn("verdict")));
+        assert!(matches!(decided.verdict(&Workflow::live()), Some(Verdict::InReview { .. })));
+        let text = serde_json::to_string(&decided).unwrap();
+        assert_eq!(serde_json::from_str::<Stage>(&text).unwrap(), decided);
+    }
+
+    #[test]
+    fn a_document_without_a_name_is_no_document() {
+        let mut nameless = document();
+        nameless.read.identity = None;
+        assert_eq!(Stage::Opened.with_document(nameless), Err(OutOfTurn("document")));
+    }
+}

@@ -1,0 +1,152 @@
+//! Encryption of what a person handed over: one data key per session, wrapped by the issuer's master key.
+//!
+//! Everything personal of a session (pictures, what was read from them, templates) is sealed under its data key with
+//! XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03) and a random 192-bit nonce. The data key exists on disk only in its
+//! wrapped form inside the session's record; erasing that form makes everything else unreadable for good.
+
+use std::fmt;
+
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use serde::{Deserialize, Serialize};
+use warifu_keys::{Entropy, Secret, base64url};
+
+/// Length of a key in bytes.
+const KEY: usize = 32;
+/// Length of a nonce in bytes.
+const NONCE: usize = 24;
+
+/// Why something sealed could not be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum VaultError {
+    /// The master key does not have 32 bytes.
+    #[error("the master key has {0} bytes instead of 32")]
+    KeyLength(usize),
+    /// Another key, another purpose, or changed bytes.
+    #[error("sealed data do not open with this key")]
+    Sealed,
+}
+
+/// Wraps and unwraps data keys with the issuer's master key.
+#[derive(Clone)]
+pub struct Vault {
+    master: Secret,
+}
+
+/// The key of one session: wiped when dropped, silent in `Debug`.
+#[derive(Clone)]
+pub struct DataKey(Secret);
+
+/// A data key under the master key, as it is kept in the session's record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct WrappedKey(String);
+
+impl Vault {
+    /// A vault under this master key of 32 bytes.
+    ///
+    /// # Errors
+    /// [`VaultError::KeyLength`] for any other length.
+    pub fn new(master: Secret) -> Result<Self, VaultError> {
+        match master.expose().len() {
+            KEY => Ok(Self { master }),
+            other => Err(VaultError::KeyLength(other)),
+        }
+    }
+
+    /// A fresh data key for `owner`, and its wrapped form, which opens for this owner only.
+    ///
+    /// # Errors
+    /// [`VaultError::Sealed`] never happens in practice; the cipher reports lengths beyond 256 GB with it.
+    pub fn data_key(&self, owner: &str, entropy: &dyn Entropy) -> Result<(DataKey, WrappedKey), VaultError> {
+        let key = DataKey(Secret::new(entropy.array::<KEY>().to_vec()));
+        let wrapped = seal(&self.master, &wrap_context(owner), key.0.expose(), entropy)?;
+        Ok((key, WrappedKey(base64url::encode(&wrapped))))
+    }
+
+    /// The data key of `owner`.
+    ///
+    /// # Errors
+    /// [`VaultError::Sealed`] for the wrapped key of another owner or another master key.
+    pub fn unwrap_key(&self, owner: &str, wrapped: &WrappedKey) -> Result<DataKey, VaultError> {
+        let sealed = base64url::decode(&wrapped.0).map_err(|_| VaultError::Sealed)?;
+        open(&self.master, &wrap_context(owner), &sealed).map(DataKey)
+    }
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Vault(..)")
+    }
+}
+
+impl DataKey {
+    /// Seals `plain`. What it is for (`context`) must be said again to open it, so one thing cannot stand in for another.
+    ///
+    /// # Errors
+    /// [`VaultError::Sealed`] never happens in practice; see [`Vault::data_key`].
+    pub fn seal(&self, context: &str, plain: &[u8], entropy: &dyn Entropy) -> Result<Vec<u8>, VaultError> {
+        seal(&self.0, context, plain, entropy)
+    }
+
+    /// Opens what was sealed with the same context.
+    ///
+    /// # Errors
+    /// [`VaultError::Sealed`] for another key, another context or changed bytes.
+    pub fn open(&self, context: &str, sealed: &[u8]) -> Result<Secret, VaultError> {
+        open(&self.0, context, sealed)
+    }
+}
+
+impl fmt::Debug for DataKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DataKey(..)")
+    }
+}
+
+fn wrap_context(owner: &str) -> String {
+    format!("warifu data key {owner}")
+}
+
+fn seal(key: &Secret, context: &str, plain: &[u8], entropy: &dyn Entropy) -> Result<Vec<u8>, VaultError> {
+    let cipher = XChaCha20Poly1305::new_from_slice(key.expose()).map_err(|_| VaultError::Sealed)?;
+    let nonce = entropy.array::<NONCE>();
+    let payload = Payload { msg: plain, aad: context.as_bytes() };
+    let body = cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| VaultError::Sealed)?;
+    Ok([&nonce[..], &body].concat())
+}
+
+fn open(key: &Secret, context: &str, sealed: &[u8]) -> Result<Secret, VaultError> {
+    let cipher = XChaCha20Poly1305::new_from_slice(key.expose()).map_err(|_| VaultError::Sealed)?;
+    let (nonce, body) = sealed.split_first_chunk::<NONCE>().ok_or(VaultError::Sealed)?;
+    let payload = Payload { msg: body, aad: context.as_bytes() };
+    cipher.decrypt(&XNonce::from(*nonce), payload).map(Secret::new).map_err(|_| VaultError::Sealed)
+}
+
+#[cfg(test)]
+mod tests {
+    use warifu_keys::entropy::Seeded;
+
+    use super::*;
+
+    #[test]
+    fn opens_for_its_owner_and_purpose_only() {
+        let entropy = &Seeded::dangerous_new("vault");
+        let vault = Vault::new(Secret::new(vec![7; 32])).unwrap();
+        let (key, wrapped) = vault.data_key("s1", entropy).unwrap();
+        let sealed = key.seal("document", b"picture", entropy).unwrap();
+        let again = vault.unwrap_key("s1", &wrapped).unwrap();
+        assert_eq!(again.open("document", &sealed).unwrap().expose(), b"picture");
+        assert_eq!(again.open("selfie", &sealed), Err(VaultError::Sealed));
+        assert_eq!(vault.unwrap_key("s2", &wrapped).unwrap_err(), VaultError::Sealed);
+        let other = Vault::new(Secret::new(vec![8; 32])).unwrap();
+        assert_eq!(other.unwrap_key("s1", &wrapped).unwrap_err(), VaultError::Sealed);
+        for at in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[at] ^= 1;
+            assert_eq!(again.open("document", &changed), Err(VaultError::Sealed), "byte {at}");
+        }
+        assert_eq!(again.open("document", &[]), Err(VaultError::Sealed));
+        assert_eq!(Vault::new(Secret::new(vec![])).unwrap_err(), VaultError::KeyLength(0));
+    }
+}

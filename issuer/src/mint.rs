@@ -1,0 +1,90 @@
+//! From an approved identity to credentials of the `kyc` profile.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use warifu_credential::face_template::{FaceTemplateClaim, Source};
+use warifu_credential::kyc::{Assurance, CountryCode, KycClaims, Level, Method, Sex};
+use warifu_models::face::Template;
+
+use crate::Error;
+use crate::kyc::evidence::{Document, Selfie};
+use crate::kyc::identity;
+use crate::kyc::verdict::Approved;
+
+/// The claims for an approved identity.
+///
+/// The face template is the selfie's, because the selfie is the picture of the person who came; it is bound to the
+/// document by the face match that approval demands. `verified_at` is when the verdict was reached.
+///
+/// # Errors
+/// [`Error::Mint`] for an identity without birth date, [`Error::Template`] for a template that does not fit.
+pub fn claims(approved: &Approved, document: &Document, selfie: &Selfie, verified_at: Timestamp) -> Result<KycClaims, Error> {
+    let who = approved.identity();
+    let missing = |claim| Error::Mint(warifu_credential::kyc::Error::Claim(claim));
+    let face = selfie.face.as_ref().ok_or_else(|| missing("face_template"))?;
+    let captured_on = verified_at.to_zoned(TimeZone::UTC).date();
+    let model = face.template.0.model().as_str().parse()?;
+    let values = face.template.0.to_bytes().map(u8::cast_signed);
+    // The model's scale is a small whole number.
+    let scale = Template::SCALE as u16;
+    let template = FaceTemplateClaim::new(model, &values, scale, Source::Selfie, captured_on, face.quality)?;
+    let country = |code: &str| identity::alpha2(code).parse().unwrap_or(CountryCode::UNKNOWN);
+    Ok(KycClaims {
+        family_name: who.family_name.clone(),
+        // People with one name have no secondary identifier, and the claim cannot be empty.
+        given_name: if who.given_name.is_empty() { "-".to_owned() } else { who.given_name.clone() },
+        birthdate: who.birth_date.ok_or_else(|| missing("birthdate"))?,
+        nationalities: vec![country(&who.nationality)],
+        sex: match who.sex {
+            identity::Sex::Female => Sex::Female,
+            identity::Sex::Male => Sex::Male,
+            identity::Sex::Unspecified => Sex::Unknown,
+        },
+        place_of_birth: None,
+        picture: document.portrait.as_ref().map(|portrait| portrait.jpeg.0.clone()),
+        issuing_country: country(&who.issuing_state),
+        issuing_authority: None,
+        date_of_issuance: None,
+        date_of_expiry: who.expires,
+        document_number: Some(who.document_number.clone()),
+        assurance: Assurance {
+            // A picture of a document and a selfie, without chip and without a certified liveness test.
+            level: Level::Low,
+            verified_at,
+            method: Method::Document,
+            checks: approved.passed().iter().map(ToString::to_string).collect(),
+        },
+        face_template: Some(template),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kyc::check::{CheckName, Code, Outcome, Signal};
+    use crate::kyc::checks::tests::{document, selfie};
+    use crate::kyc::identity::tests::identity as specimen;
+    use crate::kyc::verdict::{Verdict, decide};
+    use crate::kyc::workflow::Workflow;
+
+    #[test]
+    fn says_what_was_found_and_no_more() {
+        let signals: Vec<_> = CheckName::ALL
+            .iter()
+            .map(|name| match name {
+                CheckName::PassiveLiveness => Signal::new(*name, Outcome::NotRun, Code::LivenessNotPerformed),
+                name => Signal::new(*name, Outcome::Pass, Code::OneFace),
+            })
+            .collect();
+        let Verdict::Approved(approved) = decide(specimen(), &signals, &Workflow::sandbox()) else { panic!("not approved") };
+        let now = Timestamp::from_second(1_795_000_000).unwrap();
+        let claims = claims(&approved, &document(), &selfie(), now).unwrap();
+        let values = claims.to_claims(now.to_zoned(TimeZone::UTC).date()).unwrap();
+        let values = values.values();
+        assert_eq!(values["nationalities"], serde_json::json!(["QU"]));
+        assert_eq!(values["face_template"]["source"], "selfie");
+        assert_eq!(values["assurance"]["method"], "document");
+        let checks = values["assurance"]["checks"].as_array().unwrap();
+        assert!(checks.contains(&"face_match".into()) && !checks.contains(&"passive_liveness".into()), "{checks:?}");
+    }
+}
