@@ -1,0 +1,149 @@
+# The wallet's pages.
+
+wallet-title = Wallet
+wallet-home = Your credentials
+wallet-home-empty = Nothing here yet.
+wallet-home-empty-hint = When an issuer has checked who you are, it shows a QR code or a link. Open it here.
+wallet-open = Scan or paste
+wallet-history = History
+wallet-share = Share
+
+wallet-card-issuer = Issued by { $issuer }
+wallet-card-expired = Expired
+wallet-card-valid = Valid
+wallet-card-details = Details
+
+wallet-open-title = Scan or paste
+wallet-open-lead = Open the link or QR code that an issuer or a verifier shows you. Nothing leaves this device before you agree.
+wallet-open-link = Link
+wallet-open-link-hint = It begins with openid-credential-offer:// or openid4vp://
+wallet-open-go = Continue
+wallet-open-picture = Picture of a QR code
+wallet-open-picture-hint = JPEG, PNG or WebP, up to 15 MB.
+wallet-open-picture-go = Read the picture
+wallet-open-camera-why = The camera is used to read the code. The pictures stay on this device.
+
+wallet-offer-title = Receive a credential
+wallet-offer-from = { $issuer } offers you a credential.
+wallet-offer-by-reference = The offer is at { $issuer }. It is fetched when you continue.
+wallet-offer-next = We fetch it, check who issued it and that it is valid, and store it encrypted on this device.
+wallet-offer-tx-code = Code
+wallet-offer-tx-code-hint = The issuer shows it next to the QR code. Leave it empty if there is none.
+wallet-offer-accept = Receive the credential
+wallet-cancel = Not now
+
+wallet-accepted-title = It is in your wallet
+wallet-accepted-lead = { $name } from { $issuer } was checked and stored.
+wallet-to-home = See your credentials
+
+wallet-consent-title = { $name } asks for { $count ->
+        [one] one detail
+       *[other] { $count } details
+    }
+wallet-consent-registered = Listed and allowed to ask
+wallet-consent-no-purpose = The verifier names no purpose.
+wallet-consent-always = Always part of it: the type, issuer, validity and status of the credential, and a key made for this credential.
+wallet-consent-how-long = Until when this request can be answered
+wallet-consent-portrait = Your portrait is among the details. Share it only if { $name } really needs to see you.
+wallet-consent-selfie = A selfie, checked on this device
+wallet-consent-selfie-why = { $name } asks you to show that it is you. We compare a selfie with the face in your credential. Neither the picture nor the face data leaves this device; { $name } learns only that it matched.
+wallet-consent-selfie-own = Your own setting asks for a selfie before anything is shared. We compare it with the face in your credential. It never leaves this device.
+wallet-consent-agree = Share { $count ->
+        [one] one detail
+       *[other] { $count } details
+    } with { $name }
+wallet-consent-agree-none = Show the credential to { $name }
+wallet-consent-refuse = Share nothing
+
+wallet-presented-title = { $name } has your answer
+wallet-presented-lead = You shared:
+wallet-presented-nothing = You shared that you hold the credential, and no detail in it.
+wallet-presented-continue = Go on at { $name }
+wallet-refused-title = Nothing was shared
+wallet-refused-lead = { $name } learns that there is no answer, not why.
+
+wallet-details-claims = What is in it
+wallet-details-face = Face template
+wallet-details-face-value = kept on this device, never shared
+wallet-details-type = Type
+wallet-details-issuer = Issuer
+wallet-details-received = Received
+wallet-details-valid-from = Valid from
+wallet-details-valid-until = Valid until
+wallet-details-status = Status
+wallet-details-status-valid = valid when last checked
+wallet-details-no-pid = This is not a state-issued identity document.
+
+wallet-history-title = History
+wallet-history-lead = What came in and what went out. Only the names of details are kept, never their values.
+wallet-history-empty = Nothing has happened yet.
+wallet-history-CredentialIssuance = Received
+wallet-history-Presentation = Asked
+wallet-history-share = Shared
+wallet-history-CredentialDeletion = Deleted
+wallet-history-Completed = done
+wallet-history-NotCompleted = not completed
+wallet-history-when = When
+wallet-history-what = What
+wallet-history-who = Who
+wallet-history-details = Details
+wallet-history-status = Status
+wallet-history-selfie = selfie matched on this device
+wallet-history-until = usable until { $date }
+wallet-history-take-back = Nothing can be fetched back. A share can be used once and only until its time runs out. To have data deleted, ask the party named in the entry.
+
+wallet-share-title = Share with a partner
+wallet-share-lead = A partner receives the details you choose, encrypted so that only it can read them. The share works once and only for a short time.
+wallet-share-partner = Partner
+wallet-share-no-partner = The registry lists no partner that receives shares.
+wallet-share-no-credential = You have no credential to share yet.
+wallet-share-purpose = What for
+wallet-share-purpose-value = onboarding
+wallet-share-scope = Which details
+wallet-share-review = See what will be shared
+wallet-share-consent-title = Share with { $name }
+wallet-share-expires = Usable until
+wallet-share-made-title = The share is ready
+wallet-share-made-lead = Give this text to { $name }. It works once, until { $date }.
+wallet-share-token = Share token
+
+wallet-error-title = That did not work
+wallet-error-nothing-sent = Nothing was sent.
+wallet-error-nothing-stored = Nothing was stored.
+wallet-error-again = Try again
+
+wallet-error-link = This is not a link for a wallet. Copy the whole link or scan the QR code again.
+wallet-error-qr = There is no readable QR code in the picture. Take it closer, straight and in good light.
+wallet-error-qr-several = There are several QR codes in the picture. Cut it to one.
+wallet-error-picture = The file is not a usable picture. Send a JPEG, PNG or WebP file of at most 15 MB.
+wallet-error-tx-code = The code is wrong or expired. Check it and try again; after five tries the offer is dead.
+wallet-error-issuer = The issuer is not listed as one that may issue such credentials.
+wallet-error-credential = The credential does not pass the checks.
+wallet-error-revoked = The credential was revoked by its issuer.
+wallet-error-verifier = The party that asks is not listed as one that may ask.
+wallet-error-request = The request is not valid. Ask for a new QR code.
+wallet-error-expired = The request or offer has expired. Ask for a new QR code.
+wallet-error-no-match = No credential in your wallet answers this request.
+wallet-error-face = The face does not match the one in your credential. Look straight into the camera, in good light, and try again.
+wallet-error-selfie = The selfie could not be used. Show one face, straight, close and in good light.
+wallet-error-not-live = The selfie looks like a picture of a picture. Take it with the camera, directly.
+wallet-error-liveness = The request demands a liveness check that is not installed. Run “warifu models fetch”.
+wallet-error-models = The face models are not installed. Run “warifu models fetch”.
+wallet-error-network = The other side could not be reached, or it answered with an error. Try again in a moment.
+wallet-error-registry = The trust registry gave no usable list, so nobody can be trusted now. Try again in a moment.
+wallet-error-other = Something failed. The name of the reason stands below.
+wallet-error-code = Reason
+
+wallet-locked-title = Open the wallet with its link
+wallet-locked-lead = This page opens only with the link that “warifu wallet serve” printed. Copy the whole link into the address bar.
+
+wallet-home-short = Credentials
+wallet-consent-kept-unknown = It does not say. Ask it, or read its privacy notice.
+wallet-value-yes = Yes
+wallet-value-no = No
+wallet-value-picture = picture, shown below
+wallet-sex-0 = Unknown
+wallet-sex-1 = Male
+wallet-sex-2 = Female
+wallet-sex-3 = Other
+wallet-sex-9 = Not applicable

@@ -1,0 +1,339 @@
+//! The question: who asks, what for, what leaves, what stays hidden, the selfie; and the answer to it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::{Multipart, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use jiff::Timestamp;
+use maud::{Markup, html};
+use warifu_server::csrf::FIELD;
+use warifu_server::extract::{Form, FormParts, Path};
+use warifu_server::page::Icon;
+use warifu_server::page::components::{self, Camera, Subject, code_block, empty, proven};
+use warifu_server::text::{Lang, Words};
+use warifu_server::assets::Script;
+use warifu_server::{Now, Problem};
+use warifu_session::share::Life;
+
+use super::show::{pictures, said};
+use super::{Agent, Here, PICTURE_BYTES, Pending, Stopped, error_notice, error_page, page};
+use crate::consent::{Asked, DemandedBy, Question, Ready};
+use crate::history::Channel;
+use crate::present::PresentedFacts;
+use crate::share::{NewShareRequest, ShareFacts};
+use crate::Error;
+
+/// Prefix of the checkboxes for details in the share form.
+const CLAIM: &str = "claim.";
+
+impl Pending {
+    fn question(&self) -> &Question {
+        match self {
+            Self::Request(request) => request.question(),
+            Self::Share(proposal) => proposal.question(),
+        }
+    }
+}
+
+/// `GET /ask/{mark}`
+pub(super) async fn question(State(agent): State<Arc<Agent>>, lang: Lang, Path(mark): Path<String>) -> Response {
+    // Taken out and put back: looking does not use it up.
+    match agent.take(&mark) {
+        Some(pending) => {
+            let shown = question_page(&agent, lang, pending.question(), None);
+            agent.keep(pending);
+            shown
+        }
+        None => gone(&agent, lang),
+    }
+}
+
+/// `POST /ask/{mark}`: the person agreed, with the selfie where one is demanded.
+pub(super) async fn answer(
+    State(agent): State<Arc<Agent>>,
+    Now(now): Now,
+    lang: Lang,
+    Path(mark): Path<String>,
+    multipart: Multipart,
+) -> Result<Response, Problem> {
+    let mut parts = FormParts::read(multipart, PICTURE_BYTES).await?;
+    agent.check_form(parts.text(FIELD))?;
+    let selfie = parts.file("selfie").ok().map(|upload| upload.bytes);
+    let Some(pending) = agent.take(&mark) else { return Ok(gone(&agent, lang)) };
+    Ok(match pending {
+        Pending::Request(request) => match ready(&agent, *request, selfie, now).await {
+            Ok(ready) => {
+                let question = ready.asked.question().clone();
+                match agent.wallet.present(ready, now).await {
+                    Ok(facts) => presented_page(&agent, lang, &question, &facts),
+                    Err(error) => error_page(&agent, lang, Stopped::Looking, &error),
+                }
+            }
+            Err((request, error)) => again(&agent, lang, Pending::Request(request), &error),
+        },
+        Pending::Share(proposal) => match ready(&agent, *proposal, selfie, now).await {
+            Ok(ready) => match agent.wallet.share(ready, now) {
+                Ok(facts) => shared_page(&agent, lang, &facts),
+                Err(error) => error_page(&agent, lang, Stopped::Sending, &error),
+            },
+            Err((proposal, error)) => again(&agent, lang, Pending::Share(proposal), &error),
+        },
+    })
+}
+
+/// Consent is the press of the button; the selfie is matched first. What is asked comes back when that fails.
+async fn ready<A: Asked + Clone>(
+    agent: &Agent,
+    asked: A,
+    selfie: Option<Vec<u8>>,
+    now: Timestamp,
+) -> Result<Ready<A>, (Box<A>, Error)> {
+    let consent = asked.question().agree(now);
+    let kept = Box::new(asked.clone());
+    let outcome = match (asked.demand().is_some(), selfie) {
+        (true, Some(file)) => match agent.wallet.match_selfie(&asked, file, now).await {
+            Ok(matched) => Ready::matched(asked, consent, matched, now).map_err(Error::from),
+            Err(error) => Err(error),
+        },
+        (_, _) => Ready::agreed(asked, consent, now).map_err(Error::from),
+    };
+    outcome.map_err(|error| (kept, error))
+}
+
+/// The same question with what went wrong above it.
+fn again(agent: &Agent, lang: Lang, pending: Pending, error: &Error) -> Response {
+    tracing::info!(code = error.code(), %error, "not answered");
+    let words = agent.words(lang);
+    let notice = error_notice(words, Stopped::Sending, error);
+    let shown = question_page(agent, lang, pending.question(), Some(notice));
+    agent.keep(pending);
+    (StatusCode::UNPROCESSABLE_ENTITY, shown).into_response()
+}
+
+#[derive(serde::Deserialize)]
+pub(super) struct RefuseForm {
+    csrf: String,
+}
+
+/// `POST /ask/{mark}/refuse`
+pub(super) async fn refuse(
+    State(agent): State<Arc<Agent>>,
+    Now(now): Now,
+    lang: Lang,
+    Path(mark): Path<String>,
+    Form(form): Form<RefuseForm>,
+) -> Result<Response, Problem> {
+    agent.check_form(Some(&form.csrf))?;
+    let Some(pending) = agent.take(&mark) else { return Ok(gone(&agent, lang)) };
+    let name = pending.question().asker.name.clone();
+    let done = match pending {
+        Pending::Request(request) => agent.wallet.refuse_request(*request, now).await,
+        Pending::Share(proposal) => agent.wallet.refuse_share(&proposal, now),
+    };
+    if let Err(error) = done {
+        return Ok(error_page(&agent, lang, Stopped::Sending, &error));
+    }
+    let words = agent.words(lang);
+    let main = html! {
+        p { (words.fill("wallet-refused-lead", &[("name", name.into())])) }
+        div class="actions" { a class="button" href="/" { (words.say("wallet-to-home")) } }
+    };
+    Ok(page(&agent, words, Here::Elsewhere, words.say("wallet-refused-title")).main(main).into_response())
+}
+
+fn question_page(agent: &Agent, lang: Lang, question: &Question, above: Option<Markup>) -> Response {
+    let words = agent.words(lang);
+    let asker = &question.asker;
+    let name = [("name", asker.name.as_str().into())];
+    let counted = [("name", asker.name.as_str().into()), ("count", question.count().into())];
+    let title = match question.channel {
+        Channel::Request => words.fill("wallet-consent-title", &counted),
+        Channel::Share => words.fill("wallet-share-consent-title", &name),
+    };
+    let rows: Vec<(&str, String)> =
+        question.disclosures.iter().flat_map(|d| d.shared.iter().map(|row| (row.label.as_str(), said(words, row)))).collect();
+    let shared: Vec<(&str, &str)> = rows.iter().map(|(label, value)| (*label, value.as_str())).collect();
+    let hidden: Vec<&str> =
+        question.disclosures.iter().flat_map(|d| d.hidden.iter().map(|claim| claim.label.as_str())).collect();
+    let purpose = question.purpose.clone().unwrap_or_else(|| words.say("wallet-consent-no-purpose"));
+    let known_as = match &asker.certificate_name {
+        Some(certificate) => format!("{} ({certificate})", words.say("wallet-consent-registered")),
+        None => words.say("wallet-consent-registered"),
+    };
+    let kept = words.say("wallet-consent-kept-unknown");
+    let consent = components::Consent {
+        asker: &asker.name,
+        known: true,
+        known_as: &known_as,
+        purpose: &purpose,
+        shared: &shared,
+        hidden: &hidden,
+        kept: &kept,
+    };
+    let act = if question.count() == 0 {
+        words.fill("wallet-consent-agree-none", &name)
+    } else {
+        words.fill("wallet-consent-agree", &counted)
+    };
+    let until = match question.channel {
+        Channel::Request => "wallet-consent-how-long",
+        Channel::Share => "wallet-share-expires",
+    };
+    let portrait = question.disclosures.iter().any(|d| d.shared.iter().any(|row| row.name == "picture"));
+    let action = format!("/ask/{}", question.mark);
+    let token = agent.form_token();
+    let main = html! {
+        @if let Some(notice) = above { (notice) }
+        (components::consent(&words, &consent))
+        @for disclosure in &question.disclosures { (pictures(&disclosure.shared)) }
+        @if portrait { p { (Icon::Alert) " " (words.fill("wallet-consent-portrait", &name)) } }
+        p { (words.say("wallet-consent-always")) }
+        @if let Some(at) = question.expires_at { p { (words.say(until)) ": " (lang.moment(at)) } }
+        @if let Some(selfie) = &question.selfie {
+            h2 { (Icon::Face) " " (words.say("wallet-consent-selfie")) }
+            (components::camera(&words, &Camera {
+                subject: Subject::Face,
+                action: &action,
+                field: "selfie",
+                hidden: &[(FIELD, &token)],
+                upload: true,
+                reason: &match selfie.demanded_by {
+                    DemandedBy::Asker => words.fill("wallet-consent-selfie-why", &name),
+                    DemandedBy::OwnSetting => words.say("wallet-consent-selfie-own"),
+                },
+                send: &act,
+            }))
+        } @else {
+            form method="post" action=(action) enctype="multipart/form-data" {
+                input type="hidden" name=(FIELD) value=(token);
+                div class="actions" { button class="button" type="submit" { (act) } }
+            }
+        }
+        form method="post" action={ (action) "/refuse" } {
+            input type="hidden" name=(FIELD) value=(token);
+            div class="actions" { button class="button secondary" type="submit" { (words.say("wallet-consent-refuse")) } }
+        }
+    };
+    let page = page(agent, words, Here::Elsewhere, title).script(Script::Camera);
+    page.main(main).into_response()
+}
+
+fn presented_page(agent: &Agent, lang: Lang, question: &Question, facts: &PresentedFacts) -> Response {
+    let words = agent.words(lang);
+    let name = [("name", facts.verifier.as_str().into())];
+    let labels: Vec<&str> =
+        question.disclosures.iter().flat_map(|d| d.shared.iter().map(|row| row.label.as_str())).collect();
+    let main = html! {
+        (proven())
+        @if labels.is_empty() {
+            p { (words.say("wallet-presented-nothing")) }
+        } @else {
+            p { (words.say("wallet-presented-lead")) }
+            ul { @for label in labels { li { (label) } } }
+        }
+        div class="actions" {
+            @if let Some(url) = &facts.redirect_uri {
+                a class="button" href=(url) rel="noreferrer" { (words.fill("wallet-presented-continue", &name)) }
+            }
+            a class="button secondary" href="/history" { (words.say("wallet-history")) }
+        }
+    };
+    page(agent, words, Here::Elsewhere, words.fill("wallet-presented-title", &name)).main(main).into_response()
+}
+
+fn shared_page(agent: &Agent, lang: Lang, facts: &ShareFacts) -> Response {
+    let words = agent.words(lang);
+    let said =
+        [("name", facts.audience_name.as_str().into()), ("date", lang.moment(facts.expires_at).into())];
+    let main = html! {
+        (proven())
+        p { (words.fill("wallet-share-made-lead", &said)) }
+        (code_block(&words, "share-token", &words.say("wallet-share-token"), &facts.share_token))
+        div class="actions" { a class="button secondary" href="/history" { (words.say("wallet-history")) } }
+    };
+    let page = page(agent, words, Here::Elsewhere, words.say("wallet-share-made-title")).script(Script::Copy);
+    page.main(main).into_response()
+}
+
+/// `GET /share`
+pub(super) async fn share_form(State(agent): State<Arc<Agent>>, Now(now): Now, lang: Lang) -> Response {
+    let words = agent.words(lang);
+    let (partners, held) = match (agent.wallet.partners(now).await, agent.wallet.list_in(lang.tag(), now)) {
+        (Ok(partners), Ok(held)) => (partners, held),
+        (Err(error), _) | (_, Err(error)) => return error_page(&agent, lang, Stopped::Looking, &error),
+    };
+    let newest = held.iter().rev().find(|facts| !facts.expired);
+    let details = newest.map(|facts| agent.wallet.show_in(&facts.id, lang.tag(), now)).transpose();
+    let details = match details {
+        Ok(details) => details,
+        Err(error) => return error_page(&agent, lang, Stopped::Looking, &error),
+    };
+    let title = words.say("wallet-share-title");
+    let main = match details {
+        None => empty(Icon::Share, &words.say("wallet-share-no-credential"), "", Some(("/open", &words.say("wallet-open")))),
+        Some(_) if partners.is_empty() => empty(Icon::Share, &words.say("wallet-share-no-partner"), "", None),
+        Some(details) => html! {
+            p { (words.say("wallet-share-lead")) }
+            form method="post" action="/share" {
+                input type="hidden" name=(FIELD) value=(agent.form_token());
+                input type="hidden" name="credential" value=(details.facts.id);
+                label for="partner" { (words.say("wallet-share-partner")) }
+                select id="partner" name="partner" required {
+                    @for partner in &partners { option value=(partner.id) { (partner.name) } }
+                }
+                label for="purpose" { (words.say("wallet-share-purpose")) }
+                input id="purpose" name="purpose" type="text" required maxlength="200" value=(words.say("wallet-share-purpose-value"));
+                fieldset {
+                    legend { (words.say("wallet-share-scope")) }
+                    @for row in &details.claims {
+                        @let id = format!("{CLAIM}{}", row.name);
+                        div {
+                            input type="checkbox" id=(id) name=(id) value="on" checked[row.name != "picture"];
+                            " " label for=(id) class="inline" { (row.label) }
+                        }
+                    }
+                }
+                div class="actions" { button class="button" type="submit" { (words.say("wallet-share-review")) (Icon::Next) } }
+            }
+        },
+    };
+    page(&agent, words, Here::Share, title).main(main).into_response()
+}
+
+/// `POST /share`: shows what would be shared.
+pub(super) async fn propose(
+    State(agent): State<Arc<Agent>>,
+    Now(now): Now,
+    lang: Lang,
+    Form(form): Form<BTreeMap<String, String>>,
+) -> Result<Response, Problem> {
+    let text = |name: &str| form.get(name).cloned().unwrap_or_default();
+    agent.check_form(form.get(FIELD).map(String::as_str))?;
+    let new = NewShareRequest {
+        partner: text("partner"),
+        purpose: text("purpose"),
+        scope: vec![],
+        claims: Some(form.keys().filter_map(|name| name.strip_prefix(CLAIM)).map(str::to_owned).collect()),
+        credential: Some(text("credential").parse().map_err(|_| Problem::bad_request("bad_form", "no credential"))?),
+        life: Life::default(),
+    };
+    Ok(match agent.wallet.propose_share_in(new, lang.tag(), now).await {
+        Ok(proposal) => {
+            let mark = agent.keep(Pending::Share(Box::new(proposal)));
+            Redirect::to(&format!("/ask/{mark}")).into_response()
+        }
+        Err(error) => error_page(&agent, lang, Stopped::Sending, &error),
+    })
+}
+
+fn gone(agent: &Agent, lang: Lang) -> Response {
+    let words: Words<'_> = agent.words(lang);
+    let main = html! {
+        p { (words.say("wallet-error-expired")) }
+        div class="actions" { a class="button" href="/open" { (words.say("wallet-open")) } }
+    };
+    let page = page(agent, words, Here::Elsewhere, words.say("wallet-error-title"));
+    page.status(StatusCode::NOT_FOUND).main(main).into_response()
+}

@@ -1,0 +1,464 @@
+//! The other side of the wire.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use url::Url;
+use warifu_credential::face_template::FaceTemplateClaim;
+use warifu_credential::kyc::{self, Assurance, KycClaims, Level, Method as Read, Minting, Sex, VCT_PATH};
+use warifu_credential::sd_jwt::IssuerKey;
+use warifu_credential::selfie_reauth;
+use warifu_credential::status::{self, Bits, Status, StatusList, StatusReference, TokenClaims};
+use warifu_credential::ClaimPath;
+use warifu_keys::entropy::Seeded;
+use warifu_keys::jwe::AgreementKey;
+use warifu_keys::x509::issue::{Authority, Period, Request as CertificateRequest, Subject};
+use warifu_keys::x509::{Certificate, Purpose};
+use warifu_keys::{Entropy, Secret, Signer as _, SigningKey};
+use warifu_openid4vc::dcql::{CredentialQuery, Query};
+use warifu_openid4vc::http::{Method, Request, Response};
+use warifu_openid4vc::oauth::{AccessToken, Endpoint, OAuthError, ServerMetadata, dpop};
+use warifu_openid4vc::vci::credential::{CredentialRequest, CredentialResponse, Issued};
+use warifu_openid4vc::vci::issuer::{AccessGrant, Binding, Clients, NewOffer, OfferState, Terms, TokenPolicy, TxCodeTerms};
+use warifu_openid4vc::vci::metadata::{Configuration, IssuerIdentifier, IssuerMetadata};
+use warifu_openid4vc::vci::nonce::{NonceKey, NonceResponse};
+use warifu_openid4vc::vci::offer::{OfferLink, Scheme as OfferScheme};
+use warifu_openid4vc::vci::token::TokenRequest;
+use warifu_openid4vc::vp::holder::{RequestUri, Scheme as RequestScheme};
+use warifu_openid4vc::vp::response::{Received, ResponseAnswer};
+use warifu_openid4vc::vp::transaction_data::TransactionData;
+use warifu_openid4vc::vp::verifier::{AwaitingResponse, RequestBuilder};
+use warifu_trust::entity::Standing;
+use warifu_trust::list::Operator;
+use warifu_trust::{Service, ServiceStatus, ServiceType, TrustedEntity, TrustedList};
+
+use crate::store::{Kdf, Memory, SelfieRule, Settings};
+use crate::wire::{Unanswered, Wire};
+use crate::{Seams, Wallet};
+
+pub(super) const REGISTRY: &str = "http://127.0.0.1:9001";
+pub(super) const ISSUER: &str = "http://127.0.0.1:9002";
+pub(super) const VERIFIER: &str = "http://127.0.0.1:9003";
+
+pub(super) fn now() -> Timestamp {
+    "2026-11-23T12:00:00Z".parse().unwrap()
+}
+
+/// What goes wrong at the issuer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    None,
+    /// The issuer's authority is not in the list.
+    Unlisted,
+    /// A disclosure of the credential is changed.
+    Tampered,
+    /// The credential is bound to another key.
+    OtherKey,
+    Revoked,
+    /// The type metadata names another type.
+    OtherType,
+    /// The type metadata demands a claim that is not there.
+    LacksClaim,
+    /// There is no trusted list.
+    NoList,
+}
+
+pub(super) struct World {
+    pub(super) entropy: Arc<Seeded>,
+    root: Authority,
+    list: (Certificate, SigningKey),
+    issuer_ca: Authority,
+    signer: (Certificate, SigningKey),
+    pub(super) access: (Certificate, SigningKey),
+    pub(super) share_key: AgreementKey,
+    nonce_key: NonceKey,
+    claims: KycClaims,
+    state: Mutex<State>,
+}
+
+struct State {
+    fault: Fault,
+    verifier_listed: bool,
+    offers: BTreeMap<String, OfferState>,
+    offer_by_id: BTreeMap<String, String>,
+    grants: BTreeMap<String, AccessGrant>,
+    requests: BTreeMap<String, AwaitingResponse>,
+    posted: Vec<Vec<u8>>,
+    asked: Vec<String>,
+}
+
+fn subject(common_name: &str, organization: &str) -> Subject {
+    let (common_name, organization) = (common_name.to_owned(), Some(organization.to_owned()));
+    Subject { common_name, organization, country: "UT".to_owned() }
+}
+
+fn leaf(authority: &Authority, name: &str, purpose: Purpose, entropy: &dyn Entropy) -> (Certificate, SigningKey) {
+    let key = SigningKey::generate_p256(entropy);
+    let request = CertificateRequest {
+        subject: subject(&format!("{name} Signer"), name),
+        public_key: &key.public_key(),
+        period: Period::days(now() - SignedDuration::from_hours(24), 300),
+        purpose,
+        dns_names: vec!["127.0.0.1".to_owned()],
+        uris: vec![],
+    };
+    (authority.issue(&request, entropy).unwrap(), key)
+}
+
+pub(super) fn no_models() -> Result<warifu_models::Models, warifu_models::ModelsError> {
+    Err(warifu_models::ModelsError::NotLoaded { part: "face" })
+}
+
+impl World {
+    pub(super) fn new(template: Option<FaceTemplateClaim>) -> Arc<Self> {
+        let entropy = Arc::new(Seeded::dangerous_new("wallet world"));
+        let source: &dyn Entropy = entropy.as_ref();
+        let authority = |name: &str| {
+            let period = Period::days(now() - SignedDuration::from_hours(24), 3000);
+            let key = SigningKey::generate_p256(source);
+            Authority::self_signed(&subject(&format!("{name} Root"), name), key, period, "https://a.example", source).unwrap()
+        };
+        let (root, issuer_ca, access_ca) = (authority("Utopia Trust"), authority("KYC Authority"), authority("Access"));
+        let list = leaf(&root, "Utopia Trust", Purpose::ListSigner, source);
+        let signer = leaf(&issuer_ca, "KYC Signer", Purpose::DocumentSigner, source);
+        let access = leaf(&access_ca, "Bank B Ltd", Purpose::Access, source);
+        let claims = KycClaims {
+            family_name: "SPECIMEN-VALUE".to_owned(),
+            given_name: "ANNA MARIA".to_owned(),
+            birthdate: "1974-08-12".parse().unwrap(),
+            nationalities: vec!["UT".parse().unwrap_or(kyc::CountryCode::UNKNOWN)],
+            sex: Sex::Female,
+            place_of_birth: None,
+            picture: None,
+            issuing_country: kyc::CountryCode::UNKNOWN,
+            issuing_authority: Some("MINISTRY OF UTOPIA".to_owned()),
+            date_of_issuance: None,
+            date_of_expiry: Some("2032-04-15".parse().unwrap()),
+            document_number: Some("L898902C3".to_owned()),
+            assurance: Assurance {
+                level: Level::Substantial,
+                verified_at: now() - SignedDuration::from_hours(50),
+                method: Read::Document,
+                checks: vec!["document_mrz".to_owned(), "face_match".to_owned()],
+            },
+            face_template: template,
+        };
+        Arc::new(Self {
+            root,
+            list,
+            issuer_ca,
+            signer,
+            access,
+            share_key: AgreementKey::generate(source),
+            nonce_key: NonceKey::generate(source),
+            claims,
+            state: Mutex::new(State {
+                fault: Fault::None,
+                verifier_listed: true,
+                offers: BTreeMap::new(),
+                offer_by_id: BTreeMap::new(),
+                grants: BTreeMap::new(),
+                requests: BTreeMap::new(),
+                posted: vec![],
+                asked: vec![],
+            }),
+            entropy,
+        })
+    }
+
+    pub(super) fn break_it(&self, fault: Fault) {
+        self.state.lock().unwrap().fault = fault;
+    }
+
+    pub(super) fn unlist_verifier(&self) {
+        self.state.lock().unwrap().verifier_listed = false;
+    }
+
+    /// Bodies that were posted to the verifier.
+    pub(super) fn posted(&self) -> Vec<Vec<u8>> {
+        self.state.lock().unwrap().posted.clone()
+    }
+
+    /// Addresses that were asked.
+    pub(super) fn asked(&self) -> Vec<String> {
+        self.state.lock().unwrap().asked.clone()
+    }
+
+    pub(super) fn vct() -> String {
+        format!("{ISSUER}{VCT_PATH}")
+    }
+
+    pub(super) fn settings(&self, selfie: SelfieRule) -> Settings {
+        Settings {
+            registry: REGISTRY.parse().unwrap(),
+            operator_certificate: self.root.certificate().to_pem().unwrap(),
+            language: None,
+            selfie,
+            sandbox: true,
+        }
+    }
+
+    pub(super) fn seams(self: &Arc<Self>) -> Seams {
+        Seams {
+            files: Arc::new(Memory::default()),
+            wire: Arc::clone(self) as Arc<dyn Wire>,
+            entropy: Arc::clone(&self.entropy) as Arc<dyn Entropy>,
+            load_models: Box::new(no_models),
+        }
+    }
+
+    pub(super) fn wallet_with(self: &Arc<Self>, seams: Seams, selfie: SelfieRule) -> Wallet {
+        let pin = Secret::new(b"482913".to_vec());
+        Wallet::init(seams, &pin, Kdf::dangerous_fast(), self.settings(selfie), now()).unwrap()
+    }
+
+    pub(super) fn wallet(self: &Arc<Self>) -> Wallet {
+        self.wallet_with(self.seams(), SelfieRule::WhenAsked)
+    }
+
+    /// A wallet that holds the credential.
+    pub(super) async fn wallet_with_credential(self: &Arc<Self>) -> Wallet {
+        let wallet = self.wallet();
+        let (link, code) = self.offer();
+        wallet.accept(&link, Some(&code), now()).await.unwrap();
+        wallet
+    }
+
+    /// An offer by reference and its transaction code.
+    pub(super) fn offer(&self) -> (String, String) {
+        let terms = Terms {
+            credential_issuer: IssuerIdentifier::parse(ISSUER).unwrap(),
+            configuration_ids: vec!["kyc".to_owned()],
+            subject: "session-1".to_owned(),
+            life: SignedDuration::from_mins(10),
+            tx_code: TxCodeTerms::Numeric { digits: 6, description: None },
+        };
+        let NewOffer { offer, tx_code, state } = OfferState::open(terms, self.entropy.as_ref(), now());
+        let mut known = self.state.lock().unwrap();
+        let id = known.offers.len().to_string();
+        known.offer_by_id.insert(id.clone(), offer.to_json());
+        known.offers.insert(state.key().to_owned(), state);
+        let link = OfferLink::ByReference(format!("{ISSUER}/offer/{id}").parse().unwrap());
+        (link.to_uri(OfferScheme::OpenidCredentialOffer), tx_code.unwrap())
+    }
+
+    /// A request for these claims, with a selfie demand if one is given.
+    pub(super) fn request(&self, claims: &[ClaimPath], selfie: Option<&selfie_reauth::Demand>) -> String {
+        let query = CredentialQuery::sd_jwt_vc("kyc", &Self::vct(), claims.to_vec());
+        let query = Query { credentials: vec![query], credential_sets: None };
+        let mut known = self.state.lock().unwrap();
+        let id = known.requests.len().to_string();
+        let uri: Url = format!("{VERIFIER}/vp/{id}/response").parse().unwrap();
+        let mut builder = RequestBuilder::new(&self.access.0, uri, query);
+        if let Some(demand) = selfie {
+            let entry = selfie_reauth::Entry::new(demand).unwrap();
+            builder = builder.transaction_data(TransactionData::parse(entry.encoded()).unwrap());
+        }
+        let awaiting = builder.build(self.entropy.as_ref(), now()).unwrap();
+        let link = RequestUri {
+            client_id: awaiting.request().client_id.clone(),
+            request_uri: format!("{VERIFIER}/vp/{id}/request").parse().unwrap(),
+            method: Method::Get,
+        };
+        known.requests.insert(id, awaiting);
+        link.to_uri(RequestScheme::Openid4vp)
+    }
+
+    pub(super) fn awaiting(&self, id: &str) -> AwaitingResponse {
+        self.state.lock().unwrap().requests[id].clone()
+    }
+
+    pub(super) fn issuer_anchor(&self) -> Certificate {
+        self.issuer_ca.certificate().clone()
+    }
+
+    pub(super) fn issuer_signer(&self) -> (Certificate, &SigningKey) {
+        (self.signer.0.clone(), &self.signer.1)
+    }
+
+    pub(super) fn claims(&self) -> &KycClaims {
+        &self.claims
+    }
+
+    fn trusted_list(&self, state: &State) -> Response {
+        if state.fault == Fault::NoList {
+            return Response { status: 503, headers: vec![], body: vec![] };
+        }
+        let standing = Standing { status: ServiceStatus::Granted, since: now() - SignedDuration::from_hours(1) };
+        let service = |kind: ServiceType, certificates: Vec<Certificate>| Service {
+            service_type: kind,
+            name: kind.word().to_owned(),
+            certificates,
+            keys: vec![],
+            identifiers: vec![],
+            current: standing,
+            history: vec![],
+        };
+        let entity = |id: &str, name: &str, services: Vec<Service>| TrustedEntity {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            website: "https://a.example/".to_owned(),
+            street: "1 Main Street".to_owned(),
+            country: "UT".to_owned(),
+            contact: "mailto:a@a.example".to_owned(),
+            services,
+        };
+        let mut entities = vec![];
+        if state.fault != Fault::Unlisted {
+            let ca = || vec![self.issuer_ca.certificate().clone()];
+            let services = vec![service(ServiceType::KycIssuance, ca()), service(ServiceType::Status, ca())];
+            entities.push(entity("kyc-issuer", "Utopia KYC", services));
+        }
+        let mut receiving = service(ServiceType::ShareReceiving, vec![]);
+        receiving.keys = vec![self.share_key.public_jwk()];
+        receiving.identifiers = vec!["partner-b".to_owned()];
+        let mut services = vec![receiving];
+        if state.verifier_listed {
+            services.push(service(ServiceType::Access, vec![self.access.0.clone()]));
+        }
+        entities.push(entity("partner-b", "Bank B", services));
+        let operator = Operator {
+            name: "Utopia Trust".to_owned(),
+            territory: "UT".to_owned(),
+            scheme: "Utopia".to_owned(),
+            information: "https://a.example/".to_owned(),
+        };
+        let until = now() + SignedDuration::from_hours(6);
+        let list = TrustedList::new(operator, 7, now(), until, entities).unwrap();
+        text(list.sign(&[self.list.0.clone()], &self.list.1, now()).unwrap())
+    }
+
+    fn metadata() -> IssuerMetadata {
+        let url = |path: &str| -> Url { format!("{ISSUER}{path}").parse().unwrap() };
+        IssuerMetadata {
+            credential_issuer: IssuerIdentifier::parse(ISSUER).unwrap(),
+            authorization_servers: None,
+            credential_endpoint: url("/credential"),
+            nonce_endpoint: Some(url("/nonce")),
+            deferred_credential_endpoint: None,
+            notification_endpoint: None,
+            credential_request_encryption: None,
+            credential_response_encryption: None,
+            batch_credential_issuance: None,
+            display: vec![],
+            credential_configurations_supported: BTreeMap::from([(
+                "kyc".to_owned(),
+                Configuration::sd_jwt_vc(&Self::vct(), "kyc"),
+            )]),
+        }
+    }
+
+    fn token(&self, state: &mut State, request: &Request) -> Result<Response, OAuthError> {
+        let token = TokenRequest::parse(&request.body)?;
+        let proof = self.proof(request, None);
+        let key = warifu_openid4vc::vci::issuer::code_key(&token.pre_authorized_code);
+        let offer = state.offers[&key].clone();
+        let policy = TokenPolicy { binding: Binding::Dpop, clients: Clients::Anonymous };
+        let next = offer.redeem(&token, Some(&proof), policy, self.entropy.as_ref(), now());
+        state.offers.insert(key, next.state);
+        let redeemed = next.outcome?;
+        state.grants.insert(redeemed.grant.key().to_owned(), redeemed.grant);
+        Ok(redeemed.response.respond())
+    }
+
+    fn proof(&self, request: &Request, token: Option<&str>) -> dpop::Proven {
+        let header = request.header_value("dpop").unwrap();
+        dpop::Received::parse(header).unwrap().verify(Method::Post, &request.url, now(), token).unwrap()
+    }
+
+    fn credential(&self, state: &State, request: &Request) -> Result<Response, OAuthError> {
+        let token = AccessToken::parse(request.header_value("authorization"))?;
+        let proof = self.proof(request, Some(token.expose()));
+        let grant = state.grants[&token.hash()].clone();
+        grant.authorize(&token, Some(&proof), now())?;
+        let order = grant.order(&CredentialRequest::parse(&request.body)?, &Self::metadata(), &self.nonce_key, now())?;
+        let other = SigningKey::generate_p256(self.entropy.as_ref()).public_key();
+        let key = if state.fault == Fault::OtherKey { &other } else { &order.keys[0] };
+        let reference = StatusReference { uri: format!("{ISSUER}/status/1").parse().unwrap(), idx: 3 };
+        let vct = Self::vct();
+        let minting =
+            Minting { vct: &vct, holder_key: key, status: Some(&reference), lifetime_days: 90, now: now() };
+        let issuer = IssuerKey { signer: &self.signer.1, chain: std::slice::from_ref(&self.signer.0) };
+        let mut text = kyc::mint(&self.claims, &minting, issuer, self.entropy.as_ref()).unwrap();
+        if state.fault == Fault::Tampered {
+            // The first disclosure gets another salt, so its digest stands nowhere.
+            let at = text.find('~').unwrap() + 6;
+            let other = if &text[at..=at] == "A" { "B" } else { "A" };
+            text.replace_range(at..=at, other);
+        }
+        Ok(CredentialResponse::Issued(Issued::compact(vec![text])).respond())
+    }
+
+    fn status_list(&self, state: &State) -> Response {
+        let mut list = StatusList::new(Bits::from_count(1).unwrap(), 1024).unwrap();
+        if state.fault == Fault::Revoked {
+            list.set(3, Status::Invalid).unwrap();
+        }
+        let claims = TokenClaims {
+            uri: format!("{ISSUER}/status/1").parse().unwrap(),
+            issued_at: now(),
+            expires: now() + SignedDuration::from_hours(12),
+            ttl: SignedDuration::from_mins(10),
+        };
+        assert_eq!(status::MEDIA_TYPE, "application/statuslist+jwt");
+        text(list.sign(&claims, std::slice::from_ref(&self.signer.0), &self.signer.1).unwrap())
+    }
+
+    fn type_metadata(state: &State) -> Response {
+        let mut document = warifu_schemas::type_metadata(&Self::vct());
+        match state.fault {
+            Fault::OtherType => document["vct"] = json!("https://other.example/vct/1"),
+            Fault::LacksClaim => {
+                document["claims"].as_array_mut().unwrap().push(json!({ "path": ["shoe_size"], "mandatory": true }));
+            }
+            _ => {}
+        }
+        Response::json(200, &document)
+    }
+}
+
+fn text(body: String) -> Response {
+    Response { status: 200, headers: vec![], body: body.into_bytes() }
+}
+
+#[async_trait]
+impl Wire for World {
+    async fn send(&self, request: Request) -> Result<Response, Unanswered> {
+        let mut state = self.state.lock().unwrap();
+        state.asked.push(request.url.to_string());
+        let origin = request.url.origin().ascii_serialization();
+        let path = request.url.path().to_owned();
+        let refused = |error: OAuthError| error.respond(Endpoint::Token);
+        let answer = match (origin.as_str(), path.as_str()) {
+            (REGISTRY, "/trusted-list") => self.trusted_list(&state),
+            (ISSUER, "/.well-known/openid-credential-issuer") => Response::json(200, &Self::metadata()),
+            (ISSUER, "/.well-known/oauth-authorization-server") => {
+                let token: Url = format!("{ISSUER}/token").parse().unwrap();
+                Response::json(200, &ServerMetadata::pre_authorized(ISSUER, token))
+            }
+            (ISSUER, "/token") => self.token(&mut state, &request).unwrap_or_else(refused),
+            (ISSUER, "/nonce") => {
+                let c_nonce = self.nonce_key.mint(self.entropy.as_ref(), now());
+                Response::json(200, &NonceResponse { c_nonce }.to_value())
+            }
+            (ISSUER, "/credential") => self.credential(&state, &request).unwrap_or_else(refused),
+            (ISSUER, "/status/1") => self.status_list(&state),
+            (ISSUER, VCT_PATH) => Self::type_metadata(&state),
+            (ISSUER, path) if path.starts_with("/offer/") => text(state.offer_by_id[&path[7..]].clone()),
+            (VERIFIER, path) if path.ends_with("/request") => {
+                let id = path.split('/').nth(2).unwrap();
+                text(state.requests[id].sign(&[self.access.0.clone()], &self.access.1, None, now()).unwrap())
+            }
+            (VERIFIER, path) if path.ends_with("/response") => {
+                assert!(Received::parse(&request.body).is_ok());
+                state.posted.push(request.body);
+                ResponseAnswer { redirect_uri: None }.respond()
+            }
+            (origin, path) => return Err(Unanswered(format!("nobody at `{origin}{path}`"))),
+        };
+        Ok(answer)
+    }
+}
