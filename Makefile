@@ -12,7 +12,7 @@ test: setup-test build models
 	$(WARIFU) demo --headless --json --data target/demo-headless
 
 lint:
-	cargo clippy --release --workspace --all-targets --locked -- -D warnings
+	cargo clippy --workspace --all-targets --locked -- -D warnings
 
 setup-demo:
 	@scripts/setup.sh demo

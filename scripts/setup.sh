@@ -22,9 +22,9 @@ need npm has npm
 need python3-pip python3 -m pip --version
 need fonts-ocr-b test -e /usr/share/fonts/opentype/ocr-b/OCRB.otf
 need fonts-dejavu-core test -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
+# josekit, the second opinion on our JWE in the tests, links OpenSSL; tests and demo share one build.
+need libssl-dev pkg-config --exists openssl
 if [ "$purpose" = test ]; then
-    # josekit, the second opinion on our JWE in the tests, links OpenSSL.
-    need libssl-dev pkg-config --exists openssl
     need chromium sh -c 'command -v chromium || command -v chromium-browser || command -v google-chrome'
     need chromium-driver has chromedriver
 fi

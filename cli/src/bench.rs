@@ -112,7 +112,8 @@ async fn measure(command: &BenchCommand, sandbox: &Sandbox, person: &Person, run
             rows.push(
                 repeat("selfie_reauth", runs, async || {
                     let now = sandbox.clock().now();
-                    Ok(drop(sandbox.wallet.match_selfie(&asked, person.second_selfie.clone(), now).await?))
+                    sandbox.wallet.match_selfie(&asked, person.second_selfie.clone(), now).await?;
+                    Ok(())
                 })
                 .await,
             );
@@ -145,7 +146,8 @@ async fn repeat(flow: &'static str, runs: u32, work: impl AsyncFn() -> Result<()
     }
     let total = begun.elapsed().as_secs_f64();
     times.sort_by(f64::total_cmp);
-    let at = |share: f64| times.get(((times.len() as f64 * share) as usize).min(times.len().saturating_sub(1))).copied();
+    let at =
+        |share: f64| times.get(((times.len() as f64 * share) as usize).min(times.len().saturating_sub(1))).copied();
     Row {
         flow,
         concurrency: 1,
@@ -235,6 +237,14 @@ fn rss_mib() -> f64 {
 /// Processor time of this process so far (Linux; 0 elsewhere): fields 14 and 15 of `proc_pid_stat`, in ticks of 10 ms.
 fn cpu_time() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let ticks: u64 = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2).flat_map(str::parse::<u64>).sum();
+    let ticks: u64 = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .flat_map(str::parse::<u64>)
+        .sum();
     Duration::from_millis(ticks * 10)
 }

@@ -49,7 +49,8 @@ pub(crate) fn run(command: DocumentCommand) -> Result<()> {
         DocumentCommand::Specimen { portrait, out, seed } => {
             let models = files::models(None, Parts::FACE)?;
             let page = files::specimen(&models, &files::picture(&portrait)?, seed)?;
-            std::fs::write(&out, page.encode_jpeg(92)?).with_context(|| format!("{} can not be written", out.display()))?;
+            std::fs::write(&out, page.encode_jpeg(92)?)
+                .with_context(|| format!("{} can not be written", out.display()))?;
             answer(false, &json!(null), || format!("wrote {}", out.display()));
         }
         DocumentCommand::Eval { expected, dir, json, verbose } => {
@@ -63,10 +64,15 @@ pub(crate) fn run(command: DocumentCommand) -> Result<()> {
                     tell(&format!("{}: {}, {} {doubts}", row.file, exactness(row.exact), acceptance(row.accepted)));
                 }
             }
-            answer(json, &serde_json::to_value(&report)?, || {
+            answer(json, &serde_json::to_value(report)?, || {
                 format!(
                     "{} documents: {} exact, {} sent to review, {} wrong accepted; {} of {} lines exact",
-                    report.documents, report.exact, report.review, report.wrong_accepted, report.lines_exact, report.lines
+                    report.documents,
+                    report.exact,
+                    report.review,
+                    report.wrong_accepted,
+                    report.lines_exact,
+                    report.lines
                 )
             });
         }

@@ -80,7 +80,14 @@ pub async fn run() -> ExitCode {
 
 #[expect(clippy::print_stderr, reason = "the command's own error")]
 fn explain(error: &anyhow::Error) {
-    eprintln!("warifu: {error:#}");
+    // A cause that its own wrapper has said already is said once.
+    let mut said: Vec<String> = Vec::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !said.iter().any(|earlier| earlier.contains(&cause)) {
+            said.push(cause);
+        }
+    }
+    eprintln!("warifu: {}", said.join(": "));
 }
 
 async fn dispatch(command: Command) -> Result<ExitCode> {

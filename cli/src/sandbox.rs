@@ -24,9 +24,9 @@ use warifu_trust_registry::setup::Setup;
 use warifu_trust_registry::{Actor, Registry};
 use warifu_verifier::Verifier;
 use warifu_verifier::policy::Policy;
-use warifu_wallet::{Seams, Wallet};
 use warifu_wallet::http::Agent;
 use warifu_wallet::store::{Folder, Kdf, SelfieRule, Settings};
+use warifu_wallet::{Seams, Wallet};
 
 use crate::files;
 
@@ -107,9 +107,10 @@ impl Sandbox {
         let door = doors.open().await?;
         let issuer = {
             let keys = IssuerBundle::load(&files::reader(&scheme_home.join(bundle::ISSUER)))?;
-            let api_key = (&*entropy).token();
+            let api_key = entropy.token();
             let config = warifu_issuer::Config::sandbox(door.url.clone(), registry.clone(), anchor.clone());
-            let config = warifu_issuer::Config { name: "Utopia Identity Services".to_owned(), ..config.with_api_key(&api_key) };
+            let config =
+                warifu_issuer::Config { name: "Utopia Identity Services".to_owned(), ..config.with_api_key(&api_key) };
             let parts = warifu_issuer::Parts {
                 store: store(&data, "issuer")?,
                 blobs: Blobs::folder(data.join("issuer").join("blobs"))?,
@@ -120,7 +121,7 @@ impl Sandbox {
                 keys: Keys {
                     document_signer: Arc::new(keys.signer.key),
                     chain: keys.signer.chain,
-                    master: Secret::new((&*entropy).array::<32>().to_vec()),
+                    master: Secret::new(entropy.array::<32>().to_vec()),
                 },
             };
             let role = Arc::new(Issuer::new(config, parts)?);
@@ -133,7 +134,7 @@ impl Sandbox {
             let door = doors.open().await?;
             let keys = scheme_home.join(bundle::VERIFIERS).join(audience);
             let vct = issuer.url.join(warifu_schemas::kyc::VCT_PATH)?;
-            let api_key = (&*entropy).token();
+            let api_key = entropy.token();
             let config = warifu_verifier::Config {
                 base_url: door.url.clone(),
                 name: name.to_owned(),
@@ -169,7 +170,7 @@ impl Sandbox {
             selfie: SelfieRule::WhenAsked,
             sandbox: true,
         };
-        let passphrase = Secret::new((&*entropy).token().into_bytes());
+        let passphrase = Secret::new(entropy.token().into_bytes());
         let seams = Seams {
             files: Arc::new(Folder::at(&data.join("wallet"))),
             wire: Arc::new(fetcher.clone()),
@@ -178,11 +179,24 @@ impl Sandbox {
         };
         let wallet = Wallet::init(seams, &passphrase, kdf, settings, now)?;
         let wallet = Arc::new(wallet);
-        let agent = Arc::new(Agent::new(Arc::clone(&wallet), clock.clone(), Arc::clone(&entropy), door.listener.address())?);
+        let agent =
+            Arc::new(Agent::new(Arc::clone(&wallet), clock.clone(), Arc::clone(&entropy), door.listener.address())?);
         let wallet_url = door.url.clone();
         doors.serve(door, warifu_wallet::http::router(Arc::clone(&agent)));
 
-        Ok(Self { registry, operator, issuer, partners, wallet, agent, wallet_url, data, clock, fetcher, running: doors.running })
+        Ok(Self {
+            registry,
+            operator,
+            issuer,
+            partners,
+            wallet,
+            agent,
+            wallet_url,
+            data,
+            clock,
+            fetcher,
+            running: doors.running,
+        })
     }
 
     /// The clock of everyone here.
@@ -262,7 +276,8 @@ fn face_models(models: &Models) -> Result<Vec<ModelId>> {
 /// An empty folder with the mark of a sandbox. A folder with anything else in it is left alone.
 fn prepare(data: &Path) -> Result<()> {
     if data.join(MARK).is_file() {
-        std::fs::remove_dir_all(data).with_context(|| format!("the old sandbox in {} can not be removed", data.display()))?;
+        std::fs::remove_dir_all(data)
+            .with_context(|| format!("the old sandbox in {} can not be removed", data.display()))?;
     } else if data.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
         bail!("{} holds something else than a sandbox; choose an empty folder with --data", data.display());
     }

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 use url::Url;
+use warifu_credential::face_template::ModelId;
 use warifu_issuer::kyc::workflow::{Environment, Workflow};
 use warifu_issuer::{Issuer, Keys};
-use warifu_keys::{Entropy, Secret, base64url};
 use warifu_keys::x509::Certificate;
+use warifu_keys::{Entropy, Secret, base64url};
 use warifu_models::Parts;
 use warifu_server::Clock;
 use warifu_server::entropy::System;
@@ -106,7 +107,8 @@ struct VerifierPart {
     policies: Vec<Policy>,
     /// The partner's own workflow.
     workflow_id: String,
-    /// Face models whose match counts.
+    /// Face models whose match counts; the one that wallets come with when absent.
+    #[serde(default)]
     allowed_models: Vec<String>,
 }
 
@@ -213,7 +215,7 @@ pub(crate) async fn verifier(command: VerifierCommand) -> Result<()> {
         api_key,
         workflow_id: verifier.workflow_id,
         policies,
-        allowed_models: verifier.allowed_models.iter().map(|name| name.parse()).collect::<Result<_, _>>()?,
+        allowed_models: allowed_models(&verifier.allowed_models)?,
         request_seconds: 300,
         sandbox: common.sandbox,
     };
@@ -231,6 +233,15 @@ pub(crate) async fn verifier(command: VerifierCommand) -> Result<()> {
     announce("verifier", listener.address());
     listener.serve(warifu_verifier::http::router(verifier), Limits::default(), asked_to_stop()).await;
     Ok(())
+}
+
+fn allowed_models(named: &[String]) -> Result<Vec<ModelId>> {
+    if !named.is_empty() {
+        let parse = |name: &String| name.parse().with_context(|| format!("allowed_models: `{name}`"));
+        return named.iter().map(parse).collect();
+    }
+    let builtin = warifu_models::face::ModelId::builtin().context("this program comes with no face model")?;
+    Ok(vec![builtin.as_str().parse()?])
 }
 
 /// The key that everything kept of people is wrapped under: made at the first start, readable by its owner only.

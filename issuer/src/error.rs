@@ -57,14 +57,14 @@ pub enum Error {
         /// The audience.
         audience: String,
         /// What the trusted list says.
-        refusal: Refusal,
+        refusal: Box<Refusal>,
     },
     /// The share could not be made.
     #[error(transparent)]
-    Share(#[from] ShareError),
+    Share(Box<ShareError>),
     /// The consent could not be recorded.
     #[error(transparent)]
-    Consent(#[from] ConsentError),
+    Consent(Box<ConsentError>),
     /// The API key is missing or wrong.
     #[error("the API key is missing or wrong; name it in the header `x-api-key`")]
     ApiKey,
@@ -101,4 +101,17 @@ pub enum Error {
     /// A task ended badly.
     #[error("a task ended badly: {0}")]
     Task(String),
+}
+
+// Boxed, because they are far larger than the others and every service returns this type.
+impl From<ShareError> for Error {
+    fn from(error: ShareError) -> Self {
+        Self::Share(Box::new(error))
+    }
+}
+
+impl From<ConsentError> for Error {
+    fn from(error: ConsentError) -> Self {
+        Self::Consent(Box::new(error))
+    }
 }

@@ -41,10 +41,7 @@ pub fn router(issuer: Arc<Issuer>) -> Router {
 
 /// The messages of the hosted pages.
 pub(crate) fn catalogue() -> Result<Catalogue, BadCatalogue> {
-    Catalogue::new(&[
-        (Lang::En, include_str!("../locales/en.ftl")),
-        (Lang::Ja, include_str!("../locales/ja.ftl")),
-    ])
+    Catalogue::new(&[(Lang::En, include_str!("../locales/en.ftl")), (Lang::Ja, include_str!("../locales/ja.ftl"))])
 }
 
 #[cfg(test)]

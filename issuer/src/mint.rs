@@ -18,7 +18,12 @@ use crate::kyc::verdict::Approved;
 ///
 /// # Errors
 /// [`Error::Mint`] for an identity without birth date, [`Error::Template`] for a template that does not fit.
-pub fn claims(approved: &Approved, document: &Document, selfie: &Selfie, verified_at: Timestamp) -> Result<KycClaims, Error> {
+pub fn claims(
+    approved: &Approved,
+    document: &Document,
+    selfie: &Selfie,
+    verified_at: Timestamp,
+) -> Result<KycClaims, Error> {
     let who = approved.identity();
     let missing = |claim| Error::Mint(warifu_credential::kyc::Error::Claim(claim));
     let face = selfie.face.as_ref().ok_or_else(|| missing("face_template"))?;
@@ -76,7 +81,9 @@ mod tests {
                 name => Signal::new(*name, Outcome::Pass, Code::OneFace),
             })
             .collect();
-        let Verdict::Approved(approved) = decide(specimen(), &signals, &Workflow::sandbox()) else { panic!("not approved") };
+        let Verdict::Approved(approved) = decide(specimen(), &signals, &Workflow::sandbox()) else {
+            panic!("not approved")
+        };
         let now = Timestamp::from_second(1_795_000_000).unwrap();
         let claims = claims(&approved, &document(), &selfie(), now).unwrap();
         let values = claims.to_claims(now.to_zoned(TimeZone::UTC).date()).unwrap();

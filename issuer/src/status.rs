@@ -68,7 +68,8 @@ impl Issuer {
             let list = self.current_list.load(Ordering::Relaxed);
             let idx = self.entropy().below(u64::from(self.config.status_list_length));
             let entry = Entry { list, idx: u32::try_from(idx).unwrap_or(u32::MAX), session, revoked: None };
-            let taken = drawn.iter().any(|other| other.key() == entry.key()) || entries.load(&entry.key()).await?.is_some();
+            let taken =
+                drawn.iter().any(|other| other.key() == entry.key()) || entries.load(&entry.key()).await?.is_some();
             if !taken {
                 drawn.push(entry);
                 continue;
@@ -107,7 +108,8 @@ impl Issuer {
                 return Ok(0);
             }
             let reason: String = reason.chars().filter(|c| !c.is_control()).take(200).collect();
-            let entry = self.entry(&record.value, "credentials.revoked", now).fact("count", valid.len()).fact("reason", reason);
+            let entry =
+                self.entry(&record.value, "credentials.revoked", now).fact("count", valid.len()).fact("reason", reason);
             // The session is written back unchanged: issuing that goes on meanwhile fails instead of slipping through.
             let mark = mark.replace(record.seen, &record.value).audit(entry);
             let batch = valid.iter().fold(mark, |batch, loaded| {

@@ -59,6 +59,7 @@ impl TrustSource {
             return Err(format!("the registry answered {}", answer.status.as_u16()));
         }
         let text = String::from_utf8(answer.body).map_err(|_| "the list is not text".to_owned())?;
-        TrustedList::verify(text.trim(), std::slice::from_ref(&self.operator), now, seen).map_err(|error| error.to_string())
+        TrustedList::verify(text.trim(), std::slice::from_ref(&self.operator), now, seen)
+            .map_err(|error| error.to_string())
     }
 }

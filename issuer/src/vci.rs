@@ -18,8 +18,8 @@ use warifu_openid4vc::http::Method;
 use warifu_openid4vc::oauth::{AccessToken, Code, OAuthError, ServerMetadata, dpop};
 use warifu_openid4vc::vci::credential::{CredentialRequest, CredentialResponse, Issued};
 use warifu_openid4vc::vci::issuer::{
-    self, AccessGrant, Binding, Clients, OfferState, Order, Redeemed, Terms, TokenPolicy, TxCodeTerms, code_key, nonce_used,
-    unknown_code, unknown_token,
+    self, AccessGrant, Binding, Clients, OfferState, Order, Redeemed, Terms, TokenPolicy, TxCodeTerms, code_key,
+    nonce_used, unknown_code, unknown_token,
 };
 use warifu_openid4vc::vci::metadata::{
     Batch as BatchIssuance, ClaimMetadata, Configuration, CredentialMetadata, Display, IssuerIdentifier, IssuerMetadata,
@@ -176,8 +176,13 @@ impl Metadata {
             notification_endpoint: None,
             credential_request_encryption: None,
             credential_response_encryption: None,
-            batch_credential_issuance: (config.batch_size >= 2).then_some(BatchIssuance { batch_size: config.batch_size }),
-            display: vec![Display { name: Some(config.name.clone()), locale: Some("en".to_owned()), ..Display::default() }],
+            batch_credential_issuance: (config.batch_size >= 2)
+                .then_some(BatchIssuance { batch_size: config.batch_size }),
+            display: vec![Display {
+                name: Some(config.name.clone()),
+                locale: Some("en".to_owned()),
+                ..Display::default()
+            }],
             credential_configurations_supported: BTreeMap::from([(CONFIGURATION.to_owned(), configuration)]),
         };
         let token_endpoint = url("/token")?;
@@ -265,7 +270,9 @@ impl Issuer {
     async fn standing(&self, kept: &KeptOffer, now: Timestamp) -> Result<Option<Shown>, Error> {
         let state = Collection::<StoredOffer>::of(&self.store).load(&kept.key).await?;
         Ok(match state.as_ref().map(|state| state.value.0.stage()) {
-            Some(issuer::Stage::Open { .. }) if now < kept.offered.expires_at => Some(Shown::Open(kept.offered.clone())),
+            Some(issuer::Stage::Open { .. }) if now < kept.offered.expires_at => {
+                Some(Shown::Open(kept.offered.clone()))
+            }
             Some(issuer::Stage::Redeemed { .. }) => Some(Shown::Taken),
             Some(issuer::Stage::Open { .. } | issuer::Stage::Dead { .. }) | None => None,
         })
@@ -284,7 +291,8 @@ impl Issuer {
             },
         };
         let new = OfferState::open(terms, self.entropy(), now);
-        let reference = Reference { id: self.entropy().token(), offer: new.offer.clone(), expires: new.state.expires() };
+        let reference =
+            Reference { id: self.entropy().token(), offer: new.offer.clone(), expires: new.state.expires() };
         let address = self.config.address(&format!("/offer/{}", reference.id));
         let address = Url::parse(&address).map_err(|error| Error::Task(error.to_string()))?;
         let expires_at = new.state.expires();

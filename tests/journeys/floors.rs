@@ -28,7 +28,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("p256", &["warifu-keys"]),
     ("ed25519-dalek", &["warifu-keys"]),
     ("x509-cert", &["warifu-keys"]),
-    ("josekit", &[]),
+    ("josekit", &["warifu-tests"]),
     ("aws-lc-rs", &["warifu-keys"]),
     ("redb", &["warifu-store"]),
     ("sled", &["warifu-store"]),

@@ -131,7 +131,9 @@ impl FromRequestParts<Front> for Id {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, front: &Front) -> Result<Self, Refusal> {
-        let Path(text) = Path::<String>::from_request_parts(parts, front).await.map_err(|_| Refusal::Service(Error::NoSuchSession))?;
+        let Path(text) = Path::<String>::from_request_parts(parts, front)
+            .await
+            .map_err(|_| Refusal::Service(Error::NoSuchSession))?;
         text.parse().map(Self).map_err(|_| Refusal::Service(Error::NoSuchSession))
     }
 }
@@ -229,7 +231,9 @@ impl IntoResponse for Refusal {
 pub(super) fn status(error: &Error) -> StatusCode {
     match error {
         Error::NoSuchSession | Error::NoSuchOffer | Error::NoSuchList | Error::NoSuchWorkflow => StatusCode::NOT_FOUND,
-        Error::Field { .. } | Error::OutOfTurn(_) | Error::NotDecided(_) | Error::NotApproved(_) => StatusCode::BAD_REQUEST,
+        Error::Field { .. } | Error::OutOfTurn(_) | Error::NotDecided(_) | Error::NotApproved(_) => {
+            StatusCode::BAD_REQUEST
+        }
         Error::Over(_) | Error::Erased | Error::Revoked => StatusCode::GONE,
         Error::TooManyTries => StatusCode::TOO_MANY_REQUESTS,
         Error::ApiKey | Error::NoConsent(_) | Error::Audience { .. } => StatusCode::FORBIDDEN,

@@ -41,18 +41,27 @@ pub(super) fn home(issuer: &Issuer, lang: Lang, uri: &Uri) -> Response {
 }
 
 /// The page of a session: whatever it waits for.
-pub(super) fn session(issuer: &Issuer, lang: Lang, uri: &Uri, view: &View, step: Option<&str>, note: Option<Code>) -> Response {
+pub(super) fn session(
+    issuer: &Issuer,
+    lang: Lang,
+    uri: &Uri,
+    view: &View,
+    step: Option<&str>,
+    note: Option<Code>,
+) -> Response {
     let words = issuer.catalogue.words(lang);
     let page = |title: &str| shell(issuer, words, words.say(title), view.environment).at(uri);
     match (view.progress.status, view.progress.next, step) {
-        (Status::Expired | Status::Abandoned | Status::KycExpired, _, _) => page("over-title")
-            .main(html! { p { (words.say("over-what")) } (callback(words, view)) })
-            .into_response(),
+        (Status::Expired | Status::Abandoned | Status::KycExpired, _, _) => {
+            page("over-title").main(html! { p { (words.say("over-what")) } (callback(words, view)) }).into_response()
+        }
         (_, Next::Document, None) => page("welcome-title").main(welcome(words, view)).into_response(),
         (_, Next::Document, Some(_)) | (_, Next::Selfie, Some("again")) => {
             page("document-title").script(Script::Camera).main(document(words, view, note)).into_response()
         }
-        (_, Next::Selfie, _) => page("selfie-title").script(Script::Camera).main(selfie(words, view, note)).into_response(),
+        (_, Next::Selfie, _) => {
+            page("selfie-title").script(Script::Camera).main(selfie(words, view, note)).into_response()
+        }
         (Status::Approved, Next::Result, _) => page("approved-title")
             .script(Script::Poll)
             .script(Script::Copy)
@@ -73,7 +82,9 @@ pub(super) fn state(issuer: &Issuer, lang: Lang, view: &View) -> Value {
         Status::Declined => ("failed", "declined-title"),
         Status::InReview => ("waiting", "review-title"),
         Status::Expired | Status::Abandoned | Status::KycExpired => ("failed", "over-title"),
-        Status::NotStarted | Status::InProgress | Status::AwaitingUser | Status::Resubmitted => ("active", "state-active"),
+        Status::NotStarted | Status::InProgress | Status::AwaitingUser | Status::Resubmitted => {
+            ("active", "state-active")
+        }
     };
     json!({
         "state": state,

@@ -113,7 +113,9 @@ async fn picture(request: Request, front: &Front) -> Result<Vec<u8>, Problem> {
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if !kind.to_ascii_lowercase().starts_with("multipart/form-data") {
         let bytes = Bytes::from_request(request, front).await;
-        return bytes.map(Vec::from).map_err(|error| Problem::new(error.status(), "body_unreadable", error.body_text()));
+        return bytes
+            .map(Vec::from)
+            .map_err(|error| Problem::new(error.status(), "body_unreadable", error.body_text()));
     }
     let refused = |_| Problem::bad_request("bad_form", "the form is not `multipart/form-data`");
     let form = Multipart::from_request(request, front).await.map_err(refused)?;

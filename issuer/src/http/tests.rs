@@ -175,7 +175,8 @@ impl World {
             .change(&token, now, |open| {
                 let signals: Vec<_> =
                     CheckName::ALL.iter().map(|name| Signal::new(*name, Outcome::Pass, Code::OneFace)).collect();
-                let stage = open.personal.stage.clone().with_document(handed_document())?.with_selfie(handed_selfie())?;
+                let stage =
+                    open.personal.stage.clone().with_document(handed_document())?.with_selfie(handed_selfie())?;
                 open.personal.stage = stage.decided(signals, now)?;
                 open.session.status = Status::Approved;
                 Ok("session.approved")

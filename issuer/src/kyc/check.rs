@@ -235,7 +235,11 @@ impl Signal {
         const LIVENESS: &str = "LIVENESS";
         const MATCH: &str = "FACEMATCH";
         match self.code {
-            Code::QualityBlurred | Code::QualityDark | Code::QualityBright | Code::QualityGlare | Code::QualitySmall
+            Code::QualityBlurred
+            | Code::QualityDark
+            | Code::QualityBright
+            | Code::QualityGlare
+            | Code::QualitySmall
             | Code::DocumentNotSeen => Some((DOCUMENT, "COULD_NOT_RECOGNIZE_DOCUMENT")),
             Code::MrzNotSeen => Some((DOCUMENT, "MRZ_NOT_DETECTED")),
             Code::DigitsUncertain | Code::DigitsWrong => Some((DOCUMENT, "MRZ_VALIDATION_FAILED")),
@@ -260,11 +264,29 @@ impl Signal {
             Code::LivenessTooTight => Some((LIVENESS, "LOW_FACE_QUALITY")),
             Code::PerhapsSamePerson | Code::OtherPerson => Some((MATCH, "LOW_FACE_MATCH_SIMILARITY")),
             Code::NotCompared => Some((MATCH, "NO_REFERENCE_IMAGE")),
-            Code::QualityGood | Code::DocumentSeen | Code::MrzSeen | Code::DigitsHold | Code::DigitsConfirmed
-            | Code::VisualAgrees | Code::VisualNotRead | Code::DocumentInForce | Code::IssuerTaken | Code::SpecimenTaken
-            | Code::OldEnough | Code::NoMinimumAge | Code::PortraitSeen | Code::PortraitSmall | Code::OneFace
-            | Code::LivenessLive | Code::LivenessNotPerformed | Code::SamePerson | Code::NotMade
-            | Code::PictureEmpty | Code::PictureUnknown | Code::PictureTooLarge | Code::PictureTooManyPixels
+            Code::QualityGood
+            | Code::DocumentSeen
+            | Code::MrzSeen
+            | Code::DigitsHold
+            | Code::DigitsConfirmed
+            | Code::VisualAgrees
+            | Code::VisualNotRead
+            | Code::DocumentInForce
+            | Code::IssuerTaken
+            | Code::SpecimenTaken
+            | Code::OldEnough
+            | Code::NoMinimumAge
+            | Code::PortraitSeen
+            | Code::PortraitSmall
+            | Code::OneFace
+            | Code::LivenessLive
+            | Code::LivenessNotPerformed
+            | Code::SamePerson
+            | Code::NotMade
+            | Code::PictureEmpty
+            | Code::PictureUnknown
+            | Code::PictureTooLarge
+            | Code::PictureTooManyPixels
             | Code::PictureDamaged => None,
         }
     }

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::json;
+use warifu_session::FeatureStatus;
 use warifu_session::decision::{
     Decision, Environment, FaceMatch, Feature, IdVerification, LivenessCheck, LogType, SessionKind, Warning,
 };
-use warifu_session::FeatureStatus;
 
 use crate::Issuer;
 use crate::kyc::check::{CheckName, Outcome, Signal};
@@ -62,7 +62,8 @@ fn decision(open: &OpenSession, issuer: &Issuer, now: Timestamp) -> Decision {
     };
     let decided = !signals.is_empty();
     let warnings = |feature: &str| {
-        let of_feature = signals.iter().filter_map(|signal| Some((signal, signal.risk().filter(|risk| risk.0 == feature)?)));
+        let of_feature =
+            signals.iter().filter_map(|signal| Some((signal, signal.risk().filter(|risk| risk.0 == feature)?)));
         of_feature.map(|(signal, risk)| warning(signal, risk, workflow)).collect::<Vec<_>>()
     };
     let id_verification = stage.document().map(|document| {

@@ -111,7 +111,8 @@ impl Identity {
     #[must_use]
     pub fn age(&self, today: Date) -> Option<u16> {
         let birth = self.birth_date?;
-        let years = today.year() - birth.year() - i16::from((today.month(), today.day()) < (birth.month(), birth.day()));
+        let years =
+            today.year() - birth.year() - i16::from((today.month(), today.day()) < (birth.month(), birth.day()));
         u16::try_from(years).ok()
     }
 
@@ -194,9 +195,16 @@ pub(crate) mod tests {
 
     #[test]
     fn codes_of_the_zone() {
-        for (code, expected) in
-            [("DEU", "DE"), ("D", "DE"), ("JPN", "JP"), ("GBN", "GB"), ("UTO", "QU"), ("XXA", "QS"), ("", "QU"), ("ZZZ", "QU")]
-        {
+        for (code, expected) in [
+            ("DEU", "DE"),
+            ("D", "DE"),
+            ("JPN", "JP"),
+            ("GBN", "GB"),
+            ("UTO", "QU"),
+            ("XXA", "QS"),
+            ("", "QU"),
+            ("ZZZ", "QU"),
+        ] {
             assert_eq!(alpha2(code), expected, "`{code}`");
         }
     }

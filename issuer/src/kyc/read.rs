@@ -10,8 +10,8 @@ use warifu_models::{Models, ModelsError};
 
 use crate::kyc::check::Code;
 use crate::kyc::evidence::{
-    Agreement, Document, Doubt, FaceTemplate, Jpeg, Liveness, Mrz, PictureQuality, Portrait, Selfie, SelfieFace, VisualField,
-    VisualZone,
+    Agreement, Document, Doubt, FaceTemplate, Jpeg, Liveness, Mrz, PictureQuality, Portrait, Selfie, SelfieFace,
+    VisualField, VisualZone,
 };
 use crate::kyc::identity::{DocumentKind, Identity, Sex};
 
@@ -45,7 +45,12 @@ impl From<ModelsError> for ReadError {
 }
 
 /// Reads a document: its zone, the printed text, the portrait. `today` settles the century of two-digit years.
-pub(crate) fn document(models: &Models, bytes: &[u8], limits: &Limits, today: Date) -> Result<Read<Document>, ReadError> {
+pub(crate) fn document(
+    models: &Models,
+    bytes: &[u8],
+    limits: &Limits,
+    today: Date,
+) -> Result<Read<Document>, ReadError> {
     let (picture, media_type) = decode(bytes, limits)?;
     let reading = document::read(models, &picture, today)?;
     let lines = reading.lines.len() + reading.mrz.as_ref().map_or(0, |zone| zone.mrz.lines.len());
@@ -144,7 +149,8 @@ pub(crate) fn selfie(models: &Models, bytes: &[u8], limits: &Limits) -> Result<R
     let found = faces(models, &picture)?;
     let largest = found.first().map_or(0.0, |face| face.bounds.width);
     let comparable = found.iter().filter(|face| face.bounds.width >= face::SECOND_FACE * largest).count();
-    let mut selfie = Selfie { faces: u32::try_from(comparable).unwrap_or(u32::MAX), face: None, liveness: Liveness::NotPerformed };
+    let mut selfie =
+        Selfie { faces: u32::try_from(comparable).unwrap_or(u32::MAX), face: None, liveness: Liveness::NotPerformed };
     if let ([one, ..], 1) = (found.as_slice(), comparable)
         && let Some(reading) = measured(models, &picture, one)?
     {
@@ -207,11 +213,8 @@ fn portrait(reading: &FaceReading, picture: &Picture) -> Option<Portrait> {
     let (left, top) = ((centre.x - width / 2.0).max(0.0), (centre.y - height * 0.52).max(0.0));
     let crop = picture.crop(left as u32, top as u32, width as u32, height as u32);
     let scale = f64::from(PORTRAIT_HEIGHT) / f64::from(crop.height());
-    let small = if scale < 1.0 {
-        crop.resize((f64::from(crop.width()) * scale).round() as u32, PORTRAIT_HEIGHT)
-    } else {
-        crop
-    };
+    let small =
+        if scale < 1.0 { crop.resize((f64::from(crop.width()) * scale).round() as u32, PORTRAIT_HEIGHT) } else { crop };
     Some(Portrait {
         jpeg: Jpeg(small.encode_jpeg(PORTRAIT_QUALITY).ok()?),
         template: FaceTemplate(reading.embedding.template()),

@@ -3,8 +3,8 @@
 //! Each loads, decides in pure code and commits by compare-and-set with its audit entry. Bad input changes nothing but a
 //! counter, so a person can always try again.
 
-use jiff::tz::TimeZone;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 use url::Url;
 use uuid::Uuid;
@@ -18,10 +18,10 @@ use crate::kyc::check::{CheckName, Outcome, Signal};
 use crate::kyc::checks;
 use crate::kyc::decision;
 use crate::kyc::evidence::{Evidence, Handed, Kept};
+use crate::kyc::identity::Identity;
 use crate::kyc::read::{self, ReadError};
 use crate::kyc::session::{LastNumber, METADATA, NewSession, OpenSession, Seed, Session, VENDOR_DATA, token_hash};
 use crate::kyc::stage::{OutOfTurn, Stage};
-use crate::kyc::identity::Identity;
 use crate::kyc::verdict::{Cause, Verdict};
 use crate::kyc::workflow::Environment;
 use crate::vci::{Renew, Shown};
@@ -88,7 +88,10 @@ pub(crate) struct View {
 /// Where the person goes back to, with the two parameters that integrators expect.
 fn returned(mut callback: Url, session: &Session) -> Url {
     let status = session.status.word();
-    callback.query_pairs_mut().append_pair("verificationSessionId", &session.id.to_string()).append_pair("status", status);
+    callback
+        .query_pairs_mut()
+        .append_pair("verificationSessionId", &session.id.to_string())
+        .append_pair("status", status);
     callback
 }
 
@@ -218,7 +221,7 @@ impl Issuer {
         if !blocking.is_empty() || read.value.identity.is_none() {
             return self.refuse(token, blocking, now).await;
         }
-        let advice = signals.into_iter().filter(|signal| is_advice(signal)).collect();
+        let advice = signals.into_iter().filter(is_advice).collect();
         let kept = self.keep(&seen.open, "document", &picture, read.media_type).await?;
         let document = Handed { picture: kept, read: read.value };
         let mut dropped = None;
@@ -319,7 +322,8 @@ impl Issuer {
                 Ok(_) => {
                     if let Some(open) = open {
                         let stage = &open.personal.stage;
-                        let pictures = [stage.document().map(|it| it.picture.blob), stage.selfie().map(|it| it.picture.blob)];
+                        let pictures =
+                            [stage.document().map(|it| it.picture.blob), stage.selfie().map(|it| it.picture.blob)];
                         for blob in pictures.into_iter().flatten() {
                             self.blobs.delete(blob).await?;
                         }
@@ -500,7 +504,8 @@ fn stops_selfie(signal: &Signal) -> bool {
 
 /// What a better picture would make certain; without it a person will look.
 fn is_advice(signal: &Signal) -> bool {
-    let certain = [CheckName::MrzCheckDigits, CheckName::MrzVisualZone, CheckName::PortraitFound, CheckName::ImageQuality];
+    let certain =
+        [CheckName::MrzCheckDigits, CheckName::MrzVisualZone, CheckName::PortraitFound, CheckName::ImageQuality];
     matches!(signal.outcome, Outcome::Warn | Outcome::Fail) && certain.contains(&signal.name)
 }
 
@@ -515,7 +520,11 @@ fn check_wanted(wanted: &NewSession) -> Result<(), Error> {
     if wanted.callback.as_ref().is_some_and(|url| !matches!(url.scheme(), "http" | "https")) {
         return bad("callback", "Enter a valid URL.");
     }
-    if wanted.language.as_ref().is_some_and(|tag| tag.len() > 16 || !tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')) {
+    if wanted
+        .language
+        .as_ref()
+        .is_some_and(|tag| tag.len() > 16 || !tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
+    {
         return bad("language", "Enter a language code.");
     }
     Ok(())

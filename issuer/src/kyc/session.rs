@@ -302,7 +302,14 @@ mod tests {
         let vault = Vault::new(Secret::new(vec![1; 32])).unwrap();
         let now = Timestamp::from_second(1_795_000_000).unwrap();
         let workflow = Workflow::live();
-        let seed = Seed { id: Uuid::from_u128(7), number: 1, workflow: &workflow, wanted: NewSession::default(), now, expires_at: now };
+        let seed = Seed {
+            id: Uuid::from_u128(7),
+            number: 1,
+            workflow: &workflow,
+            wanted: NewSession::default(),
+            now,
+            expires_at: now,
+        };
         let mut open = OpenSession::create(seed, &vault, entropy).unwrap();
         assert_eq!(open.personal.token.expose().len(), 24);
         open.personal.stage = Stage::Opened.with_document(crate::kyc::checks::tests::handed_document()).unwrap();

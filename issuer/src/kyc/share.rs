@@ -69,7 +69,10 @@ impl Issuer {
         if consented.scope.is_empty() || consented.scope.len() > MAX_SCOPE {
             return Err(bad("scope", "Name at least one thing to share."));
         }
-        if consented.purpose.trim().is_empty() || consented.purpose.len() > 200 || consented.purpose.chars().any(char::is_control) {
+        if consented.purpose.trim().is_empty()
+            || consented.purpose.len() > 200
+            || consented.purpose.chars().any(char::is_control)
+        {
             return Err(bad("purpose", "Say what for, in at most 200 bytes."));
         }
         let (recipient, _) = self.receiver(&consented.audience, now).await?;
@@ -118,7 +121,8 @@ impl Issuer {
             self.entropy(),
         )?;
         let decision = Explained::of(open, self, now).decision;
-        let content = Content::from_issuer(&terms, consent.receipt.clone(), &decision, &self.chain, &*self.document_signer)?;
+        let content =
+            Content::from_issuer(&terms, consent.receipt.clone(), &decision, &self.chain, &*self.document_signer)?;
         let share_token = share::seal(&terms, content, &key, self.entropy())?;
         let words: Vec<&str> = terms.scope().iter().map(|scope| scope.word()).collect();
         let entry = self
@@ -146,9 +150,10 @@ impl Issuer {
         now: Timestamp,
     ) -> Result<(warifu_trust::TrustedEntity, warifu_keys::Jwk), Error> {
         let trust = self.trust.now(now).await;
-        trust
-            .may_receive(audience, now)
-            .map_err(|refusal| Error::Audience { audience: audience.chars().take(100).collect(), refusal })
+        trust.may_receive(audience, now).map_err(|refusal| Error::Audience {
+            audience: audience.chars().take(100).collect(),
+            refusal: Box::new(refusal),
+        })
     }
 
     /// The person towards one audience: the client's own identifier where there is one, else the session.
@@ -186,7 +191,7 @@ impl Issuer {
             validity_seconds: CONSENT_LIFE,
         };
         let receipt = Receipt::given(given, now);
-        receipt.check_given(now).map_err(|error| Error::Share(ShareError::Consent(error)))?;
+        receipt.check_given(now).map_err(|error| Error::from(ShareError::Consent(error)))?;
         Ok(receipt)
     }
 }
@@ -205,8 +210,18 @@ fn covering<'a>(open: &'a OpenSession, request: &ShareRequest, now: Timestamp) -
 /// The kinds of data that a scope means, as they stand in the receipt.
 fn claims(scope: &[Scope]) -> Result<Vec<ClaimName>, Error> {
     const IDENTITY: &[&str] = &[
-        "status", "first_name", "last_name", "date_of_birth", "gender", "nationality", "document_type", "document_number",
-        "personal_number", "issuing_state", "expiration_date", "mrz",
+        "status",
+        "first_name",
+        "last_name",
+        "date_of_birth",
+        "gender",
+        "nationality",
+        "document_type",
+        "document_number",
+        "personal_number",
+        "issuing_state",
+        "expiration_date",
+        "mrz",
     ];
     let covers = |part: Scope| scope.iter().any(|word| word.covers(part));
     let mut names: Vec<&str> = Vec::new();

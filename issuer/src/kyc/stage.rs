@@ -59,7 +59,9 @@ impl Stage {
     pub fn with_document(self, document: Handed<Document>) -> Result<Self, OutOfTurn> {
         let identity = document.read.identity.clone().ok_or(OutOfTurn("document"))?;
         match self {
-            Self::Opened | Self::DocumentRead { .. } => Ok(Self::DocumentRead { document: Box::new(document), identity }),
+            Self::Opened | Self::DocumentRead { .. } => {
+                Ok(Self::DocumentRead { document: Box::new(document), identity })
+            }
             Self::Complete { .. } | Self::Decided { .. } => Err(OutOfTurn("document")),
         }
     }
@@ -83,7 +85,9 @@ impl Stage {
     /// [`OutOfTurn`] unless everything is there and nothing was decided.
     pub fn decided(self, signals: Vec<Signal>, at: Timestamp) -> Result<Self, OutOfTurn> {
         match self {
-            Self::Complete { document, identity, selfie } => Ok(Self::Decided { document, identity, selfie, signals, at }),
+            Self::Complete { document, identity, selfie } => {
+                Ok(Self::Decided { document, identity, selfie, signals, at })
+            }
             Self::Opened | Self::DocumentRead { .. } | Self::Decided { .. } => Err(OutOfTurn("verdict")),
         }
     }

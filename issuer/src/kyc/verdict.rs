@@ -101,7 +101,8 @@ pub fn decide(identity: Identity, signals: &[Signal], workflow: &Workflow) -> Ve
         Consequence::Decline => Verdict::Declined { causes },
         Consequence::Review => Verdict::InReview { causes },
         Consequence::Accept | Consequence::Warn => {
-            let passed = signals.iter().filter(|signal| signal.outcome == Outcome::Pass).map(|signal| signal.name).collect();
+            let passed =
+                signals.iter().filter(|signal| signal.outcome == Outcome::Pass).map(|signal| signal.name).collect();
             Verdict::Approved(Approved { identity, passed, warnings: causes })
         }
     }
@@ -116,7 +117,8 @@ mod tests {
         CheckName::ALL
             .iter()
             .map(|name| {
-                let outcome = changed.iter().find(|(other, _)| other == name).map_or(Outcome::Pass, |(_, outcome)| *outcome);
+                let outcome =
+                    changed.iter().find(|(other, _)| other == name).map_or(Outcome::Pass, |(_, outcome)| *outcome);
                 Signal::new(*name, outcome, Code::OneFace)
             })
             .collect()
@@ -182,7 +184,9 @@ mod tests {
     #[test]
     fn what_was_not_performed_is_not_among_the_passed() {
         let signals = signals(&[(CheckName::PassiveLiveness, Outcome::NotRun)]);
-        let Verdict::Approved(approved) = decide(identity(), &signals, &Workflow::sandbox()) else { panic!("not approved") };
+        let Verdict::Approved(approved) = decide(identity(), &signals, &Workflow::sandbox()) else {
+            panic!("not approved")
+        };
         assert!(!approved.passed().contains(&CheckName::PassiveLiveness));
         assert_eq!(approved.warnings().len(), 1);
         assert_eq!(approved.warnings()[0].knob, "liveness_not_performed");

@@ -21,7 +21,9 @@ async fn a_session_as_clients_know_it() {
     let other = world.api("POST", "/v3/session", json!({ "vendor_data": "u-8" })).await.json();
     assert_ne!(other["session_id"], session["session_id"]);
     assert_eq!(other["session_number"], 2);
-    let decision = world.api("GET", &format!("/v3/session/{}/decision/", session["session_id"].as_str().unwrap()), json!({})).await;
+    let decision = world
+        .api("GET", &format!("/v3/session/{}/decision/", session["session_id"].as_str().unwrap()), json!({}))
+        .await;
     assert_eq!(decision.status, 200);
     assert_eq!(decision.json()["environment"], "sandbox");
     assert_eq!(decision.json()["id_verifications"], Value::Null);
@@ -47,9 +49,23 @@ async fn refusals_by_row() {
     check("GET", &format!("/v3/session/{}/decision/", Uuid::nil()), json!({}), 404, "detail").await;
     check("POST", &format!("/v3/session/{id}/offer/"), json!({}), 400, "detail").await;
     check("POST", &format!("/v3/session/{id}/share/"), json!({}), 400, "audience").await;
-    check("POST", &format!("/v3/session/{id}/share/"), json!({ "audience": "partner-b", "expires_in": 59 }), 400, "expires_in").await;
+    check(
+        "POST",
+        &format!("/v3/session/{id}/share/"),
+        json!({ "audience": "partner-b", "expires_in": 59 }),
+        400,
+        "expires_in",
+    )
+    .await;
     check("POST", &format!("/v3/session/{id}/share/"), json!({ "audience": "partner-b" }), 400, "detail").await;
-    check("POST", &format!("/v3/session/{id}/share/"), json!({ "audience": "partner-b", "scope": ["all"] }), 400, "scope").await;
+    check(
+        "POST",
+        &format!("/v3/session/{id}/share/"),
+        json!({ "audience": "partner-b", "scope": ["all"] }),
+        400,
+        "scope",
+    )
+    .await;
 }
 
 #[tokio::test]

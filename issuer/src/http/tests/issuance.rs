@@ -29,7 +29,14 @@ impl Wallet {
         self.count.set(self.count.get() + 1);
         let url = Url::parse(&format!("{BASE}{path}")).unwrap();
         let jti = format!("jti-{}-{}", self.key.public_key().to_jwk().x, self.count.get());
-        let claims = dpop::Claims { method: Method::Post, url: &url, iat: world.now(), jti: &jti, access_token: token, nonce: None };
+        let claims = dpop::Claims {
+            method: Method::Post,
+            url: &url,
+            iat: world.now(),
+            jti: &jti,
+            access_token: token,
+            nonce: None,
+        };
         dpop::prove(&self.key, &claims).unwrap()
     }
 }
@@ -59,7 +66,9 @@ async fn credential(world: &World, access: &str, proof: &str, body: &Value) -> A
 /// Offer, code and transaction code of an approved session.
 async fn offer(world: &World, id: Uuid) -> (CredentialOffer, String, String) {
     let offered = world.api("POST", &format!("/v3/session/{id}/offer/"), json!({})).await.json();
-    let OfferLink::ByReference(url) = OfferLink::parse(offered["offer"].as_str().unwrap()).unwrap() else { panic!("by value") };
+    let OfferLink::ByReference(url) = OfferLink::parse(offered["offer"].as_str().unwrap()).unwrap() else {
+        panic!("by value")
+    };
     let by_reference = CredentialOffer::parse(&world.get(url.path()).await.body).unwrap();
     let by_value = OfferLink::parse(offered["offer_by_value"].as_str().unwrap()).unwrap();
     assert_eq!(by_value, OfferLink::ByValue(by_reference.clone()));
@@ -82,7 +91,8 @@ async fn nonce(world: &World) -> String {
 }
 
 fn request(world: &World, keys: &[SigningKey], nonce: &str) -> Value {
-    let proofs: Vec<_> = keys.iter().map(|key| proof::prove(key, BASE, None, Some(nonce), world.now()).unwrap()).collect();
+    let proofs: Vec<_> =
+        keys.iter().map(|key| proof::prove(key, BASE, None, Some(nonce), world.now()).unwrap()).collect();
     json!({ "credential_configuration_id": CONFIGURATION, "proofs": { "jwt": proofs } })
 }
 
@@ -114,7 +124,8 @@ async fn from_offer_to_credential_to_revocation() {
     let mut references = Vec::new();
     for (credential, key) in credentials.iter().zip(&keys) {
         let text = credential["credential"].as_str().unwrap();
-        let authentic = Received::parse(text).unwrap().authenticate(std::slice::from_ref(&world.anchor), world.now()).unwrap();
+        let authentic =
+            Received::parse(text).unwrap().authenticate(std::slice::from_ref(&world.anchor), world.now()).unwrap();
         assert_eq!(authentic.vct(), format!("{BASE}/vct/kyc-identity/1"));
         assert_eq!(authentic.holder_key(), Some(&key.public_key()));
         references.push(authentic.status_reference().unwrap().clone());
@@ -156,7 +167,11 @@ async fn five_wrong_codes_kill_the_offer() {
         assert_eq!((answer.status, &answer.json()["error"]), (400, &json!("invalid_grant")));
     }
     let answer = token(&world, Some(&wallet.dpop(&world, "/token", None)), form(&code, Some(&tx_code))).await;
-    assert_eq!((answer.status, &answer.json()["error"]), (400, &json!("invalid_grant")), "the right code after five wrong ones");
+    assert_eq!(
+        (answer.status, &answer.json()["error"]),
+        (400, &json!("invalid_grant")),
+        "the right code after five wrong ones"
+    );
 }
 
 #[tokio::test]
@@ -165,7 +180,8 @@ async fn a_code_sent_many_times_at_once_is_redeemed_once() {
     let (id, _) = world.approved().await;
     let wallet = Wallet::new(&world);
     let (_, code, tx_code) = offer(&world, id).await;
-    let send = async || token(&world, Some(&wallet.dpop(&world, "/token", None)), form(&code, Some(&tx_code))).await.status;
+    let send =
+        async || token(&world, Some(&wallet.dpop(&world, "/token", None)), form(&code, Some(&tx_code))).await.status;
     let (a, b, c, d) = tokio::join!(send(), send(), send(), send());
     let mut statuses = [a, b, c, d];
     statuses.sort_unstable();
@@ -217,7 +233,8 @@ async fn refusals_of_the_credential_endpoint() {
     check(&thief, &access, good.clone(), 401, "invalid_token").await;
     check(&wallet, "unknown", good.clone(), 401, "invalid_token").await;
     check(&wallet, &access, json!({}), 400, "invalid_credential_request").await;
-    check(&wallet, &access, json!({ "credential_configuration_id": "other" }), 400, "unknown_credential_configuration").await;
+    check(&wallet, &access, json!({ "credential_configuration_id": "other" }), 400, "unknown_credential_configuration")
+        .await;
     check(&wallet, &access, json!({ "credential_configuration_id": CONFIGURATION }), 400, "invalid_proof").await;
     check(&wallet, &access, request(&world, &keys, "made-up"), 400, "invalid_nonce").await;
     let many = self::keys(&world, 11);

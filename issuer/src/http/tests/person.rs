@@ -129,7 +129,10 @@ async fn pages_without_scripts() {
     }
     let (_, token) = world.approved().await;
     let page = world.get(&format!("/en/session/{token}")).await.text();
-    assert!(page.contains("openid-credential-offer://") && page.contains("tx-code") && page.contains("ERIKSSON"), "{page}");
+    assert!(
+        page.contains("openid-credential-offer://") && page.contains("tx-code") && page.contains("ERIKSSON"),
+        "{page}"
+    );
     // Loading it again shows the same offer; asking for a new one shows another.
     let link = |page: &str| page.split("id=\"offer-link\">").nth(1).unwrap().split('<').next().unwrap().to_owned();
     assert_eq!(link(&world.get(&format!("/en/session/{token}")).await.text()), link(&page));
@@ -142,7 +145,9 @@ async fn pages_without_scripts() {
     let form = "--B\r\ncontent-disposition: form-data; name=\"image\"; filename=\"\"\r\n\r\n\r\n--B--\r\n";
     let (_, token) = world.session().await;
     let request = Request::post(format!("/session/{token}/document?lang=ja")).header("accept", "text/html");
-    let answer = world.send(request.header("content-type", "multipart/form-data; boundary=B").body(Body::from(form)).unwrap()).await;
+    let answer = world
+        .send(request.header("content-type", "multipart/form-data; boundary=B").body(Body::from(form)).unwrap())
+        .await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER.as_u16());
     assert_eq!(answer.headers["location"], format!("/ja/session/{token}?step=document&note=picture-empty"));
     let request = Request::post(format!("/session/{token}/document")).header("sec-fetch-site", "cross-site");
@@ -250,6 +255,7 @@ async fn a_wrong_check_digit_is_never_approved() {
     world.upload(&token, "selfie", pictures.read("faces/p01_2.jpg")).await;
     let decision = world.api("GET", &format!("/v3/session/{id}/decision/"), json!({})).await.json();
     assert_eq!(decision["status"], "In Review", "{}", decision["causes"]);
-    let risks: Vec<_> = decision["id_verifications"][0]["warnings"].as_array().unwrap().iter().map(|w| w["risk"].clone()).collect();
+    let risks: Vec<_> =
+        decision["id_verifications"][0]["warnings"].as_array().unwrap().iter().map(|w| w["risk"].clone()).collect();
     assert!(risks.contains(&json!("MRZ_VALIDATION_FAILED")), "{risks:?}");
 }

@@ -46,7 +46,8 @@ async fn world() -> (World, AgreementKey, run::Running) {
     let address = format!("http://{}", listener.address());
     let router = axum::Router::new().route("/trusted-list", get(async move || signed.clone()));
     let running = listener.spawn(router, run::Limits::default());
-    let folder = Models::load(&Folder::new("nowhere"), Parts { face: false, liveness: false, document: false }).unwrap();
+    let folder =
+        Models::load(&Folder::new("nowhere"), Parts { face: false, liveness: false, document: false }).unwrap();
     (World::with(folder, &address, Some(root.certificate().clone())), partner, running)
 }
 
@@ -67,9 +68,12 @@ async fn only_what_was_consented_to_whom_it_was() {
     assert!(stranger.text().contains("is not listed"), "{}", stranger.text());
     assert_eq!(consent(json!({ "audience": "partner-b", "purpose": "", "scope": ["kyc"] })).await.status, 400);
     assert_eq!(consent(json!({ "audience": "partner-b", "purpose": "x", "scope": [] })).await.status, 400);
-    let page = world.get(&format!("/en/session/{token}/consent?audience=partner-b&purpose=onboarding&scope=id_verification")).await;
+    let page = world
+        .get(&format!("/en/session/{token}/consent?audience=partner-b&purpose=onboarding&scope=id_verification"))
+        .await;
     assert!(page.text().contains("Bank B") && page.text().contains("ERIKSSON"), "{}", page.text());
-    let given = consent(json!({ "audience": "partner-b", "purpose": "onboarding", "scope": ["id_verification"] })).await;
+    let given =
+        consent(json!({ "audience": "partner-b", "purpose": "onboarding", "scope": ["id_verification"] })).await;
     assert_eq!(given.status, 200, "{}", given.text());
 
     let wider = world.api("POST", &share, json!({ "audience": "partner-b", "scope": ["kyc"] })).await;
@@ -81,7 +85,9 @@ async fn only_what_was_consented_to_whom_it_was() {
     assert_eq!((&shared["session_kind"], &shared["audience"]), (&json!("user"), &json!("partner-b")));
     assert_eq!(shared["expires_at"], "2026-11-22T11:00:00Z");
     let received = Received::open(shared["share_token"].as_str().unwrap(), &partner).unwrap();
-    let Claimed::Issuer(claimed) = received.addressed_to("partner-b", world.now()).unwrap() else { panic!("not an issuer's") };
+    let Claimed::Issuer(claimed) = received.addressed_to("partner-b", world.now()).unwrap() else {
+        panic!("not an issuer's")
+    };
     let authentic = claimed.authenticate(std::slice::from_ref(&world.anchor), world.now()).unwrap();
     let decision = authentic.decision().unwrap();
     assert_eq!(decision.session_id, id);
@@ -98,6 +104,8 @@ async fn without_a_list_nobody_receives() {
     let (_, token) = world.approved().await;
     let request = Request::post(format!("/session/{token}/consent")).header("accept", "application/json");
     let body = json!({ "audience": "partner-b", "purpose": "onboarding", "scope": ["kyc"] });
-    let answer = world.send(request.header("content-type", "application/json").body(Body::from(body.to_string())).unwrap()).await;
+    let answer = world
+        .send(request.header("content-type", "application/json").body(Body::from(body.to_string())).unwrap())
+        .await;
     assert_eq!((answer.status, &answer.json()["code"]), (403, &json!("audience_not_trusted")), "{}", answer.text());
 }

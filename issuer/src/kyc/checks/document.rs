@@ -43,13 +43,16 @@ impl Check for ImageQuality {
             return say(Outcome::Fail, Code::QualitySmall).measured(f64::from(found.short_side), rule);
         }
         if found.brightness < self.dark {
-            return say(Outcome::Fail, Code::QualityDark).measured(found.brightness, format!("brightness >= {}", self.dark));
+            return say(Outcome::Fail, Code::QualityDark)
+                .measured(found.brightness, format!("brightness >= {}", self.dark));
         }
         if found.brightness > self.bright {
-            return say(Outcome::Fail, Code::QualityBright).measured(found.brightness, format!("brightness <= {}", self.bright));
+            return say(Outcome::Fail, Code::QualityBright)
+                .measured(found.brightness, format!("brightness <= {}", self.bright));
         }
         if found.sharpness < self.sharpness {
-            return say(Outcome::Fail, Code::QualityBlurred).measured(found.sharpness, format!("sharpness >= {}", self.sharpness));
+            return say(Outcome::Fail, Code::QualityBlurred)
+                .measured(found.sharpness, format!("sharpness >= {}", self.sharpness));
         }
         if found.glare > self.glare && found.brightness < self.paper {
             return say(Outcome::Warn, Code::QualityGlare).measured(found.glare, format!("glare <= {}", self.glare));
@@ -78,8 +81,11 @@ impl Check for DocumentFound {
 
     fn run(&self, evidence: &Evidence<'_>) -> Signal {
         let lines = evidence.document.text_lines;
-        let (outcome, code) =
-            if lines >= self.lines { (Outcome::Pass, Code::DocumentSeen) } else { (Outcome::Fail, Code::DocumentNotSeen) };
+        let (outcome, code) = if lines >= self.lines {
+            (Outcome::Pass, Code::DocumentSeen)
+        } else {
+            (Outcome::Fail, Code::DocumentNotSeen)
+        };
         Signal::new(self.name(), outcome, code).measured(f64::from(lines), format!("text lines >= {}", self.lines))
     }
 }

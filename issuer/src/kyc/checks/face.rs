@@ -42,16 +42,20 @@ impl Check for OneLiveFace {
             return say(Outcome::Fail, code).measured(f64::from(selfie.faces), "exactly 1 face");
         };
         if face.eye_distance < self.eyes {
-            return say(Outcome::Fail, Code::FaceSmall).measured(face.eye_distance, format!("eyes >= {} px apart", self.eyes));
+            return say(Outcome::Fail, Code::FaceSmall)
+                .measured(face.eye_distance, format!("eyes >= {} px apart", self.eyes));
         }
         if face.brightness < self.dark {
-            return say(Outcome::Fail, Code::FaceDark).measured(face.brightness, format!("brightness >= {}", self.dark));
+            return say(Outcome::Fail, Code::FaceDark)
+                .measured(face.brightness, format!("brightness >= {}", self.dark));
         }
         if face.brightness > self.bright {
-            return say(Outcome::Fail, Code::FaceBright).measured(face.brightness, format!("brightness <= {}", self.bright));
+            return say(Outcome::Fail, Code::FaceBright)
+                .measured(face.brightness, format!("brightness <= {}", self.bright));
         }
         if face.sharpness < self.sharpness {
-            return say(Outcome::Fail, Code::FaceBlurred).measured(face.sharpness, format!("sharpness >= {}", self.sharpness));
+            return say(Outcome::Fail, Code::FaceBlurred)
+                .measured(face.sharpness, format!("sharpness >= {}", self.sharpness));
         }
         say(Outcome::Pass, Code::OneFace).measured(face.eye_distance, format!("eyes >= {} px apart", self.eyes))
     }
@@ -79,12 +83,17 @@ impl Check for PassiveLiveness {
 
     fn run(&self, evidence: &Evidence<'_>) -> Signal {
         match evidence.selfie.map(|selfie| selfie.liveness) {
-            None | Some(Liveness::NotPerformed) => Signal::new(self.name(), Outcome::NotRun, Code::LivenessNotPerformed),
+            None | Some(Liveness::NotPerformed) => {
+                Signal::new(self.name(), Outcome::NotRun, Code::LivenessNotPerformed)
+            }
             // The sender chose the picture, so this is no reason to skip the check: a person looks.
             Some(Liveness::TooTight) => Signal::new(self.name(), Outcome::Warn, Code::LivenessTooTight),
             Some(Liveness::Score(score)) => {
-                let (outcome, code) =
-                    if score >= self.live { (Outcome::Pass, Code::LivenessLive) } else { (Outcome::Fail, Code::LivenessAttack) };
+                let (outcome, code) = if score >= self.live {
+                    (Outcome::Pass, Code::LivenessLive)
+                } else {
+                    (Outcome::Fail, Code::LivenessAttack)
+                };
                 Signal::new(self.name(), outcome, code).measured(score, format!("score >= {}", self.live))
             }
         }
@@ -126,7 +135,8 @@ impl Check for FaceMatch {
         let portrait = evidence.document.portrait.as_ref().map(|portrait| &portrait.template.0);
         let selfie = evidence.selfie.and_then(|selfie| selfie.face.as_ref()).map(|face| &face.template.0);
         let distance = portrait.zip(selfie).and_then(|(portrait, selfie)| portrait.distance(selfie).ok());
-        let Some(distance) = distance.map(|distance| f64::from(distance.value())).filter(|value| value.is_finite()) else {
+        let Some(distance) = distance.map(|distance| f64::from(distance.value())).filter(|value| value.is_finite())
+        else {
             return Signal::new(self.name(), Outcome::NotRun, Code::NotCompared);
         };
         let (outcome, code) = if distance < self.accept {

@@ -19,8 +19,11 @@ impl Check for DocumentExpiry {
             return Signal::new(self.name(), Outcome::NotRun, Code::DateNotRead);
         };
         let days = (expires - evidence.today).get_days();
-        let (outcome, code) =
-            if expires >= evidence.today { (Outcome::Pass, Code::DocumentInForce) } else { (Outcome::Fail, Code::DocumentExpired) };
+        let (outcome, code) = if expires >= evidence.today {
+            (Outcome::Pass, Code::DocumentInForce)
+        } else {
+            (Outcome::Fail, Code::DocumentExpired)
+        };
         Signal::new(self.name(), outcome, code).measured(f64::from(days), "days left >= 0")
     }
 }
