@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Map, Value, json};
-use warifu_models::{Models, Parts};
 use warifu_models::picture::Picture;
 use warifu_models::specimen;
+use warifu_models::{Models, Parts};
 use warifu_server::Clock;
 use warifu_server::entropy::System;
 use warifu_session::share::{Life, Scope};
@@ -140,7 +140,11 @@ async fn headless(args: &DemoArgs, models: &Models, sandbox: &Sandbox, teller: &
         (None, None) => Person::fictional(models)?,
     };
     let drawn = args.document.is_none();
-    teller.step("pictures", step, json!({"document": if drawn { "drawn" } else { "given" }, "bytes": person.document.len()}));
+    teller.step(
+        "pictures",
+        step,
+        json!({"document": if drawn { "drawn" } else { "given" }, "bytes": person.document.len()}),
+    );
     let ended = journey(sandbox, &person, teller).await?;
     if ended == Ended::Done {
         teller.done();
@@ -172,7 +176,8 @@ impl Teller {
 
     fn tell(&mut self, name: &str, ok: bool, begun: Instant, facts: Value) {
         let ms = (begun.elapsed().as_secs_f64() * 10_000.0).round() / 10.0;
-        let mut line = Map::from_iter([("step".into(), json!(name)), ("ok".into(), json!(ok)), ("ms".into(), json!(ms))]);
+        let mut line =
+            Map::from_iter([("step".into(), json!(name)), ("ok".into(), json!(ok)), ("ms".into(), json!(ms))]);
         let mut people = format!("{} {name:<18} {ms:>8.1} ms ", if ok { "✓" } else { "✗" });
         if let Value::Object(facts) = facts {
             for (name, value) in facts {
@@ -228,7 +233,12 @@ async fn verify_person(sandbox: &Sandbox, person: &Person, teller: &mut Teller) 
     let answer = sandbox.upload(&format!("session/{}/document", session.token), &person.document).await?;
     ensure!(answer.status < 500, "the issuer answered {}", answer.status);
     let ok = answer.status < 300;
-    teller.tell("document", ok, step, json!({"status": answer.body["status"], "next": answer.body["next"], "problems": answer.body["problems"]}));
+    teller.tell(
+        "document",
+        ok,
+        step,
+        json!({"status": answer.body["status"], "next": answer.body["next"], "problems": answer.body["problems"]}),
+    );
     if !ok {
         return Ok(None);
     }
@@ -266,7 +276,11 @@ async fn accept_credential(sandbox: &Sandbox, session: &Session, teller: &mut Te
     let offer = sandbox.post(&sandbox.issuer, &path, &json!({})).await?.success()?;
     let link = text(&offer, "offer")?;
     let code = offer["tx_code"].as_str().map(str::to_owned);
-    teller.step("offer", step, json!({"by_reference": link.contains("credential_offer_uri"), "tx_code": code.is_some()}));
+    teller.step(
+        "offer",
+        step,
+        json!({"by_reference": link.contains("credential_offer_uri"), "tx_code": code.is_some()}),
+    );
 
     let step = Instant::now();
     let facts = sandbox.wallet.accept(&link, code.as_deref(), sandbox.clock().now()).await?;
@@ -294,8 +308,13 @@ async fn present(sandbox: &Sandbox, person: &Person, teller: &mut Teller) -> Res
 
     let step = Instant::now();
     let ready = if reauth {
-        let matched = sandbox.wallet.match_selfie(&request, person.second_selfie.clone(), sandbox.clock().now()).await?;
-        teller.step("selfie", step, json!({"liveness": matched.liveness().name(), "operating_point": matched.operating_point().as_str()}));
+        let matched =
+            sandbox.wallet.match_selfie(&request, person.second_selfie.clone(), sandbox.clock().now()).await?;
+        teller.step(
+            "selfie",
+            step,
+            json!({"liveness": matched.liveness().name(), "operating_point": matched.operating_point().as_str()}),
+        );
         Ready::matched(request, consent, matched, sandbox.clock().now())?
     } else {
         Ready::agreed(request, consent, sandbox.clock().now())?
@@ -307,14 +326,23 @@ async fn present(sandbox: &Sandbox, person: &Person, teller: &mut Teller) -> Res
     let step = Instant::now();
     let result = sandbox.get(partner, &format!("v1/requests/{id}")).await?.expect(200)?;
     let accepted = result["state"] == "accepted";
-    teller.tell("verified", accepted, step, json!({"issuer": result["issuer"], "checks": outcomes(&result), "claims": names(&result["claims"])}));
+    teller.tell(
+        "verified",
+        accepted,
+        step,
+        json!({"issuer": result["issuer"], "checks": outcomes(&result), "claims": names(&result["claims"])}),
+    );
     ensure!(accepted, "the partner did not accept the presentation: {}", result["checks"]);
     Ok(())
 }
 
 fn outcomes(result: &Value) -> Value {
     let checks = result["checks"].as_array().map(Vec::as_slice).unwrap_or_default();
-    checks.iter().filter_map(|check| Some((check["name"].as_str()?.to_owned(), check["outcome"].clone()))).collect::<Map<_, _>>().into()
+    checks
+        .iter()
+        .filter_map(|check| Some((check["name"].as_str()?.to_owned(), check["outcome"].clone())))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 fn names(claims: &Value) -> Vec<&String> {
@@ -336,7 +364,11 @@ async fn share_from_wallet(sandbox: &Sandbox, teller: &mut Teller) -> Result<()>
     let proposal = sandbox.wallet.propose_share(wanted, now).await?;
     let consent = proposal.question().agree(now);
     let shared = sandbox.wallet.share(Ready::agreed(proposal, consent, now)?, now)?;
-    teller.step("share", step, json!({"by": "wallet", "audience": shared.audience, "claims": shared.claims, "expires_at": shared.expires_at}));
+    teller.step(
+        "share",
+        step,
+        json!({"by": "wallet", "audience": shared.audience, "claims": shared.claims, "expires_at": shared.expires_at}),
+    );
     import(sandbox, partner, &shared.share_token, teller).await
 }
 

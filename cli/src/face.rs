@@ -43,7 +43,8 @@ pub(crate) fn run(command: FaceCommand) -> Result<()> {
     let models = files::models(None, Parts::FACE)?;
     match command {
         FaceCommand::Eval { pairs, dir, json } => {
-            let text = std::fs::read_to_string(&pairs).with_context(|| format!("{} can not be read", pairs.display()))?;
+            let text =
+                std::fs::read_to_string(&pairs).with_context(|| format!("{} can not be read", pairs.display()))?;
             let pairs = eval::pairs(&text)?;
             let mut embeddings: BTreeMap<&str, Option<Embedding>> = BTreeMap::new();
             for name in pairs.iter().flat_map(|pair| [pair.x.as_str(), pair.y.as_str()]) {
@@ -58,7 +59,8 @@ pub(crate) fn run(command: FaceCommand) -> Result<()> {
             let labelled: Vec<Labelled> = pairs
                 .iter()
                 .filter_map(|pair| {
-                    let (x, y) = (embeddings.get(pair.x.as_str())?.as_ref()?, embeddings.get(pair.y.as_str())?.as_ref()?);
+                    let (x, y) =
+                        (embeddings.get(pair.x.as_str())?.as_ref()?, embeddings.get(pair.y.as_str())?.as_ref()?);
                     Some(Labelled { distance: x.distance(y).ok()?.value(), same: pair.same })
                 })
                 .collect();
@@ -84,7 +86,8 @@ pub(crate) fn run(command: FaceCommand) -> Result<()> {
             let (first, second) = (embed(&models, &a)?, embed(&models, &b)?);
             let distance = first.distance(&second)?;
             let (value, below) = (distance.value(), Distance::accepted_below());
-            let facts = json!({"distance": value, "score": distance.score(), "threshold": below, "match": value < below});
+            let facts =
+                json!({"distance": value, "score": distance.score(), "threshold": below, "match": value < below});
             answer(json, &facts, || {
                 format!("distance {value:.3} (one person below {below:.2}), score {:.0}", distance.score())
             });

@@ -4,9 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use warifu_models::manifest::Manifest;
 use warifu_models::picture::{Limits, Picture};
 use warifu_models::specimen::{self, Fonts, Specimen};
-use warifu_models::manifest::Manifest;
 use warifu_models::weights::{Folder, Weights as _};
 use warifu_models::{Models, Parts, face};
 

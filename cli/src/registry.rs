@@ -61,7 +61,8 @@ pub(crate) async fn run(command: RegistryCommand) -> Result<()> {
             let scheme = Registry::load_scheme(&home)?;
             let mut config = Config::new(scheme.operator.clone()).sandbox();
             if let Some(path) = admin_token {
-                let token = std::fs::read_to_string(&path).with_context(|| format!("{} can not be read", path.display()))?;
+                let token =
+                    std::fs::read_to_string(&path).with_context(|| format!("{} can not be read", path.display()))?;
                 config = config.admin(ApiKeyHash::of(token.trim()));
             }
             let data = home.join("data");

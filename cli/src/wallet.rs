@@ -123,7 +123,8 @@ pub(crate) async fn run(args: WalletArgs) -> Result<ExitCode> {
     let now = Timestamp::now();
     let entropy: Arc<dyn Entropy> = Arc::new(System);
     if let WalletCommand::Init { registry, operator, always_selfie, sandbox } = command {
-        let pem = std::fs::read_to_string(&operator).with_context(|| format!("{} can not be read", operator.display()))?;
+        let pem =
+            std::fs::read_to_string(&operator).with_context(|| format!("{} can not be read", operator.display()))?;
         let settings = Settings {
             registry,
             operator_certificate: pem,
@@ -260,7 +261,9 @@ fn passphrase(file: Option<&Path>, new: bool) -> Result<Secret> {
         let text = std::fs::read_to_string(path).with_context(|| format!("{} can not be read", path.display()))?;
         return Ok(Secret::new(text.trim_end_matches(['\r', '\n']).as_bytes().to_vec()));
     }
-    let ask = |prompt: &str| rpassword::prompt_password(prompt).context("no terminal to ask for the passphrase: use --passphrase-file");
+    let ask = |prompt: &str| {
+        rpassword::prompt_password(prompt).context("no terminal to ask for the passphrase: use --passphrase-file")
+    };
     let first = ask(if new { "New passphrase: " } else { "Passphrase: " })?;
     if new && ask("Once more: ")? != first {
         bail!("the two passphrases differ");

@@ -18,10 +18,8 @@ pub const START: &str = "2026-11-23T09:00:00Z";
 /// The folder of shared test data, or `None` with a printed line that names what is skipped.
 #[must_use]
 pub fn shared(test: &str, folder: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("WARIFU_SHARED").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
-        PathBuf::from,
-    );
+    let root = std::env::var_os("WARIFU_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
     let path = root.join(folder);
     if path.is_dir() {
         return Some(path);

@@ -1,25 +1,34 @@
-//! The start page of the demo: who is here, and the story step by step with links and live QR codes.
+//! The start page of the demo: who is here, and the story step by step, with what is done already.
+//!
+//! The page belongs to no role: it calls the issuer and Bank B as their customers' servers would, and looks into the
+//! wallet of this machine to mark the steps that are done. One sandbox is one person's; there are no visitors to tell
+//! apart.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use axum::Router;
 use axum::extract::{OriginalUri, State};
-use axum::http::header;
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use maud::{Markup, html};
-use serde_json::json;
+use serde::Deserialize;
+use serde_json::{Value, json};
 use url::Url;
 use warifu_models::Models;
-use warifu_server::extract::Path;
-use warifu_server::page::Page;
-use warifu_server::page::components;
+use warifu_server::clock::Clock;
+use warifu_server::extract::{Form, Path};
+use warifu_server::fetch::Fetcher;
+use warifu_server::page::components::{self, Tone};
+use warifu_server::page::{Icon, Page};
 use warifu_server::run::asked_to_stop;
 use warifu_server::text::{Catalogue, Lang, Words};
 use warifu_server::{Problem, assets, csrf};
+use warifu_wallet::Wallet;
+use warifu_wallet::history::{Channel, TransactionResult};
 use warifu_wallet::http::Agent;
 
 use super::Person;
@@ -36,30 +45,138 @@ pub struct Demo {
     issuer: Url,
     issuer_key: String,
     registry: Url,
-    partners: Vec<(String, Url)>,
+    partners: Vec<Partner>,
     agent: Arc<Agent>,
-    wallet: String,
-    fetcher: warifu_server::fetch::Fetcher,
+    wallet: Arc<Wallet>,
+    wallet_url: String,
+    clock: Clock,
+    fetcher: Fetcher,
     person: Option<Person>,
     liveness: bool,
+    /// The verification that was begun last.
+    begun: Mutex<Option<Verification>>,
+}
+
+/// A partner and the key of its own servers.
+struct Partner {
+    name: String,
+    url: Url,
+    api_key: String,
+}
+
+/// A KYC session.
+#[derive(Clone)]
+struct Verification {
+    id: String,
+    token: String,
+    /// Its hosted page.
+    page: String,
 }
 
 impl Demo {
     /// What the page needs of a running sandbox. `person` are the pictures offered for download.
     #[must_use]
     pub fn of(sandbox: &Sandbox, person: Option<Person>) -> Self {
-        let partners = sandbox.partners.iter().map(|partner| (partner.role.config().name.clone(), partner.url.clone()));
+        let partners = sandbox.partners.iter().map(|partner| Partner {
+            name: partner.role.config().name.clone(),
+            url: partner.url.clone(),
+            api_key: partner.api_key.clone(),
+        });
         Self {
             issuer: sandbox.issuer.url.clone(),
             issuer_key: sandbox.issuer.api_key.clone(),
             registry: sandbox.registry.clone(),
             partners: partners.collect(),
             agent: Arc::clone(&sandbox.agent),
-            wallet: sandbox.wallet_url.origin().ascii_serialization(),
+            wallet: Arc::clone(&sandbox.wallet),
+            wallet_url: sandbox.wallet_url.origin().ascii_serialization(),
+            clock: sandbox.clock().clone(),
             fetcher: sandbox.fetcher().clone(),
             liveness: sandbox.issuer.role.has_liveness(),
             person,
+            begun: Mutex::default(),
         }
+    }
+
+    fn begun(&self) -> Option<Verification> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Makes a KYC session, as a customer's server does.
+    async fn begin(&self, lang: Lang) -> Result<Verification> {
+        let url = self.issuer.join("v3/session/")?;
+        let body = json!({"language": lang.tag()});
+        let answer = self.fetcher.post_json(&url, &body, &[("x-api-key", self.issuer_key.as_str())]).await?;
+        let created: Value = serde_json::from_slice(&answer.body)?;
+        let text = |name: &str| created[name].as_str().map(str::to_owned).context("the issuer made no session");
+        let begun = Verification { id: text("session_id")?, token: text("session_token")?, page: text("url")? };
+        *self.begun.lock().unwrap_or_else(PoisonError::into_inner) = Some(begun.clone());
+        Ok(begun)
+    }
+
+    /// Hands a picture in at the hosted flow, as the person's browser does.
+    async fn hand_in(&self, begun: &Verification, step: &str, picture: &[u8]) -> Result<()> {
+        let url = self.issuer.join(&format!("session/{}/{step}", begun.token))?;
+        let headers = [("accept", "application/json")];
+        let answer = self.fetcher.post_bytes(&url, "image/jpeg", picture.to_vec(), &headers).await?;
+        // A refusal is shown by the hosted page, with what to do.
+        anyhow::ensure!(answer.status.as_u16() < 500, "the issuer answered {}", answer.status);
+        Ok(())
+    }
+
+    /// How far the story is.
+    async fn progress(&self) -> Result<Progress> {
+        let status = match self.begun() {
+            Some(begun) => {
+                let url = self.issuer.join(&format!("v3/session/{}/decision/", begun.id))?;
+                let headers = [("x-api-key", self.issuer_key.as_str()), ("accept", "application/json")];
+                let answer = self.fetcher.send(Method::GET, &url, &headers, Vec::new()).await?;
+                let decision: Value = serde_json::from_slice(&answer.body)?;
+                decision["status"].as_str().map(|status| (status.to_owned(), begun.page))
+            }
+            None => None,
+        };
+        let history = self.wallet.history()?;
+        let done = |channel| {
+            let mut entries = history.iter().filter(|entry| entry.transaction_result == TransactionResult::Completed);
+            entries.any(|entry| entry.channel == Some(channel))
+        };
+        Ok(Progress {
+            status,
+            held: !self.wallet.list(self.clock.now())?.is_empty(),
+            presented: done(Channel::Request),
+            shared: done(Channel::Share),
+        })
+    }
+}
+
+/// How far the story is.
+#[derive(Default)]
+struct Progress {
+    /// Status of the latest verification, and its page.
+    status: Option<(String, String)>,
+    /// A credential is in the wallet.
+    held: bool,
+    /// A request was answered.
+    presented: bool,
+    /// A share was made.
+    shared: bool,
+}
+
+impl Progress {
+    fn is_done(&self, step: usize) -> bool {
+        match step {
+            1 => self.held || self.status.as_ref().is_some_and(|(status, _)| status == "Approved"),
+            2 => self.held,
+            3 => self.presented,
+            4 => self.shared,
+            _ => false,
+        }
+    }
+
+    /// The first step that is not done.
+    fn next(&self) -> usize {
+        (1..).find(|step| !self.is_done(*step)).unwrap_or_default()
     }
 }
 
@@ -69,6 +186,8 @@ pub fn router(demo: Demo) -> Router {
         .route("/", get(async |lang: Lang| Redirect::to(&format!("/{lang}/"))))
         .route("/{lang}/", get(start))
         .route("/{lang}/verify", post(verify))
+        .route("/{lang}/try", post(verify_sample))
+        .route("/{lang}/import", post(import))
         .route("/wallet", post(wallet))
         .route("/sample/{name}", get(sample))
         .merge(assets::router())
@@ -103,53 +222,84 @@ pub(super) async fn serve(sandbox: &mut Sandbox, models: Models, port: u16, begu
 /// `GET /{lang}/`: the story.
 async fn start(State(demo): State<Arc<Demo>>, Path(lang): Path<Lang>, OriginalUri(address): OriginalUri) -> Response {
     let words = CATALOGUE.words(lang);
-    let partner = |index: usize| demo.partners.get(index).map(|(name, url)| (name.as_str(), url.as_str()));
+    let progress = demo.progress().await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the steps are shown without what is done");
+        Progress::default()
+    });
+    let partner = |index: usize| demo.partners.get(index).map(|partner| (partner.name.as_str(), partner.url.as_str()));
     let (bank_a, url_a) = partner(0).unwrap_or_default();
     let (bank_b, url_b) = partner(1).unwrap_or_default();
-    let names = [("a", bank_a.into()), ("b", bank_b.into())];
+    // A name does not break over two lines.
+    let [a, b] = [bank_a, bank_b].map(|name| name.replace(' ', "\u{a0}"));
+    let names = [("a", a.as_str().into()), ("b", b.as_str().into())];
     let fill = |id: &str| words.fill(id, &names);
-    let step = |number: usize, content: Markup| {
+    let step = |number: usize, about: Markup, acts: Markup| {
+        let done = progress.is_done(number);
         html! {
-            li id={ "step-" (number) } {
-                h2 { (fill(&format!("step-{number}-title"))) }
+            li id={ "step-" (number) } .done[done] .next[progress.next() == number] {
+                header {
+                    @if done {
+                        span class="number" { (Icon::Check) span class="hidden-visually" { (words.say("step-done")) } }
+                    } @else {
+                        span class="number" aria-hidden="true" { (number) }
+                    }
+                    h2 { (fill(&format!("step-{number}-title"))) }
+                }
                 p { (fill(&format!("step-{number}-text"))) }
-                (content)
+                (about)
+                div class="acts" { (acts) }
             }
         }
     };
+    let button = |number: usize| if progress.next() == number { "button" } else { "button secondary" };
     let content = html! {
-        p { (words.say("lead")) }
+        p class="lead" { (words.say("lead")) }
         @if !demo.liveness {
-            (components::notice(&words, components::Tone::Warn, &words.say("no-liveness-title"), &words.say("no-liveness-text"), None))
+            (components::notice(&words, Tone::Warn, &words.say("no-liveness-title"), &words.say("no-liveness-text"), None))
         }
         (people(&words))
         ol class="story" {
             (step(1, html! {
+                @if let Some((status, page)) = &progress.status {
+                    p { (components::status_pill(&words, status)) " " a href=(page) { (words.say("step-1-see")) } }
+                }
+            }, html! {
                 form method="post" action={ "/" (lang) "/verify" } {
-                    button type="submit" class="button" { (words.say("step-1-action")) }
+                    button type="submit" class=(button(1)) { (Icon::Camera) (words.say("step-1-action")) }
                 }
                 @if demo.person.is_some() {
-                    p { (words.say("samples")) " "
+                    form method="post" action={ "/" (lang) "/try" } {
+                        button type="submit" class="button secondary" { (words.say("step-1-sample")) }
+                    }
+                    small { (words.say("samples")) " "
                         a href="/sample/document.jpg" download { (words.say("sample-document")) } " · "
                         a href="/sample/selfie.jpg" download { (words.say("sample-selfie")) } }
                 }
             }))
-            (step(2, html! {
-                form method="post" action="/wallet" { button type="submit" class="button" { (words.say("step-2-action")) } }
+            (step(2, html! {}, html! {
+                form method="post" action="/wallet" {
+                    button type="submit" class=(button(2)) { (Icon::Card) (words.say("step-2-action")) }
+                }
             }))
             (step(3, html! {
-                p { a class="button" href={ (url_a) (lang) "/" } { (fill("step-3-action")) } }
                 (components::qr(&format!("{url_a}{lang}/"), &fill("step-3-qr")))
+            }, html! {
+                a class=(button(3)) href={ (url_a) (lang) "/" } { (Icon::Bank) (fill("step-3-action")) }
             }))
-            (step(4, html! {
-                p { a class="button secondary" href={ (url_b) (lang) "/" } { (fill("step-4-action")) } }
+            (step(4, html! {}, html! {
+                form method="post" action={ "/" (lang) "/import" } class="input" {
+                    label for="token" { (words.say("step-4-token")) }
+                    textarea id="token" name="token" rows="2" required maxlength="65536" spellcheck="false" autocomplete="off" {}
+                    button type="submit" class=(button(4)) { (Icon::Download) (fill("step-4-action")) }
+                }
+                small { a href={ (url_b) (lang) "/" } { (fill("step-4-look")) } }
             }))
-            (step(5, html! {
-                p { a class="button secondary" href={ (demo.registry) "?lang=" (lang) } { (words.say("step-5-action")) } }
+            (step(5, html! {}, html! {
+                a class=(button(5)) href={ (demo.registry) "?lang=" (lang) } { (Icon::Key) (words.say("step-5-action")) }
             }))
         }
     };
-    let targets = [demo.issuer.origin().ascii_serialization(), demo.wallet.clone()];
+    let targets = [demo.issuer.origin().ascii_serialization(), demo.wallet_url.clone()];
     let page = Page::new(words, words.say("title")).sandbox().wide().at(&address).main(content);
     targets.into_iter().fold(page, Page::form_may_lead_to).into_response()
 }
@@ -158,8 +308,10 @@ async fn start(State(demo): State<Arc<Demo>>, Path(lang): Path<Lang>, OriginalUr
 fn people(words: &Words<'_>) -> Markup {
     html! {
         dl class="roles" {
-            @for role in ["issuer", "wallet", "verifier", "registry"] {
-                div { dt { (words.say(&format!("role-{role}"))) } dd { (words.say(&format!("role-{role}-text"))) } }
+            @for (icon, role) in
+                [(Icon::Face, "issuer"), (Icon::Card, "wallet"), (Icon::Bank, "verifier"), (Icon::Key, "registry")]
+            {
+                div { (icon) dt { (words.say(&format!("role-{role}"))) } dd { (words.say(&format!("role-{role}-text"))) } }
             }
         }
     }
@@ -167,18 +319,67 @@ fn people(words: &Words<'_>) -> Markup {
 
 /// `POST /{lang}/verify`: a fresh KYC session, then to its hosted page.
 async fn verify(State(demo): State<Arc<Demo>>, Path(lang): Path<Lang>) -> Response {
-    match create_session(&demo, lang).await {
-        Ok(url) => Redirect::to(&url).into_response(),
+    match demo.begin(lang).await {
+        Ok(begun) => Redirect::to(&begun.page).into_response(),
         Err(error) => Problem::internal(&error).into_response(),
     }
 }
 
-async fn create_session(demo: &Demo, lang: Lang) -> Result<String> {
-    let url = demo.issuer.join("v3/session/")?;
-    let body = json!({"language": lang.tag()});
-    let answer = demo.fetcher.post_json(&url, &body, &[("x-api-key", demo.issuer_key.as_str())]).await?;
-    let created: serde_json::Value = serde_json::from_slice(&answer.body)?;
-    created["url"].as_str().map(str::to_owned).context("the issuer made no session")
+/// `POST /{lang}/try`: a fresh KYC session with the sample pictures handed in, then to its result.
+async fn verify_sample(State(demo): State<Arc<Demo>>, Path(lang): Path<Lang>) -> Response {
+    let Some(person) = &demo.person else { return Problem::not_found("there are no sample pictures").into_response() };
+    let done = async {
+        let begun = demo.begin(lang).await?;
+        demo.hand_in(&begun, "document", &person.document).await?;
+        demo.hand_in(&begun, "selfie", &person.selfie).await?;
+        Ok::<_, anyhow::Error>(begun)
+    };
+    match done.await {
+        Ok(begun) => Redirect::to(&begun.page).into_response(),
+        Err(error) => Problem::internal(&error).into_response(),
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct ImportForm {
+    token: String,
+}
+
+/// `POST /{lang}/import`: the second partner's server imports a share; its answer is shown, refusals too.
+async fn import(State(demo): State<Arc<Demo>>, Path(lang): Path<Lang>, Form(form): Form<ImportForm>) -> Response {
+    let words = CATALOGUE.words(lang);
+    let Some(partner) = demo.partners.get(1) else {
+        return Problem::not_found("there is no second partner").into_response();
+    };
+    let imported = async {
+        let url = partner.url.join("v3/session/import-shared/")?;
+        let body = json!({"share_token": form.token.trim(), "trust_review": true});
+        let headers = [("x-api-key", partner.api_key.as_str()), ("accept", "application/json")];
+        let answer = demo.fetcher.post_json(&url, &body, &headers).await?;
+        let body: Value = serde_json::from_slice(&answer.body)?;
+        Ok::<_, anyhow::Error>((answer.status, body))
+    };
+    let (status, body) = match imported.await {
+        Ok(answer) => answer,
+        Err(error) => return Problem::internal(&error).into_response(),
+    };
+    let name = [("b", partner.name.as_str().into())];
+    let done = status == StatusCode::CREATED;
+    let answer = serde_json::to_string_pretty(&body).unwrap_or_default();
+    let said = words.fill("import-answer", &[("b", partner.name.as_str().into()), ("status", status.as_u16().into())]);
+    let content = html! {
+        @if done {
+            (components::proven())
+            (components::notice(&words, Tone::Ok, &words.fill("import-done", &name), &words.fill("import-done-text", &name), None))
+        } @else {
+            (components::notice(&words, Tone::Stop, &words.fill("import-refused", &name), &words.fill("import-refused-text", &name), None))
+        }
+        (components::code_block(&words, "answer", &said, &answer))
+        div class="actions" { a class="button" href={ "/" (lang) "/#step-4" } { (words.say("import-back")) } }
+    };
+    // The refusal is the partner's; this page did what it was asked to.
+    let title = words.fill(if done { "import-title" } else { "import-title-refused" }, &name);
+    Page::new(words, title).sandbox().script(assets::Script::Copy).main(content).into_response()
 }
 
 /// `POST /wallet`: a fresh entry link of the wallet, used at once.

@@ -157,6 +157,7 @@ class Panel {
     this.view.hidden = false;
     this.say(this.words.taken, "taken");
     this.buttons(this.send, ...(this.able ? [this.again] : []));
+    this.view.scrollIntoView({ block: "nearest" });
   }
 
   forget() {

@@ -215,9 +215,11 @@ fn check_row(words: &Words<'_>, row: &CheckRow<'_>) -> Markup {
         Outcome::Fail => ("stop", Icon::Stop, "outcome-fail"),
         Outcome::NotPerformed => ("quiet", Icon::NotRun, "outcome-not-performed"),
     };
+    // Nothing was measured against anything: where a row is a card, the two dashes are left out.
+    let bare = if row.value.is_empty() && row.threshold.is_empty() { " bare" } else { "" };
     let or_dash = |text: &str| if text.is_empty() { "–".to_owned() } else { text.to_owned() };
     html! {
-        tr class=(class) {
+        tr class={ (class) (bare) } {
             th scope="row" {
                 (row.name)
                 @if !row.why.is_empty() { span class="why" { (row.why) } }
@@ -533,7 +535,12 @@ pub fn log_table(caption: &str, columns: &[&str], rows: &[Vec<Markup>]) -> Marku
             table class="log" {
                 caption { (caption) }
                 thead { tr { @for column in columns { th scope="col" { (column) } } } }
-                tbody { @for row in rows { tr { @for cell in row { td { (cell) } } } } }
+                tbody {
+                    @for row in rows {
+                        // Narrow screens show a row as a card, each cell under its heading.
+                        tr { @for (cell, column) in row.iter().zip(columns) { td data-label=(column) { div { (cell) } } } }
+                    }
+                }
             }
         }
     }
