@@ -103,14 +103,19 @@ impl Sandbox {
         let registry = door.url.clone();
         doors.serve(door, warifu_trust_registry::http::router(operator.clone(), clock.clone())?);
 
+        let wallet_door = doors.open().await?;
+        let same_device = wallet_door.url.join("open")?;
         let anchor = bundle::operator_anchor(&files::reader(&scheme_home.join(bundle::ANCHORS)))?;
         let door = doors.open().await?;
         let issuer = {
             let keys = IssuerBundle::load(&files::reader(&scheme_home.join(bundle::ISSUER)))?;
             let api_key = entropy.token();
             let config = warifu_issuer::Config::sandbox(door.url.clone(), registry.clone(), anchor.clone());
-            let config =
-                warifu_issuer::Config { name: "Utopia Identity Services".to_owned(), ..config.with_api_key(&api_key) };
+            let config = warifu_issuer::Config {
+                name: "Utopia Identity Services".to_owned(),
+                same_device: Some(same_device.clone()),
+                ..config.with_api_key(&api_key)
+            };
             let parts = warifu_issuer::Parts {
                 store: store(&data, "issuer")?,
                 blobs: Blobs::folder(data.join("issuer").join("blobs"))?,
@@ -146,6 +151,7 @@ impl Sandbox {
                 policies: Policy::built_in(vct.as_str()),
                 allowed_models: face_models(&models)?,
                 request_seconds: 300,
+                same_device: Some(same_device.clone()),
                 sandbox: true,
             };
             config.check()?;
@@ -162,7 +168,6 @@ impl Sandbox {
             partners.push(Place { url, api_key, role });
         }
 
-        let door = doors.open().await?;
         let settings = Settings {
             registry: registry.clone(),
             operator_certificate: anchor.to_pem()?,
@@ -179,10 +184,14 @@ impl Sandbox {
         };
         let wallet = Wallet::init(seams, &passphrase, kdf, settings, now)?;
         let wallet = Arc::new(wallet);
-        let agent =
-            Arc::new(Agent::new(Arc::clone(&wallet), clock.clone(), Arc::clone(&entropy), door.listener.address())?);
-        let wallet_url = door.url.clone();
-        doors.serve(door, warifu_wallet::http::router(Arc::clone(&agent)));
+        let agent = Arc::new(Agent::new(
+            Arc::clone(&wallet),
+            clock.clone(),
+            Arc::clone(&entropy),
+            wallet_door.listener.address(),
+        )?);
+        let wallet_url = wallet_door.url.clone();
+        doors.serve(wallet_door, warifu_wallet::http::router(Arc::clone(&agent)));
 
         Ok(Self {
             registry,

@@ -217,6 +217,7 @@ pub(crate) async fn verifier(command: VerifierCommand) -> Result<()> {
         policies,
         allowed_models: allowed_models(&verifier.allowed_models)?,
         request_seconds: 300,
+        same_device: None,
         sandbox: common.sandbox,
     };
     config.check()?;

@@ -43,6 +43,9 @@ pub struct Config {
     pub readers: usize,
     /// Where the trusted list is; needed to share.
     pub registry_url: Url,
+    /// Address of a wallet's page for links on this device, which takes `uri` in its query; the links' own schemes
+    /// (`openid-credential-offer:`) where `None`.
+    pub same_device: Option<Url>,
     /// The certificate that the trusted list is signed under, pinned.
     pub registry_operator: Certificate,
     /// Jurisdiction in consent receipts, two letters or `EU`.
@@ -92,6 +95,7 @@ impl Config {
             readers: 2,
             registry_url,
             registry_operator,
+            same_device: None,
             jurisdiction: "EU".to_owned(),
         }
     }

@@ -30,6 +30,9 @@ pub struct Config {
     pub allowed_models: Vec<ModelId>,
     /// Life of a request in seconds, 30 to 3600.
     pub request_seconds: u32,
+    /// Address of a wallet's page for links on this device, which takes `uri` in its query; the links' own schemes
+    /// (`openid4vp:`) where `None`.
+    pub same_device: Option<Url>,
     /// Whether pages wear the sandbox band and plain http on this machine is fine.
     pub sandbox: bool,
 }
@@ -146,6 +149,7 @@ mod tests {
             policies: Policy::built_in("https://issuer.example/vct/kyc-identity/1"),
             allowed_models: Vec::new(),
             request_seconds: 300,
+            same_device: None,
             sandbox: false,
         }
     }

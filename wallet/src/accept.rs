@@ -16,9 +16,9 @@ use warifu_credential::{Authentic, Format, SettleError, Verified};
 use warifu_keys::jws::Unverified;
 use warifu_keys::{PublicKey, Signer, SigningKey};
 use warifu_openid4vc::http::{self, Request, UrlError};
+use warifu_openid4vc::vci::holder;
 use warifu_openid4vc::vci::holder::{Acceptance, Choice, Described, Offered, Progress};
 use warifu_openid4vc::vci::offer::{self, CredentialOffer, OfferLink, TxCode};
-use warifu_openid4vc::vci::holder;
 use warifu_trust::{Refusal, Trust};
 
 use crate::history::{ClaimsOf, Party, TransactionType};

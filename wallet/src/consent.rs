@@ -10,10 +10,10 @@ use serde_json::Value;
 use warifu_credential::ClaimPath;
 use warifu_keys::{json, sha256};
 
+use crate::Error;
 use crate::history::{Channel, ClaimsOf};
 use crate::holding::{ClaimFact, CredentialId, FACE_TEMPLATE, Holding, rows};
 use crate::presence::{Demand, LivenessDemand, MatchUnusable, Matched};
-use crate::Error;
 
 /// A consent that was not acted on is worth nothing after this time.
 const CONSENT_LIFE: SignedDuration = SignedDuration::from_mins(10);
@@ -260,8 +260,7 @@ impl Disclosure {
         let all = rows(held.claims(), &holding.metadata, language);
         // A row that is shared in part only counts as hidden as well.
         let hidden = all.into_iter().filter(|row| !shared.iter().any(|shown| shown == row));
-        let mut hidden: Vec<HiddenClaim> =
-            hidden.map(|row| HiddenClaim { name: row.name, label: row.label }).collect();
+        let mut hidden: Vec<HiddenClaim> = hidden.map(|row| HiddenClaim { name: row.name, label: row.label }).collect();
         if held.claims().get(FACE_TEMPLATE).is_some() {
             let path = ClaimPath::claim(FACE_TEMPLATE);
             let label = holding.metadata.label(&path, language).unwrap_or(FACE_TEMPLATE).to_owned();

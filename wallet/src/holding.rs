@@ -262,11 +262,11 @@ pub(crate) fn rows(claims: &Value, metadata: &TypeMetadata, language: &str) -> V
             }
         }
     }
-    let place = |path: &ClaimPath| metadata.claims.iter().position(|claim| path.steps().starts_with(claim.path.steps()));
+    let place =
+        |path: &ClaimPath| metadata.claims.iter().position(|claim| path.steps().starts_with(claim.path.steps()));
     let exact = |path: &ClaimPath| metadata.claims.iter().position(|claim| claim.path == *path);
-    leaves.sort_by_key(|(path, _)| {
-        (place(path).unwrap_or(usize::MAX), exact(path).unwrap_or(usize::MAX), path.clone())
-    });
+    leaves
+        .sort_by_key(|(path, _)| (place(path).unwrap_or(usize::MAX), exact(path).unwrap_or(usize::MAX), path.clone()));
     let fact = |(path, value): (ClaimPath, Value)| {
         let name = path_text(&path);
         let label = metadata.label(&path, language).unwrap_or(&name).to_owned();

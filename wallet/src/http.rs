@@ -186,7 +186,10 @@ pub fn router(agent: Arc<Agent>) -> Router {
         .route("/open", get(open::form).post(open::link))
         .route("/open/picture", post(open::picture).layer(DefaultBodyLimit::max(PICTURE_BYTES + 100_000)))
         .route("/accept", post(open::accept))
-        .route("/ask/{mark}", get(ask::question).post(ask::answer).layer(DefaultBodyLimit::max(PICTURE_BYTES + 100_000)))
+        .route(
+            "/ask/{mark}",
+            get(ask::question).post(ask::answer).layer(DefaultBodyLimit::max(PICTURE_BYTES + 100_000)),
+        )
         .route("/ask/{mark}/refuse", post(ask::refuse))
         .route("/share", get(ask::share_form).post(ask::propose))
         .layer(middleware::from_fn_with_state(Arc::clone(&agent), only_the_owner));
@@ -366,9 +369,11 @@ fn message_of(code: &str) -> &'static str {
     }
 }
 
-/// The address without query, for language links of pages whose query must not be repeated.
+/// The address with no other query than the language chosen, for pages whose query must not be repeated.
 fn bare(uri: &Uri) -> Uri {
-    uri.path().parse().unwrap_or_default()
+    let lang = uri.query().unwrap_or_default().split('&').find(|pair| pair.starts_with("lang="));
+    let address = lang.map_or_else(|| uri.path().to_owned(), |lang| format!("{}?{lang}", uri.path()));
+    address.parse().unwrap_or_default()
 }
 
 #[cfg(test)]

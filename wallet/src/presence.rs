@@ -91,7 +91,9 @@ pub enum PresenceError {
     #[error("the selfie looks like a picture of a picture, not like a person")]
     NotLive,
     /// Liveness is demanded and its weights are not installed.
-    #[error("liveness not performed: the request demands it and the liveness weights are not installed; `warifu models fetch` gets them")]
+    #[error(
+        "liveness not performed: the request demands it and the liveness weights are not installed; `warifu models fetch` gets them"
+    )]
     LivenessNotPerformed,
     /// A challenge over several pictures is demanded, which this wallet can not do yet.
     #[error("the request demands an active liveness challenge, which this wallet can not do")]

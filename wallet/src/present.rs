@@ -13,9 +13,9 @@ use warifu_credential::selfie_reauth::{self, Assertion, Liveness};
 use warifu_credential::{ClaimPath, PathStep};
 use warifu_keys::jws::Unverified;
 use warifu_openid4vc::dcql::{self, Candidate, Query, Selection};
+use warifu_openid4vc::vp::VpToken;
 use warifu_openid4vc::vp::holder::{self, PresentationRequest, RequestUri};
 use warifu_openid4vc::vp::response::{AnswerError, ErrorCode, ResponseAnswer};
-use warifu_openid4vc::vp::VpToken;
 use warifu_trust::Refusal;
 
 use crate::consent::{Asked, Asker, DemandedBy, Disclosure, Question, Ready, SelfieQuestion, sealed};
@@ -241,11 +241,13 @@ impl Wallet {
         if asks_for_face_template(request.query()) {
             return Err(Error::FaceTemplateAsked);
         }
-        let (holdings, rule) =
-            self.store().read(|contents| (contents.holdings.clone(), contents.settings.selfie))?;
+        let (holdings, rule) = self.store().read(|contents| (contents.holdings.clone(), contents.settings.selfie))?;
         // The newest first: it is the one that is taken.
-        let candidates: Vec<Candidate> =
-            holdings.iter().rev().filter_map(|holding| candidate(holding, now).transpose()).collect::<Result<_, _>>()?;
+        let candidates: Vec<Candidate> = holdings
+            .iter()
+            .rev()
+            .filter_map(|holding| candidate(holding, now).transpose())
+            .collect::<Result<_, _>>()?;
         let selection = dcql::select(request.query(), &candidates).map_err(|_| PresentError::NoMatch)?;
         let planned = planned(&selection)?;
         let mut disclosures = Vec::with_capacity(planned.len());
@@ -342,7 +344,10 @@ fn candidate(holding: &Holding, now: Timestamp) -> Result<Option<Candidate>, Err
         format: held.format().identifier().to_owned(),
         types: std::iter::once(held.vct().to_owned()).chain(also).collect(),
         claims,
-        authority_key_identifiers: chain.iter().filter_map(|certificate| certificate.authority_key_identifier()).collect(),
+        authority_key_identifiers: chain
+            .iter()
+            .filter_map(|certificate| certificate.authority_key_identifier())
+            .collect(),
         holder_bound: held.holder_key().is_some(),
     }))
 }

@@ -300,9 +300,7 @@ impl Wallet {
             return self.holding(id);
         }
         let newest = self.store().read(|contents| {
-            let valid = |holding: &&Holding| {
-                holding.held().is_ok_and(|held| held.expires().is_none_or(|at| now < at))
-            };
+            let valid = |holding: &&Holding| holding.held().is_ok_and(|held| held.expires().is_none_or(|at| now < at));
             contents.holdings.iter().rev().find(valid).cloned()
         })?;
         newest.ok_or(ShareRefused::NoCredential.into())

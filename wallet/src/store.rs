@@ -16,8 +16,8 @@ use warifu_keys::{Entropy, Secret, base64url};
 use zeroize::Zeroizing;
 
 pub use self::files::{Files, Folder, Memory, Replaced, Seen};
-pub use self::seal::{Kdf, SealError};
 use self::seal::{DataKey, from_json, to_json};
+pub use self::seal::{Kdf, SealError};
 use crate::history::Entry;
 use crate::holding::Holding;
 
@@ -208,7 +208,10 @@ impl Store {
 
     /// Changes the contents: `change` runs on the newest contents, and again if someone else wrote meanwhile. What it
     /// refuses is not written.
-    pub fn update<T, E: From<StoreError>>(&self, mut change: impl FnMut(&mut Contents) -> Result<T, E>) -> Result<T, E> {
+    pub fn update<T, E: From<StoreError>>(
+        &self,
+        mut change: impl FnMut(&mut Contents) -> Result<T, E>,
+    ) -> Result<T, E> {
         for _ in 0..ATTEMPTS {
             let (seen, mut contents) = self.newest(|seen, contents| (seen, contents.clone()))?;
             let outcome = change(&mut contents)?;
@@ -257,7 +260,14 @@ mod tests {
 
     fn init(files: &Arc<dyn Files>) -> Result<Store, StoreError> {
         let entropy = Arc::new(Seeded::dangerous_new("store"));
-        Store::init(Arc::clone(files), &secret("1234"), Kdf::dangerous_fast(), settings(), entropy, Timestamp::UNIX_EPOCH)
+        Store::init(
+            Arc::clone(files),
+            &secret("1234"),
+            Kdf::dangerous_fast(),
+            settings(),
+            entropy,
+            Timestamp::UNIX_EPOCH,
+        )
     }
 
     fn open(files: &Arc<dyn Files>, passphrase: &str) -> Result<Store, StoreError> {

@@ -90,7 +90,9 @@ impl TypeMetadata {
         for display in list(&document, "display")? {
             // Before draft 15 the member was called `lang`.
             let (locale, name) = (text(display, "locale").or(text(display, "lang")), text(display, "name"));
-            let (Some(locale), Some(name)) = (locale, name) else { return Err(TypeMetadataError::Malformed("display")) };
+            let (Some(locale), Some(name)) = (locale, name) else {
+                return Err(TypeMetadataError::Malformed("display"));
+            };
             names.insert(short(locale), short(name));
         }
         let claims = list(&document, "claims")?.iter().map(ClaimMetadata::parse).collect::<Result<_, _>>()?;

@@ -227,7 +227,8 @@ impl Wallet {
     /// Loads the face models now rather than at the first selfie.
     pub async fn warm(&self) -> Result<(), Error> {
         let (models, load) = (Arc::clone(&self.models), Arc::clone(&self.load_models));
-        let loading = tokio::task::spawn_blocking(move || loaded(&models, &load).map(|_| ()).map_err(PresenceError::from));
+        let loading =
+            tokio::task::spawn_blocking(move || loaded(&models, &load).map(|_| ()).map_err(PresenceError::from));
         Ok(loading.await.map_err(|_| Error::CutOff)??)
     }
 
@@ -284,11 +285,8 @@ impl Wallet {
     /// An entry about a question, with what was asked for.
     pub(crate) fn entry_for(&self, question: &Question, now: Timestamp) -> Entry {
         let asker = &question.asker;
-        let party = Party {
-            name: asker.name.clone(),
-            identifier: asker.identifier.clone(),
-            registrar: asker.registry.clone(),
-        };
+        let party =
+            Party { name: asker.name.clone(), identifier: asker.identifier.clone(), registrar: asker.registry.clone() };
         let mut entry = self.entry(TransactionType::Presentation, party, now).with_purpose(question.purpose.as_deref());
         entry.channel = Some(question.channel);
         entry.list_of_claims_requested = question.requested();

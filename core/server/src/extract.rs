@@ -7,7 +7,9 @@ use std::{collections::BTreeMap, fmt};
 
 use axum::{
     body::Bytes,
-    extract::{FromRequest, FromRequestParts, Multipart, Request, multipart::MultipartError, rejection::BytesRejection},
+    extract::{
+        FromRequest, FromRequestParts, Multipart, Request, multipart::MultipartError, rejection::BytesRejection,
+    },
     http::{HeaderMap, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
@@ -117,9 +119,11 @@ impl ApiKey {
     #[must_use]
     pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let bearer = || text("authorization").and_then(|value| value.split_once(' ')).and_then(|(scheme, key)| {
-            scheme.eq_ignore_ascii_case("bearer").then_some(key)
-        });
+        let bearer = || {
+            text("authorization")
+                .and_then(|value| value.split_once(' '))
+                .and_then(|(scheme, key)| scheme.eq_ignore_ascii_case("bearer").then_some(key))
+        };
         let key = text("x-api-key").or_else(bearer)?.trim();
         (1..=512).contains(&key.len()).then(|| Self(key.to_owned()))
     }
@@ -297,9 +301,8 @@ fn essence(headers: &HeaderMap) -> Option<String> {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    essence(headers).is_some_and(|kind| {
-        kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
-    })
+    essence(headers)
+        .is_some_and(|kind| kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json")))
 }
 
 fn sniffed(bytes: &[u8]) -> &'static str {

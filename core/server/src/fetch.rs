@@ -379,25 +379,51 @@ mod tests {
 
     #[test]
     fn only_public_https_is_allowed() {
-        for url in ["https://example.com/", "https://1.1.1.1/", "https://example.com:8443/", "https://[2606:4700::1]/"] {
+        for url in ["https://example.com/", "https://1.1.1.1/", "https://example.com:8443/", "https://[2606:4700::1]/"]
+        {
             check(Policy::Public, url, true);
             check(Policy::Loopback, url, true);
         }
         let never = [
-            "http://example.com/", "http://1.1.1.1/", "ftp://example.com/", "https://10.0.0.1/", "https://172.20.1.1/",
-            "https://192.168.1.1/", "https://169.254.169.254/latest/", "https://100.64.0.1/", "https://0.0.0.0/",
-            "https://[fe80::1]/", "https://[fd00::1]/", "https://[::ffff:10.0.0.1]/", "https://[::ffff:127.0.0.1]/",
-            "https://[64:ff9b::a00:1]/", "https://[2002:a00:1::]/", "https://224.0.0.1/", "https://255.255.255.255/",
-            "https://user@example.com/", "https://user:pass@example.com/", "https://[::]/", "https://[2001:db8::1]/",
-            "data:text/plain,x", "file:///etc/passwd", "https://0xa000001/", "https://167772161/", "http://192.168.1.1/",
+            "http://example.com/",
+            "http://1.1.1.1/",
+            "ftp://example.com/",
+            "https://10.0.0.1/",
+            "https://172.20.1.1/",
+            "https://192.168.1.1/",
+            "https://169.254.169.254/latest/",
+            "https://100.64.0.1/",
+            "https://0.0.0.0/",
+            "https://[fe80::1]/",
+            "https://[fd00::1]/",
+            "https://[::ffff:10.0.0.1]/",
+            "https://[::ffff:127.0.0.1]/",
+            "https://[64:ff9b::a00:1]/",
+            "https://[2002:a00:1::]/",
+            "https://224.0.0.1/",
+            "https://255.255.255.255/",
+            "https://user@example.com/",
+            "https://user:pass@example.com/",
+            "https://[::]/",
+            "https://[2001:db8::1]/",
+            "data:text/plain,x",
+            "file:///etc/passwd",
+            "https://0xa000001/",
+            "https://167772161/",
+            "http://192.168.1.1/",
         ];
         for url in never {
             check(Policy::Public, url, false);
             check(Policy::Loopback, url, false);
         }
         let only_here = [
-            "http://127.0.0.1:8080/", "http://localhost/", "https://localhost/", "http://[::1]/", "http://a.localhost./",
-            "http://2130706433/", "http://127.1/",
+            "http://127.0.0.1:8080/",
+            "http://localhost/",
+            "https://localhost/",
+            "http://[::1]/",
+            "http://a.localhost./",
+            "http://2130706433/",
+            "http://127.1/",
         ];
         for url in only_here {
             check(Policy::Public, url, false);
@@ -424,18 +450,25 @@ mod tests {
 
     async fn server() -> (Running, Url) {
         let router = Router::new()
-            .route("/ok", get(async |headers: HeaderMap| {
-                let seen = format!("{:?} {:?}", headers.get("accept"), headers.get("referer"));
-                ([("dpop-nonce", "n1"), ("content-type", "Text/Plain; charset=utf-8")], seen)
-            }).post(async |headers: HeaderMap, body: String| {
-                format!("{}: {body}", headers["content-type"].to_str().unwrap())
-            }))
+            .route(
+                "/ok",
+                get(async |headers: HeaderMap| {
+                    let seen = format!("{:?} {:?}", headers.get("accept"), headers.get("referer"));
+                    ([("dpop-nonce", "n1"), ("content-type", "Text/Plain; charset=utf-8")], seen)
+                })
+                .post(async |headers: HeaderMap, body: String| {
+                    format!("{}: {body}", headers["content-type"].to_str().unwrap())
+                }),
+            )
             .route("/moved", get(async || Redirect::temporary("/ok")))
             .route("/large", get(async || vec![b'x'; 5000]))
-            .route("/endless", get(async || {
-                let chunks = futures::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b'x'; 1000]));
-                axum::body::Body::from_stream(chunks)
-            }))
+            .route(
+                "/endless",
+                get(async || {
+                    let chunks = futures::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b'x'; 1000]));
+                    axum::body::Body::from_stream(chunks)
+                }),
+            )
             .route("/slow", get(async || tokio::time::sleep(Duration::from_secs(30)).await));
         let running = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap().spawn(router, Door::default());
         let url = format!("http://localhost:{}/", running.address().port()).parse().unwrap();

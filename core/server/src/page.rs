@@ -262,6 +262,8 @@ mod tests {
         assert!(policy.contains("form-action 'self' openid4vp:;"));
         let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
         let html = String::from_utf8(body.to_vec()).unwrap();
-        assert!(html.contains("<html lang=\"ja\">") && html.contains("&lt;Title&gt;") && html.contains("class=\"sandbox\""));
+        assert!(
+            html.contains("<html lang=\"ja\">") && html.contains("&lt;Title&gt;") && html.contains("class=\"sandbox\"")
+        );
     }
 }

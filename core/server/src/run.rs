@@ -326,8 +326,8 @@ mod tests {
         let id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
         let status = response.status();
         let body = to_bytes(response.into_body(), 10_000).await.unwrap();
-        let body = serde_json::from_slice(&body)
-            .unwrap_or_else(|_| Value::String(String::from_utf8(body.to_vec()).unwrap()));
+        let body =
+            serde_json::from_slice(&body).unwrap_or_else(|_| Value::String(String::from_utf8(body.to_vec()).unwrap()));
         (status, id, body)
     }
 
@@ -384,9 +384,10 @@ mod tests {
         let refused = talk(address, &large).await;
         assert!(refused.is_empty() || refused.starts_with("HTTP/1.1 431"), "{refused}");
 
-        let underway = tokio::spawn(async move {
-            talk(address, "GET /slow HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await
-        });
+        let underway =
+            tokio::spawn(
+                async move { talk(address, "GET /slow HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await },
+            );
         tokio::time::sleep(Duration::from_millis(30)).await;
         running.stop().await;
         let answer = underway.await.unwrap();

@@ -50,7 +50,9 @@ impl Lang {
     #[must_use]
     pub fn date(self, date: Date) -> String {
         match self {
-            Self::En => format!("{} {} {}", date.day(), MONTHS[usize::from(date.month().unsigned_abs()) - 1], date.year()),
+            Self::En => {
+                format!("{} {} {}", date.day(), MONTHS[usize::from(date.month().unsigned_abs()) - 1], date.year())
+            }
             Self::Ja => format!("{}年{}月{}日", date.year(), date.month(), date.day()),
         }
     }
@@ -88,7 +90,17 @@ impl Lang {
 }
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 
@@ -297,7 +309,8 @@ mod tests {
     #[test]
     fn the_language_is_the_one_asked_for() {
         let check = |uri: &str, cookie: &str, accept: &str, expected| {
-            let request = Request::get(uri).header("cookie", cookie).header("accept-language", accept).body(()).unwrap();
+            let request =
+                Request::get(uri).header("cookie", cookie).header("accept-language", accept).body(()).unwrap();
             assert_eq!(Lang::asked(&request.into_parts().0), expected, "{uri} `{cookie}` `{accept}`");
         };
         check("/ja/x", "lang=en", "en", Lang::Ja);

@@ -10,8 +10,9 @@ use warifu_server::{
     page::{
         Icon, Page,
         components::{
-            Camera, Card, CheckRow, Consent, Field, Outcome, QrPanel, Subject, Tone, camera, checks, code_block, confirm,
-            consent, credential_card, empty, fields, log_table, notice, pill, proven, qr_panel, status_pill, steps,
+            Camera, Card, CheckRow, Consent, Field, Outcome, QrPanel, Subject, Tone, camera, checks, code_block,
+            confirm, consent, credential_card, empty, fields, log_table, notice, pill, proven, qr_panel, status_pill,
+            steps,
         },
     },
     text::{Catalogue, Lang, Words},
@@ -53,7 +54,10 @@ const EN: Spoken = Spoken {
     labels: ["Document", "Selfie", "Check", "Wallet"],
     facts: [("Family name", "Eriksson"), ("Given names", "Anna Maria"), ("Age over 18", "Yes")],
     hidden: ["Date of birth", "Address", "Document number", "Face template"],
-    done: ("You are verified", "Put the attestation in your wallet. Then you can prove who you are without this document."),
+    done: (
+        "You are verified",
+        "Put the attestation in your wallet. Then you can prove who you are without this document.",
+    ),
     declined: (
         "The picture cannot be used",
         "The lower edge of the page is cut off. Move back a little, so that all four corners are inside the frame.",
@@ -76,8 +80,14 @@ const JA: Spoken = Spoken {
     labels: ["書類", "自撮り", "確認", "ウォレット"],
     facts: [("姓", "割符"), ("名", "花子"), ("18歳以上", "はい")],
     hidden: ["生年月日", "住所", "書類番号", "顔の特徴データ"],
-    done: ("本人確認が完了しました", "証明をウォレットに入れてください。次からは、この書類がなくても本人であることを証明できます。"),
-    declined: ("この写真は使えません", "ページの下の端が切れています。少し離れて、四隅をすべて枠の中に入れてください。"),
+    done: (
+        "本人確認が完了しました",
+        "証明をウォレットに入れてください。次からは、この書類がなくても本人であることを証明できます。",
+    ),
+    declined: (
+        "この写真は使えません",
+        "ページの下の端が切れています。少し離れて、四隅をすべて枠の中に入れてください。",
+    ),
 };
 
 fn spoken(lang: Lang) -> &'static Spoken {
@@ -227,8 +237,12 @@ fn no_page_needs_more_than_the_policy_allows() {
     fs::create_dir_all(folder.join("assets")).unwrap();
     for lang in Lang::ALL {
         let words = catalogue.words(lang);
-        let pages =
-            [("capture", capture(words)), ("agree", agree(words)), ("result", result(words)), ("console", console(words))];
+        let pages = [
+            ("capture", capture(words)),
+            ("agree", agree(words)),
+            ("result", result(words)),
+            ("console", console(words)),
+        ];
         for (name, page) in pages {
             let html = page.render().into_string();
             for forbidden in [" style=", "<style", "javascript:", "onclick", "http-equiv", "src=\"http"] {

@@ -66,7 +66,7 @@ pub(super) fn session(
             .script(Script::Poll)
             .script(Script::Copy)
             .form_may_lead_to("openid-credential-offer:")
-            .main(approved(words, view, step))
+            .main(approved(issuer, words, view, step))
             .into_response(),
         (Status::Declined, Next::Result, _) => page("declined-title").main(declined(words, view)).into_response(),
         (_, Next::Result, _) => page("review-title").main(in_review(words, view)).into_response(),
@@ -276,7 +276,7 @@ fn noted(words: Words<'_>, note: Option<Code>, title: &str) -> Markup {
     }
 }
 
-fn approved(words: Words<'_>, view: &View, step: Option<&str>) -> Markup {
+fn approved(issuer: &Issuer, words: Words<'_>, view: &View, step: Option<&str>) -> Markup {
     let poll = format!("/session/{}/state?lang={}", view.token, words.lang);
     let waiting = words.say("state-offer");
     html! {
@@ -294,8 +294,9 @@ fn approved(words: Words<'_>, view: &View, step: Option<&str>) -> Markup {
             Some(Shown::Open(offered)) => {
                 h2 { (words.say("wallet-title")) }
                 p { (words.say("wallet-what")) }
+                @let here = components::same_device(issuer.config.same_device.as_ref(), &offered.offer);
                 (components::qr_panel(&words, &QrPanel {
-                    payload: &offered.offer, link: None, expires: Some(offered.expires_at), poll: Some(&poll), waiting: &waiting,
+                    payload: &offered.offer, link: here.as_deref(), expires: Some(offered.expires_at), poll: Some(&poll), waiting: &waiting,
                 }))
                 p class="tx-code" {
                     span { (words.say("wallet-code")) } " "

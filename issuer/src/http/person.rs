@@ -88,7 +88,7 @@ async fn document(
         Ok(picture) => front.0.submit_document(&token, picture, now).await,
         Err(problem) => return problem.into_response(),
     };
-    uploaded(&front, lang, wants, &token, done)
+    uploaded(&front, lang, wants, (&token, Next::Document), done)
 }
 
 /// `POST /session/{token}/selfie`.
@@ -105,7 +105,7 @@ async fn selfie(
         Ok(picture) => front.0.submit_selfie(&token, picture, now).await,
         Err(problem) => return problem.into_response(),
     };
-    uploaded(&front, lang, wants, &token, done)
+    uploaded(&front, lang, wants, (&token, Next::Selfie), done)
 }
 
 /// The file of a form's field `image`, or a raw body.
@@ -140,13 +140,14 @@ impl Wants {
 }
 
 /// The answer to an upload: JSON for programs, the next page for people.
-fn uploaded(front: &Front, lang: Lang, wants: Wants, token: &str, done: Result<Progress, Error>) -> Response {
+fn uploaded(front: &Front, lang: Lang, wants: Wants, of: (&str, Next), done: Result<Progress, Error>) -> Response {
+    let (token, handed) = of;
     let progress = match done {
         Ok(progress) => progress,
         Err(error) => return pages::refused(&front.0, lang, &error, wants),
     };
     match wants {
-        Wants::Page => Redirect::to(&next_page(lang, token, &progress)).into_response(),
+        Wants::Page => Redirect::to(&next_page(lang, token, handed, &progress)).into_response(),
         Wants::Json => {
             let problem = |signal: &crate::kyc::check::Signal| {
                 json!({
@@ -178,10 +179,10 @@ fn upload_status(progress: &Progress) -> StatusCode {
     }
 }
 
-fn next_page(lang: Lang, token: &str, progress: &Progress) -> String {
+fn next_page(lang: Lang, token: &str, handed: Next, progress: &Progress) -> String {
     let step = match progress.next {
         Next::Document => "?step=document",
-        Next::Selfie if progress.accepted => "?step=selfie",
+        Next::Selfie if progress.accepted || handed == Next::Selfie => "?step=selfie",
         // A document handed over again that could not be used.
         Next::Selfie => "?step=again",
         Next::Result => "",

@@ -173,9 +173,10 @@ fn shown(verifier: &Verifier, lang: Lang, record: &Record, viewer: Viewer) -> Pa
 fn scan(verifier: &Verifier, words: &Words<'_>, record: &Record) -> Markup {
     let link = verifier.link(record);
     let poll = format!("/request/{}/state?lang={}", record.id, words.lang);
+    let here = components::same_device(verifier.config.same_device.as_ref(), &link);
     let panel = QrPanel {
         payload: &link,
-        link: None,
+        link: here.as_deref(),
         expires: Some(record.expires),
         poll: Some(&poll),
         waiting: &words.say(waiting(&record.stage)),

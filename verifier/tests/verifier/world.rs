@@ -243,6 +243,7 @@ impl World {
             policies: Policy::built_in(&vct),
             allowed_models: vec![model()],
             request_seconds: 300,
+            same_device: None,
             sandbox: true,
         };
         config.check().unwrap();

@@ -8,22 +8,22 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use jiff::Timestamp;
 use maud::{Markup, html};
+use warifu_server::assets::Script;
 use warifu_server::csrf::FIELD;
 use warifu_server::extract::{Form, FormParts, Path};
 use warifu_server::page::Icon;
 use warifu_server::page::components::{self, Camera, Subject, code_block, empty, proven};
 use warifu_server::text::{Lang, Words};
-use warifu_server::assets::Script;
 use warifu_server::{Now, Problem};
 use warifu_session::share::Life;
 
 use super::show::{pictures, said};
 use super::{Agent, Here, PICTURE_BYTES, Pending, Stopped, error_notice, error_page, page};
+use crate::Error;
 use crate::consent::{Asked, DemandedBy, Question, Ready};
 use crate::history::Channel;
 use crate::present::PresentedFacts;
 use crate::share::{NewShareRequest, ShareFacts};
-use crate::Error;
 
 /// Prefix of the checkboxes for details in the share form.
 const CLAIM: &str = "claim.";
@@ -152,8 +152,11 @@ fn question_page(agent: &Agent, lang: Lang, question: &Question, above: Option<M
         Channel::Request => words.fill("wallet-consent-title", &counted),
         Channel::Share => words.fill("wallet-share-consent-title", &name),
     };
-    let rows: Vec<(&str, String)> =
-        question.disclosures.iter().flat_map(|d| d.shared.iter().map(|row| (row.label.as_str(), said(words, row)))).collect();
+    let rows: Vec<(&str, String)> = question
+        .disclosures
+        .iter()
+        .flat_map(|d| d.shared.iter().map(|row| (row.label.as_str(), said(words, row))))
+        .collect();
     let shared: Vec<(&str, &str)> = rows.iter().map(|(label, value)| (*label, value.as_str())).collect();
     let hidden: Vec<&str> =
         question.disclosures.iter().flat_map(|d| d.hidden.iter().map(|claim| claim.label.as_str())).collect();
@@ -245,8 +248,7 @@ fn presented_page(agent: &Agent, lang: Lang, question: &Question, facts: &Presen
 
 fn shared_page(agent: &Agent, lang: Lang, facts: &ShareFacts) -> Response {
     let words = agent.words(lang);
-    let said =
-        [("name", facts.audience_name.as_str().into()), ("date", lang.moment(facts.expires_at).into())];
+    let said = [("name", facts.audience_name.as_str().into()), ("date", lang.moment(facts.expires_at).into())];
     let main = html! {
         (proven())
         p { (words.fill("wallet-share-made-lead", &said)) }
@@ -272,7 +274,9 @@ pub(super) async fn share_form(State(agent): State<Arc<Agent>>, Now(now): Now, l
     };
     let title = words.say("wallet-share-title");
     let main = match details {
-        None => empty(Icon::Share, &words.say("wallet-share-no-credential"), "", Some(("/open", &words.say("wallet-open")))),
+        None => {
+            empty(Icon::Share, &words.say("wallet-share-no-credential"), "", Some(("/open", &words.say("wallet-open"))))
+        }
         Some(_) if partners.is_empty() => empty(Icon::Share, &words.say("wallet-share-no-partner"), "", None),
         Some(details) => html! {
             p { (words.say("wallet-share-lead")) }

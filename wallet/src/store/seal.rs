@@ -99,7 +99,8 @@ impl DataKey {
         let salt = entropy.array::<16>();
         let key = Secret::new(entropy.array::<32>().to_vec());
         let wrapping = derive(passphrase, &salt, kdf)?;
-        let mut lock = Lock { format: FORMAT.to_owned(), kdf, salt: base64url::encode(&salt), wrapped_key: String::new() };
+        let mut lock =
+            Lock { format: FORMAT.to_owned(), kdf, salt: base64url::encode(&salt), wrapped_key: String::new() };
         lock.wrapped_key = encrypt(&wrapping, key.expose(), &lock.parameters(), entropy)?;
         Ok(Self { key, lock })
     }
@@ -127,7 +128,8 @@ impl DataKey {
 
     /// Seals `contents` into the bytes of the file.
     pub(super) fn seal(&self, contents: &[u8], entropy: &dyn Entropy) -> Result<Vec<u8>, SealError> {
-        let envelope = Envelope { lock: self.lock.clone(), contents: encrypt(&self.key, contents, b"contents", entropy)? };
+        let envelope =
+            Envelope { lock: self.lock.clone(), contents: encrypt(&self.key, contents, b"contents", entropy)? };
         serde_json::to_vec(&envelope).map_err(|_| SealError::Encryption)
     }
 }
@@ -161,9 +163,8 @@ fn encrypt(key: &Secret, plain: &[u8], bound: &[u8], entropy: &dyn Entropy) -> R
     let cipher = XChaCha20Poly1305::new_from_slice(key.expose()).map_err(|_| SealError::Encryption)?;
     // 192 random bits: no counter is needed however often a wallet is written.
     let nonce = entropy.array::<24>();
-    let sealed = cipher
-        .encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: bound })
-        .map_err(|_| SealError::Encryption)?;
+    let sealed =
+        cipher.encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: bound }).map_err(|_| SealError::Encryption)?;
     Ok(base64url::encode(&[&nonce[..], &sealed].concat()))
 }
 

@@ -72,7 +72,10 @@ async fn accept_list_show_present() {
     assert_eq!(Wallet::link_kind(&link).unwrap(), LinkKind::Request);
     let request = wallet.inspect_request(&link, now()).await.unwrap();
     let question = request.question().clone();
-    assert_eq!((question.asker.name.as_str(), question.asker.certificate_name.as_deref()), ("Bank B", Some("Bank B Ltd")));
+    assert_eq!(
+        (question.asker.name.as_str(), question.asker.certificate_name.as_deref()),
+        ("Bank B", Some("Bank B Ltd"))
+    );
     let shared: Vec<_> = question.disclosures[0].shared.iter().map(|row| (row.name.as_str(), &row.value)).collect();
     assert_eq!(shared, [("family_name", &json!("SPECIMEN-VALUE")), ("age_equal_or_over.18", &json!(true))]);
     let hidden: Vec<_> = question.disclosures[0].hidden.iter().map(|claim| claim.name.as_str()).collect();

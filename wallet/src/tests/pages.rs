@@ -34,7 +34,8 @@ impl Browser {
     }
 
     async fn post(&self, path: &str, kind: &str, body: String) -> (StatusCode, Option<String>, String) {
-        let request = Request::post(path).header("host", HOST).header("cookie", &self.cookie).header("content-type", kind);
+        let request =
+            Request::post(path).header("host", HOST).header("cookie", &self.cookie).header("content-type", kind);
         let (status, head, text) = ask(&self.router, request.body(Body::from(body)).unwrap()).await;
         let location = head.headers().get("location").map(|value| value.to_str().unwrap().to_owned());
         (status, location, text)
@@ -98,7 +99,8 @@ async fn only_the_owner_on_this_machine_gets_in() {
     let (status, _, _) = browser.form("/open", &[("csrf", "wrong"), ("link", "openid4vp://?")]).await;
     assert_eq!(status, StatusCode::FORBIDDEN);
     let cross = Request::post("/open").header("host", HOST).header("cookie", &browser.cookie);
-    let cross = cross.header("origin", "https://evil.example").header("content-type", "application/x-www-form-urlencoded");
+    let cross =
+        cross.header("origin", "https://evil.example").header("content-type", "application/x-www-form-urlencoded");
     assert_eq!(ask(&browser.router, cross.body(Body::empty()).unwrap()).await.0, StatusCode::FORBIDDEN);
 }
 
@@ -129,7 +131,10 @@ async fn receive_agree_look_back() {
     assert_eq!(status, StatusCode::SEE_OTHER);
     let to = to.unwrap();
     let (_, page) = browser.get(&format!("{to}?lang=ja")).await;
-    assert!(page.contains("Bank B が1項目を求めています") && page.contains("SPECIMEN-VALUE") && page.contains("生年月日"), "{page}");
+    assert!(
+        page.contains("Bank B が1項目を求めています") && page.contains("SPECIMEN-VALUE") && page.contains("生年月日"),
+        "{page}"
+    );
     assert!(!page.contains("1974"), "hidden values are not on the page");
     let boundary = "multipart/form-data; boundary=x";
     let agree = format!("--x\r\ncontent-disposition: form-data; name=\"csrf\"\r\n\r\n{csrf}\r\n--x--\r\n");

@@ -7,12 +7,12 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use url::Url;
+use warifu_credential::ClaimPath;
 use warifu_credential::face_template::FaceTemplateClaim;
 use warifu_credential::kyc::{self, Assurance, KycClaims, Level, Method as Read, Minting, Sex, VCT_PATH};
 use warifu_credential::sd_jwt::IssuerKey;
 use warifu_credential::selfie_reauth;
 use warifu_credential::status::{self, Bits, Status, StatusList, StatusReference, TokenClaims};
-use warifu_credential::ClaimPath;
 use warifu_keys::entropy::Seeded;
 use warifu_keys::jwe::AgreementKey;
 use warifu_keys::x509::issue::{Authority, Period, Request as CertificateRequest, Subject};
@@ -22,7 +22,9 @@ use warifu_openid4vc::dcql::{CredentialQuery, Query};
 use warifu_openid4vc::http::{Method, Request, Response};
 use warifu_openid4vc::oauth::{AccessToken, Endpoint, OAuthError, ServerMetadata, dpop};
 use warifu_openid4vc::vci::credential::{CredentialRequest, CredentialResponse, Issued};
-use warifu_openid4vc::vci::issuer::{AccessGrant, Binding, Clients, NewOffer, OfferState, Terms, TokenPolicy, TxCodeTerms};
+use warifu_openid4vc::vci::issuer::{
+    AccessGrant, Binding, Clients, NewOffer, OfferState, Terms, TokenPolicy, TxCodeTerms,
+};
 use warifu_openid4vc::vci::metadata::{Configuration, IssuerIdentifier, IssuerMetadata};
 use warifu_openid4vc::vci::nonce::{NonceKey, NonceResponse};
 use warifu_openid4vc::vci::offer::{OfferLink, Scheme as OfferScheme};
@@ -119,7 +121,8 @@ impl World {
         let authority = |name: &str| {
             let period = Period::days(now() - SignedDuration::from_hours(24), 3000);
             let key = SigningKey::generate_p256(source);
-            Authority::self_signed(&subject(&format!("{name} Root"), name), key, period, "https://a.example", source).unwrap()
+            Authority::self_signed(&subject(&format!("{name} Root"), name), key, period, "https://a.example", source)
+                .unwrap()
         };
         let (root, issuer_ca, access_ca) = (authority("Utopia Trust"), authority("KYC Authority"), authority("Access"));
         let list = leaf(&root, "Utopia Trust", Purpose::ListSigner, source);
@@ -374,13 +377,13 @@ impl World {
         let proof = self.proof(request, Some(token.expose()));
         let grant = state.grants[&token.hash()].clone();
         grant.authorize(&token, Some(&proof), now())?;
-        let order = grant.order(&CredentialRequest::parse(&request.body)?, &Self::metadata(), &self.nonce_key, now())?;
+        let order =
+            grant.order(&CredentialRequest::parse(&request.body)?, &Self::metadata(), &self.nonce_key, now())?;
         let other = SigningKey::generate_p256(self.entropy.as_ref()).public_key();
         let key = if state.fault == Fault::OtherKey { &other } else { &order.keys[0] };
         let reference = StatusReference { uri: format!("{ISSUER}/status/1").parse().unwrap(), idx: 3 };
         let vct = Self::vct();
-        let minting =
-            Minting { vct: &vct, holder_key: key, status: Some(&reference), lifetime_days: 90, now: now() };
+        let minting = Minting { vct: &vct, holder_key: key, status: Some(&reference), lifetime_days: 90, now: now() };
         let issuer = IssuerKey { signer: &self.signer.1, chain: std::slice::from_ref(&self.signer.0) };
         let mut text = kyc::mint(&self.claims, &minting, issuer, self.entropy.as_ref()).unwrap();
         if state.fault == Fault::Tampered {

@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 use maud::{Markup, html};
 use qrcode::{EcLevel, QrCode};
+use url::Url;
 
 use super::Icon;
 use crate::text::Words;
@@ -297,6 +298,14 @@ pub struct QrPanel<'a> {
     pub waiting: &'a str,
 }
 
+/// Where "open on this device" leads: the page of a wallet that takes links as `uri`, or `None` for the link's own scheme.
+#[must_use]
+pub fn same_device(wallet: Option<&Url>, link: &str) -> Option<String> {
+    let mut page = wallet?.clone();
+    page.query_pairs_mut().append_pair("uri", link);
+    Some(page.into())
+}
+
 /// A QR code with countdown, same-device button, and a live line that [`Script::Poll`](crate::assets::Script::Poll)
 /// keeps up to date.
 #[must_use]
@@ -325,9 +334,9 @@ pub fn qr_panel(words: &Words<'_>, panel: &QrPanel<'_>) -> Markup {
 /// bytes) gives an empty frame with the text below it.
 #[must_use]
 pub fn qr(payload: &str, alt: &str) -> Markup {
-    let code = [EcLevel::M, EcLevel::L].into_iter().find_map(|level| {
-        QrCode::with_error_correction_level(payload.as_bytes(), level).ok()
-    });
+    let code = [EcLevel::M, EcLevel::L]
+        .into_iter()
+        .find_map(|level| QrCode::with_error_correction_level(payload.as_bytes(), level).ok());
     let Some(code) = code else {
         return html! { p class="qr-missing" { code { (payload) } } };
     };
@@ -435,9 +444,21 @@ pub fn camera(words: &Words<'_>, camera: &Camera<'_>) -> Markup {
 fn camera_frame(subject: Subject) -> Markup {
     // The shade around the frame is one path with a hole, in units of the view (3:4 for a face, 4:3 for a document).
     let (view, outer, hole) = match subject {
-        Subject::Face => ("0 0 300 400", "M0 0h300v400H0z", "M150 62c62 0 100 50 100 122s-42 146-100 146S50 256 50 184 88 62 150 62z"),
-        Subject::Passport => ("0 0 400 300", "M0 0h400v300H0z", "M32 26h336a8 8 0 0 1 8 8v232a8 8 0 0 1-8 8H32a8 8 0 0 1-8-8V34a8 8 0 0 1 8-8z"),
-        Subject::IdCard => ("0 0 400 300", "M0 0h400v300H0z", "M32 39h336a10 10 0 0 1 10 10v202a10 10 0 0 1-10 10H32a10 10 0 0 1-10-10V49a10 10 0 0 1 10-10z"),
+        Subject::Face => (
+            "0 0 300 400",
+            "M0 0h300v400H0z",
+            "M150 62c62 0 100 50 100 122s-42 146-100 146S50 256 50 184 88 62 150 62z",
+        ),
+        Subject::Passport => (
+            "0 0 400 300",
+            "M0 0h400v300H0z",
+            "M32 26h336a8 8 0 0 1 8 8v232a8 8 0 0 1-8 8H32a8 8 0 0 1-8-8V34a8 8 0 0 1 8-8z",
+        ),
+        Subject::IdCard => (
+            "0 0 400 300",
+            "M0 0h400v300H0z",
+            "M32 39h336a10 10 0 0 1 10 10v202a10 10 0 0 1-10 10H32a10 10 0 0 1-10-10V49a10 10 0 0 1 10-10z",
+        ),
     };
     html! {
         svg class="camera-frame" viewBox=(view) preserveAspectRatio="none" aria-hidden="true" {
