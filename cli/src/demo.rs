@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Map, Value, json};
+use warifu_models::mrz::Sex;
 use warifu_models::picture::Picture;
-use warifu_models::specimen;
+use warifu_models::specimen::{self, Specimen};
 use warifu_models::{Models, Parts};
 use warifu_server::Clock;
 use warifu_server::entropy::System;
@@ -79,10 +80,16 @@ impl Person {
 
     /// A fictional person around `portrait`.
     pub fn around(models: &Models, portrait: &Picture) -> Result<Self> {
-        let document = files::specimen(models, portrait, 7)?;
+        let document = files::specimen(models, portrait, &holder()?)?;
         let selfie = |seed| specimen::vary_selfie(portrait, seed).encode_jpeg(JPEG_QUALITY);
         Ok(Self { document: document.encode_jpeg(JPEG_QUALITY)?, selfie: selfie(1)?, second_selfie: selfie(2)? })
     }
+}
+
+/// The fictional woman whose passport carries the demo's portrait.
+fn holder() -> Result<Specimen> {
+    let people = (7..64).map(Specimen::fictional);
+    people.into_iter().find(|person| person.sex == Sex::Female).context("no fictional woman among the first seeds")
 }
 
 /// Runs the demo.

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 use warifu_models::Parts;
 use warifu_models::document::eval;
+use warifu_models::specimen::Specimen;
 
 use crate::{answer, files};
 
@@ -48,7 +49,7 @@ pub(crate) fn run(command: DocumentCommand) -> Result<()> {
     match command {
         DocumentCommand::Specimen { portrait, out, seed } => {
             let models = files::models(None, Parts::FACE)?;
-            let page = files::specimen(&models, &files::picture(&portrait)?, seed)?;
+            let page = files::specimen(&models, &files::picture(&portrait)?, &Specimen::fictional(seed))?;
             std::fs::write(&out, page.encode_jpeg(92)?)
                 .with_context(|| format!("{} can not be written", out.display()))?;
             answer(false, &json!(null), || format!("wrote {}", out.display()));

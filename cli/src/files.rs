@@ -53,13 +53,13 @@ impl FontFiles {
 }
 
 /// A fictional passport around the face in `portrait`, cut as passports show it.
-pub fn specimen(models: &Models, portrait: &Picture, seed: u64) -> Result<Picture> {
+pub fn specimen(models: &Models, portrait: &Picture, person: &Specimen) -> Result<Picture> {
     let face = face::read_largest(models, portrait)?;
     let [left, right, ..] = face.points;
     let head = specimen::head_and_shoulders(portrait, [left, right]);
     let fonts = FontFiles::read()?;
     let fonts = Fonts::parse(&fonts.ocr_b, &fonts.sans)?;
-    Ok(specimen::draw(&Specimen::fictional(seed), &head, &fonts)?)
+    Ok(specimen::draw(person, &head, &fonts)?)
 }
 
 /// The public-domain portrait of the demo.

@@ -182,10 +182,7 @@ fn mesh(models: &Models, picture: &Picture, face: &Face) -> Result<(Vec<[f32; 3]
     let (a, b) = (scale * angle.cos(), scale * angle.sin());
     // From the middle of the crop (pixel centres at whole numbers) to the centre of the box.
     let half = (MESH_SIDE as f32 - 1.0) / 2.0;
-    let to_picture = Affine {
-        x: [a, -b, centre.x - a * half + b * half],
-        y: [b, a, centre.y - b * half - a * half],
-    };
+    let to_picture = Affine { x: [a, -b, centre.x - a * half + b * half], y: [b, a, centre.y - b * half - a * half] };
     let crop = picture.warp_affine(&to_picture, MESH_SIDE, MESH_SIDE, Edge::Black);
     let input = Zeroizing::new(crop.planes([0, 1, 2], 1.0 / 255.0, 0.0));
     let outputs = network.run(&[1, 3, MESH_SIDE as usize, MESH_SIDE as usize], &input)?;

@@ -88,10 +88,7 @@ impl Affine {
         if !det.is_normal() {
             return None;
         }
-        Some(Self {
-            x: [e / det, -b / det, (b * f - c * e) / det],
-            y: [-d / det, a / det, (c * d - a * f) / det],
-        })
+        Some(Self { x: [e / det, -b / det, (b * f - c * e) / det], y: [-d / det, a / det, (c * d - a * f) / det] })
     }
 
     /// How many source pixels one target pixel covers along a side: the square root of the determinant.

@@ -65,10 +65,7 @@ impl Builder {
     pub(crate) fn input(&mut self, shape: &[usize]) -> Value {
         let dim = shape
             .iter()
-            .map(|&size| Dimension {
-                value: Some(dimension::Value::DimValue(size as i64)),
-                ..Dimension::default()
-            })
+            .map(|&size| Dimension { value: Some(dimension::Value::DimValue(size as i64)), ..Dimension::default() })
             .collect();
         let tensor = type_proto::Tensor { elem_type: FLOAT, shape: Some(TensorShapeProto { dim }) };
         self.graph.input.push(ValueInfoProto {
@@ -165,10 +162,8 @@ impl Builder {
     /// The finished graph with its outputs in the given order.
     pub(crate) fn finish(mut self, outputs: &[Value]) -> ModelProto {
         self.graph.name = "graph".into();
-        self.graph.output = outputs
-            .iter()
-            .map(|value| ValueInfoProto { name: value.0.clone(), ..ValueInfoProto::default() })
-            .collect();
+        self.graph.output =
+            outputs.iter().map(|value| ValueInfoProto { name: value.0.clone(), ..ValueInfoProto::default() }).collect();
         ModelProto {
             ir_version: 8,
             opset_import: vec![OperatorSetIdProto { version: 13, ..OperatorSetIdProto::default() }],

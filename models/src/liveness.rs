@@ -121,10 +121,8 @@ fn score(network: &Network, picture: &Picture, bounds: &Rect, times: f32) -> Res
     let area = surroundings(picture, bounds, times);
     let step = |length: f32| length / SIDE as f32;
     let (across, down) = (step(area.width), step(area.height));
-    let to_picture = Affine {
-        x: [across, 0.0, area.x + across / 2.0 - 0.5],
-        y: [0.0, down, area.y + down / 2.0 - 0.5],
-    };
+    let to_picture =
+        Affine { x: [across, 0.0, area.x + across / 2.0 - 0.5], y: [0.0, down, area.y + down / 2.0 - 0.5] };
     // Plain sampling without averaging: the networks were trained on pictures reduced that way, and the fine structure
     // that averaging would remove is part of what they look at.
     let crop = picture.sampled(&to_picture, SIDE, SIDE, Edge::Nearest);

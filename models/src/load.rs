@@ -98,15 +98,13 @@ pub(crate) struct LivenessNetworks {
     pub(crate) wide: Network,
 }
 
-/// The networks behind `document`: PP-OCRv6 small and the line direction classifier, all NCHW with 3 channels.
+/// The networks behind `document`: PP-OCRv6 small, NCHW with 3 channels.
 #[derive(Debug)]
 pub(crate) struct DocumentNetworks {
     /// Text detection: `[1, 3, h, w]`, sides multiples of 32, to `[1, 1, h, w]` probabilities.
     pub(crate) detector: Network,
     /// Text recognition: `[1, 3, 48, w]`, w a multiple of 8, to `[1, w / 8, characters]` probabilities.
     pub(crate) recogniser: Network,
-    /// Whether a line stands on its head: `[1, 3, 48, 192]` to `[1, 2]`.
-    pub(crate) direction: Network,
 }
 
 impl Models {
@@ -196,7 +194,6 @@ impl DocumentNetworks {
         Ok(Self {
             detector: Network::from_onnx("ppocrv6-det-small", &read("PP-OCRv6_det_small.onnx")?, 4)?,
             recogniser: Network::from_onnx("ppocrv6-rec-small", &read("PP-OCRv6_rec_small.onnx")?, 8)?,
-            direction: Network::from_onnx("ppocr-cls", &read("ch_ppocr_mobile_v2.0_cls_mobile.onnx")?, 1)?,
         })
     }
 }
@@ -249,7 +246,5 @@ mod tests {
         });
         let out = document.detector.run(&[1, 3, 96, 128], &vec![0.0; 3 * 96 * 128]).unwrap();
         assert_eq!(out[0].shape, [1, 1, 96, 128]);
-        let out = document.direction.run(&[1, 3, 48, 192], &vec![0.0; 3 * 48 * 192]).unwrap();
-        assert_eq!(out[0].shape, [1, 2]);
     }
 }

@@ -203,7 +203,9 @@ impl Package {
     pub fn command(&self) -> Option<Vec<String>> {
         let pinned = |sign: &str| format!("{}{sign}{}", self.name, self.version);
         match self.source {
-            Source::Npm => Some(["npm", "pack", "--ignore-scripts"].map(String::from).into_iter().chain([pinned("@")]).collect()),
+            Source::Npm => {
+                Some(["npm", "pack", "--ignore-scripts"].map(String::from).into_iter().chain([pinned("@")]).collect())
+            }
             Source::Pypi => {
                 let mut command: Vec<String> =
                     ["pip", "download", "--no-deps", "--only-binary=:all:"].map(String::from).into();
@@ -255,11 +257,7 @@ impl FileEntry {
 
 fn check_hash(bytes: &[u8], expected: &Sha256Hash) -> Result<(), VerifyError> {
     let found: Sha256Hash = Sha256::digest(bytes).into();
-    if found == *expected {
-        Ok(())
-    } else {
-        Err(VerifyError::Hash { found: hex(&found), expected: hex(expected) })
-    }
+    if found == *expected { Ok(()) } else { Err(VerifyError::Hash { found: hex(&found), expected: hex(expected) }) }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -18,8 +18,7 @@ const EPSILON: f32 = 1e-5;
 
 /// The graph: NCHW `[1, 3, 80, 80]` BGR 0 to 255 in, `[1, 3]` class probabilities out, class 1 being live.
 pub(crate) fn graph(model: &'static str, bytes: &[u8]) -> Result<ModelProto, ModelsError> {
-    let tensors =
-        torch::read(bytes).map_err(|error| ModelsError::Malformed { model, reason: error.to_string() })?;
+    let tensors = torch::read(bytes).map_err(|error| ModelsError::Malformed { model, reason: error.to_string() })?;
     let mut net = Net { model, tensors, builder: Builder::default() };
 
     let x = net.builder.input(&[1, 3, 80, 80]);

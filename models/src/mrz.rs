@@ -470,7 +470,8 @@ mod tests {
     #[test]
     fn specimen_cards_and_visas() {
         // Part 5, 6 and 7, appendices.
-        let td1 = ["I<UTOD231458907<<<<<<<<<<<<<<<", "7408122F1204159UTO<<<<<<<<<<<6", "ERIKSSON<<ANNA<MARIA<<<<<<<<<<"];
+        let td1 =
+            ["I<UTOD231458907<<<<<<<<<<<<<<<", "7408122F1204159UTO<<<<<<<<<<<6", "ERIKSSON<<ANNA<MARIA<<<<<<<<<<"];
         let td2 = ["I<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<", "D231458907UTO7408122F1204159<<<<<<<6"];
         let mrva = ["V<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L8988901C4XXX4009078F96121096ZE184226B<<<<<<"];
         let mrvb = ["V<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<", "L8988901C4XXX4009078F9612109<<<<<<<<"];
@@ -487,7 +488,8 @@ mod tests {
     #[test]
     fn long_number_continues_in_the_optional_data() {
         // Part 5, section 4.2.4, note j: number D23145890734, digit 9.
-        let lines = ["I<UTOD23145890<7349<<<<<<<<<<<", "3407127M9507122UTO<<<<<<<<<<<2", "STEVENSON<<PETER<JOHN<<<<<<<<<"];
+        let lines =
+            ["I<UTOD23145890<7349<<<<<<<<<<<", "3407127M9507122UTO<<<<<<<<<<<2", "STEVENSON<<PETER<JOHN<<<<<<<<<"];
         let mrz = Mrz::parse(&lines, TODAY).unwrap();
         assert_eq!(mrz.number, "D23145890734");
         assert!(mrz.checks[0].ok && mrz.optional.is_empty(), "{mrz:?}");
@@ -522,7 +524,9 @@ mod tests {
     #[test]
     fn a_changed_character_breaks_its_check_digit() {
         let good = "L898902C36UTO7408122F1204159ZE184226B<<<<<10";
-        for (at, with, field) in [(0, 'M', Field::Number), (14, '5', Field::BirthDate), (22, '3', Field::Expiry), (28, 'Y', Field::Optional)] {
+        for (at, with, field) in
+            [(0, 'M', Field::Number), (14, '5', Field::BirthDate), (22, '3', Field::Expiry), (28, 'Y', Field::Optional)]
+        {
             let mut line: Vec<char> = good.chars().collect();
             line[at] = with;
             let line: String = line.into_iter().collect();

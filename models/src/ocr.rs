@@ -30,7 +30,7 @@ pub struct TextLine {
 ///
 /// Lines in which nothing was read are left out. Takes about 0.3 s and 20 ms a line on one core.
 pub fn text_lines(models: &Models, picture: &Picture) -> Result<Vec<TextLine>, ModelsError> {
-    let quads = detect::find(&models.document()?.detector, picture)?;
+    let quads = detect::find(&models.document()?.detector, picture, detect::Size::Full)?;
     let recogniser = recognise::Recogniser::of(models)?;
     let lines: Result<Vec<TextLine>, ModelsError> = quads
         .par_iter()

@@ -538,8 +538,8 @@ fn jpeg_has_end(bytes: &[u8]) -> bool {
             return false;
         }
         match kind {
-            0xFF => at += 1,                      // fill byte
-            0x01 | 0xD0..=0xD8 => at += 2,        // markers without a segment
+            0xFF => at += 1,               // fill byte
+            0x01 | 0xD0..=0xD8 => at += 2, // markers without a segment
             0xD9 => return true,
             0xDA => return bytes[at..].windows(2).rev().any(|pair| pair == [0xFF, 0xD9]),
             _ => {
@@ -581,7 +581,9 @@ mod tests {
     /// A picture with structure: every pixel differs from its neighbours.
     fn sample(width: u32, height: u32) -> Picture {
         let rgb = (0..height)
-            .flat_map(|y| (0..width).flat_map(move |x| [(x * 7 % 256) as u8, (y * 5 % 256) as u8, ((x + y) * 3 % 256) as u8]))
+            .flat_map(|y| {
+                (0..width).flat_map(move |x| [(x * 7 % 256) as u8, (y * 5 % 256) as u8, ((x + y) * 3 % 256) as u8])
+            })
             .collect();
         Picture::from_rgb(width, height, rgb).unwrap()
     }

@@ -85,8 +85,7 @@ impl Specimen {
         let given = if female { GIVEN_FEMALE } else { GIVEN_MALE };
         // Without O, I, Q, S, Z, B, G: as real issuers avoid letters that look like digits.
         const LETTERS: &[u8] = b"ACDEFHJKLMNPRTUVWXY";
-        let mut number: String =
-            (0..2).map(|_| char::from(LETTERS[random.below(LETTERS.len())])).collect();
+        let mut number: String = (0..2).map(|_| char::from(LETTERS[random.below(LETTERS.len())])).collect();
         number.extend((0..7).map(|_| char::from(b'0' + random.below(10) as u8)));
         let day = |random: &mut Random, from: i16, years: usize| {
             date(from + random.below(years) as i16, 1 + random.below(12) as i8, 1 + random.below(28) as i8)
@@ -129,11 +128,31 @@ impl Specimen {
 }
 
 const SURNAMES: &[&str] = &[
-    "ERIKSSON", "HOLMBERG", "OKONKWO", "PETROVA", "LINDQVIST", "MORETTI", "TANAKA", "VAN DER BERG", "KOVÁCS", "MÜLLER",
-    "DUPONT", "NGUYEN", "HADDAD", "SØRENSEN", "ÇELIK", "ALVES-PINTO", "QURESHI", "XENAKIS", "YILMAZ", "JANSSON",
+    "ERIKSSON",
+    "HOLMBERG",
+    "OKONKWO",
+    "PETROVA",
+    "LINDQVIST",
+    "MORETTI",
+    "TANAKA",
+    "VAN DER BERG",
+    "KOVÁCS",
+    "MÜLLER",
+    "DUPONT",
+    "NGUYEN",
+    "HADDAD",
+    "SØRENSEN",
+    "ÇELIK",
+    "ALVES-PINTO",
+    "QURESHI",
+    "XENAKIS",
+    "YILMAZ",
+    "JANSSON",
 ];
-const GIVEN_FEMALE: &[&str] = &["ANNA MARIA", "SOFIA", "ADAEZE", "YUKI", "INÊS", "OLGA", "ZOË", "FATIMA", "ÅSE", "GIULIA", "LUCÍA", "RUTH"];
-const GIVEN_MALE: &[&str] = &["LEON", "MATEO", "JEAN-LUC", "KARL HEINZ", "HUGO", "BRUNO", "DMITRI", "IVAN", "JOSÉ", "MOHAMED ALI", "PEDRO"];
+const GIVEN_FEMALE: &[&str] =
+    &["ANNA MARIA", "SOFIA", "ADAEZE", "YUKI", "INÊS", "OLGA", "ZOË", "FATIMA", "ÅSE", "GIULIA", "LUCÍA", "RUTH"];
+const GIVEN_MALE: &[&str] =
+    &["LEON", "MATEO", "JEAN-LUC", "KARL HEINZ", "HUGO", "BRUNO", "DMITRI", "IVAN", "JOSÉ", "MOHAMED ALI", "PEDRO"];
 const PLACES: &[&str] = &["ZENITH", "NOVA ALBA", "PORT MERIDIAN", "EASTHAVEN", "LAKE MIRROR"];
 
 /// SplitMix64 (Steele, Lea, Flood 2014): pictures must be the same for the same seed, secrecy is not asked for.

@@ -380,7 +380,9 @@ mod tests {
 
     #[test]
     fn half_precision() {
-        for (bits, value) in [(0x3C00, 1.0), (0xC000, -2.0), (0x0001, 2f32.powi(-24)), (0x7BFF, 65504.0), (0x3555, 0.333_251_95)] {
+        for (bits, value) in
+            [(0x3C00, 1.0), (0xC000, -2.0), (0x0001, 2f32.powi(-24)), (0x7BFF, 65504.0), (0x3555, 0.333_251_95)]
+        {
             assert_eq!(half(bits), value, "{bits:04x}");
         }
         assert!(half(0x7E00).is_nan());

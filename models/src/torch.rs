@@ -145,7 +145,10 @@ impl Machine {
             if machine.step(code, reader)? {
                 return Ok(machine);
             }
-            if machine.objects.len() > MAX_OBJECTS || machine.stack.len() > MAX_OBJECTS || machine.marks.len() > MAX_TEXT {
+            if machine.objects.len() > MAX_OBJECTS
+                || machine.stack.len() > MAX_OBJECTS
+                || machine.marks.len() > MAX_TEXT
+            {
                 return Err(TorchError::TooLarge);
             }
         }
@@ -199,7 +202,8 @@ impl Machine {
                 self.push(Object::Tuple(items));
             }
             0x85..=0x87 => {
-                let from = self.stack.len().checked_sub(usize::from(code) - 0x84).ok_or(TorchError::Instruction(code))?;
+                let from =
+                    self.stack.len().checked_sub(usize::from(code) - 0x84).ok_or(TorchError::Instruction(code))?;
                 let items = self.split_off(from, code)?;
                 self.push(Object::Tuple(items));
             }

@@ -62,7 +62,8 @@ impl Folder {
         cache_home: Option<std::ffi::OsString>,
         home: Option<std::ffi::OsString>,
     ) -> Option<Self> {
-        let given = |value: Option<std::ffi::OsString>| value.filter(|text| !text.is_empty()).map(std::path::PathBuf::from);
+        let given =
+            |value: Option<std::ffi::OsString>| value.filter(|text| !text.is_empty()).map(std::path::PathBuf::from);
         let root = given(override_dir)
             .or_else(|| given(cache_home).map(|cache| cache.join("warifu").join("models")))
             .or_else(|| given(home).map(|home| home.join(".cache").join("warifu").join("models")))?;
@@ -100,7 +101,10 @@ impl Weights for Folder {
             Err(error) => return Err(WeightsError::Unreadable { name, reason: error.to_string() }),
         };
         if length != file.bytes {
-            return Err(WeightsError::Foreign { name, reason: VerifyError::Length { found: length, expected: file.bytes } });
+            return Err(WeightsError::Foreign {
+                name,
+                reason: VerifyError::Length { found: length, expected: file.bytes },
+            });
         }
         let bytes = std::fs::read(&path)
             .map_err(|error| WeightsError::Unreadable { name: name.clone(), reason: error.to_string() })?;

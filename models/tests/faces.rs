@@ -34,10 +34,8 @@ fn models(test: &str) -> Option<&'static Models> {
 }
 
 fn shared(test: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("WARIFU_SHARED").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join("..").join("shared"),
-        PathBuf::from,
-    );
+    let root = std::env::var_os("WARIFU_SHARED")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join("..").join("shared"), PathBuf::from);
     if root.join("faces").join("pairs.csv").exists() {
         Some(root)
     } else {

@@ -7,6 +7,7 @@ use serde_json::json;
 use warifu_cli::files;
 use warifu_models::face::{self, Band, Embedding};
 use warifu_models::picture::{Limits, Picture};
+use warifu_models::specimen::Specimen;
 use warifu_models::{Models, document};
 use warifu_tests::{World, models, shared};
 
@@ -19,7 +20,8 @@ fn identities(dir: &Path) -> Vec<(String, String)> {
 
 /// A passport around the face in `name`, as the issuer receives it: drawn, then compressed.
 fn passport(models: &Models, dir: &Path, name: &str) -> Result<Vec<u8>> {
-    let page = files::specimen(models, &files::picture(&dir.join(name))?, 7).with_context(|| name.to_owned())?;
+    let page = files::specimen(models, &files::picture(&dir.join(name))?, &Specimen::fictional(7))
+        .with_context(|| name.to_owned())?;
     Ok(page.encode_jpeg(92)?)
 }
 

@@ -93,9 +93,8 @@ pub struct Row {
 pub fn expected(csv: &[u8]) -> Result<Vec<Expected>, EvalError> {
     let mut reader = csv::ReaderBuilder::new().from_reader(csv);
     let headers = reader.headers()?.clone();
-    let column = |name: &'static str| {
-        headers.iter().position(|header| header == name).ok_or(EvalError::Column { column: name })
-    };
+    let column =
+        |name: &'static str| headers.iter().position(|header| header == name).ok_or(EvalError::Column { column: name });
     let file = column("file")?;
     let lines = [column("line1")?, column("line2")?, column("line3")?];
     reader
@@ -143,7 +142,8 @@ pub fn run(
     let mut rows = Vec::new();
     for expected in expected(csv)? {
         let file = || expected.file.clone();
-        let bytes = open(&expected.file).map_err(|error| EvalError::File { file: file(), reason: error.to_string() })?;
+        let bytes =
+            open(&expected.file).map_err(|error| EvalError::File { file: file(), reason: error.to_string() })?;
         let picture = Picture::decode(&bytes, &Limits::default())
             .map_err(|source| EvalError::Picture { file: file(), source })?;
         let row = judge(&expected, &document::read(models, &picture, today)?);
@@ -161,7 +161,10 @@ mod tests {
     fn lists_of_both_shapes_are_read() {
         let short = b"file,kind,line1,line2,line3,failing_checks,note\na.jpg,TD2,AB,CD,,,\n";
         let long = b"file,kind,line1,line2,line3,surname\nb.jpg,TD1,AB,CD,EF,\"O'X, Y\"\n";
-        assert_eq!(expected(short).unwrap(), [Expected { file: "a.jpg".into(), lines: vec!["AB".into(), "CD".into()] }]);
+        assert_eq!(
+            expected(short).unwrap(),
+            [Expected { file: "a.jpg".into(), lines: vec!["AB".into(), "CD".into()] }]
+        );
         assert_eq!(expected(long).unwrap()[0].lines.len(), 3);
         assert!(matches!(expected(b"file,line1\n"), Err(EvalError::Column { column: "line2" })));
         assert!(matches!(expected(b"file,line1,line2,line3\na\n"), Err(EvalError::Csv(_))));
@@ -182,7 +185,13 @@ mod tests {
             report.add(&expected, &row);
         }
         let expected = Report {
-            documents: 4, exact: 1, review: 2, wrong_accepted: 1, exact_accepted: 1, lines_exact: 4, lines: 8,
+            documents: 4,
+            exact: 1,
+            review: 2,
+            wrong_accepted: 1,
+            exact_accepted: 1,
+            lines_exact: 4,
+            lines: 8,
         };
         assert_eq!(report, expected);
     }

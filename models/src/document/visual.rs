@@ -125,12 +125,7 @@ impl VisualZone {
 }
 
 fn found(field: VisualName, line: &TextLine) -> VisualField {
-    VisualField {
-        field,
-        value: Some(line.text.clone()),
-        confidence: line.confidence,
-        agreement: Agreement::Agrees,
-    }
+    VisualField { field, value: Some(line.text.clone()), confidence: line.confidence, agreement: Agreement::Agrees }
 }
 
 fn other(field: VisualName, seen: Option<&TextLine>) -> VisualField {
@@ -246,9 +241,8 @@ const EXPIRY_LABELS: &[&str] = &["EXPIRY", "EXPIRATION", "EXPIRES", "VALID", "AB
 
 /// The line under the first line that has one of the words: as its label.
 fn labelled<'a>(lines: &[&'a TextLine], labels: &[&str]) -> Option<&'a TextLine> {
-    let label = lines.iter().find(|line| {
-        transliterate::name(&line.text).iter().any(|word| labels.contains(&word.as_str()))
-    })?;
+    let label =
+        lines.iter().find(|line| transliterate::name(&line.text).iter().any(|word| labels.contains(&word.as_str())))?;
     let (width, height) = size(&label.quad);
     let along = Point {
         x: (label.quad[1].x - label.quad[0].x) / width.max(1e-3),
@@ -334,7 +328,9 @@ fn dates(text: &str) -> Vec<Seen> {
     };
     for window in pieces.windows(3) {
         match window {
-            [Piece::Number(day, _), Piece::Month(month), Piece::Number(year, digits)] => push(*day, *month, *year, *digits),
+            [Piece::Number(day, _), Piece::Month(month), Piece::Number(year, digits)] => {
+                push(*day, *month, *year, *digits)
+            }
             [Piece::Number(a, 4), Piece::Number(b, _), Piece::Number(c, _)] => push(*c, *b, *a, 4),
             [Piece::Number(a, _), Piece::Number(b, _), Piece::Number(c, digits)] => {
                 push(*a, *b, *c, *digits);
@@ -440,8 +436,15 @@ mod tests {
         Mrz::parse(&lines, date(2026, 11, 22)).unwrap()
     }
 
-    const GOOD: [&str; 7] =
-        ["Surname / Nom", "MÜLLER", "Given names", "ANNA MARIA", "12 AUG/AOUT 74", "Passport No. L898902C3", "15.04.2012"];
+    const GOOD: [&str; 7] = [
+        "Surname / Nom",
+        "MÜLLER",
+        "Given names",
+        "ANNA MARIA",
+        "12 AUG/AOUT 74",
+        "Passport No. L898902C3",
+        "15.04.2012",
+    ];
 
     #[test]
     fn a_page_that_says_the_same() {
@@ -475,7 +478,15 @@ mod tests {
 
     #[test]
     fn dates_in_print() {
-        for text in ["12 AUG/AOUT 74", "12.08.1974", "1974-08-12", "12AUG1974", "08/12/1974", "12 SIE/AUG 1974", "née le 12 août 1974"] {
+        for text in [
+            "12 AUG/AOUT 74",
+            "12.08.1974",
+            "1974-08-12",
+            "12AUG1974",
+            "08/12/1974",
+            "12 SIE/AUG 1974",
+            "née le 12 août 1974",
+        ] {
             assert!(dates(text).iter().any(|seen| seen.is(date(1974, 8, 12))), "{text}: {:?}", dates(text));
         }
         for text in ["", "12 AUG", "32.08.1974", "99999999", "12.13.14.15"] {

@@ -82,10 +82,10 @@ fn merge(mut candidates: Vec<Face>) -> Vec<Face> {
         let (group, rest): (Vec<Face>, Vec<Face>) =
             candidates.into_iter().partition(|other| is_same(&best.bounds, &other.bounds));
         candidates = rest;
-        let group: Vec<Face> =
-            group.into_iter().filter(|face| face.bounds.overlap(&best.bounds) > SAME_FACE).collect();
+        let group: Vec<Face> = group.into_iter().filter(|face| face.bounds.overlap(&best.bounds) > SAME_FACE).collect();
         let total: f32 = group.iter().map(|face| face.score).sum();
-        let mean = |value: &dyn Fn(&Face) -> f32| group.iter().map(|face| value(face) * face.score).sum::<f32>() / total;
+        let mean =
+            |value: &dyn Fn(&Face) -> f32| group.iter().map(|face| value(face) * face.score).sum::<f32>() / total;
         faces.push(Face {
             bounds: Rect {
                 x: mean(&|face| face.bounds.x),

@@ -28,6 +28,12 @@ impl ModelId {
         Self(format!("{name}@sha256-{}", Base64UrlUnpadded::encode_string(&weights)))
     }
 
+    /// The identifier of the embedder that this program comes with, whether its weights are here or not.
+    pub fn builtin() -> Option<Self> {
+        let weights = Manifest::builtin().file("face_recognition_model.bin")?;
+        Some(Self::new(resnet::NAME, weights.sha256))
+    }
+
     /// The identifier as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -108,7 +108,8 @@ mod tests {
 
     #[test]
     fn a_zero_taken_for_an_o_is_proposed() {
-        let (mrz, read) = flat(&["P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L8989O2C36UTO7408122F1204159ZE184226B<<<<<10"]);
+        let (mrz, read) =
+            flat(&["P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L8989O2C36UTO7408122F1204159ZE184226B<<<<<10"]);
         assert!(!mrz.checks_hold());
         let proposals = propose(&mrz, &read, date(2026, 11, 22));
         assert_eq!(proposals[0].mrz.number, "L898902C3");
@@ -117,7 +118,8 @@ mod tests {
 
     #[test]
     fn a_wrong_date_has_no_repair() {
-        let (mrz, read) = flat(&["P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408132F1204159ZE184226B<<<<<10"]);
+        let (mrz, read) =
+            flat(&["P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408132F1204159ZE184226B<<<<<10"]);
         assert_eq!(propose(&mrz, &read, date(2026, 11, 22)), []);
     }
 }

@@ -12,7 +12,9 @@ pub fn name(text: &str) -> Vec<String> {
         match character {
             'A'..='Z' => out.push(character),
             '\'' | '\u{2019}' | '`' | '\u{b4}' | '.' | ',' => {}
-            _ if character.is_whitespace() || matches!(character, '-' | '\u{2010}'..='\u{2015}' | '<' | '/') => out.push(' '),
+            _ if character.is_whitespace() || matches!(character, '-' | '\u{2010}'..='\u{2015}' | '<' | '/') => {
+                out.push(' ')
+            }
             _ => out.push_str(letter(character).0),
         }
     }
@@ -41,10 +43,10 @@ pub fn skeleton(text: &str) -> Vec<String> {
         .map(|word| {
             let mut out = String::with_capacity(word.len());
             for letter in word.chars() {
-                let folded = match (out.chars().last(), letter) {
-                    (Some('A' | 'O' | 'U'), 'E') | (Some('A'), 'A') | (Some('S'), 'S') => true,
-                    _ => false,
-                };
+                let folded = matches!(
+                    (out.chars().last(), letter),
+                    (Some('A' | 'O' | 'U'), 'E') | (Some('A'), 'A') | (Some('S'), 'S')
+                );
                 if !folded {
                     out.push(letter);
                 }

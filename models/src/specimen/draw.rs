@@ -27,10 +27,19 @@ fn layout(format: Format) -> Option<Layout> {
     let card = "IDENTITY CARD   SPECIMEN";
     match format {
         Format::Td3 => Some(Layout {
-            page: (125.0, 88.0), portrait: (32.0, 42.0), step: 7.0, label: 1.5, value: 2.9, title: "PASSPORT / PASSEPORT   SPECIMEN",
+            page: (125.0, 88.0),
+            portrait: (32.0, 42.0),
+            step: 7.0,
+            label: 1.5,
+            value: 2.9,
+            title: "PASSPORT / PASSEPORT   SPECIMEN",
         }),
-        Format::Td2 => Some(Layout { page: (105.0, 74.0), portrait: (26.0, 34.0), step: 5.6, label: 1.4, value: 2.6, title: card }),
-        Format::Td1 => Some(Layout { page: (85.6, 54.0), portrait: (24.0, 31.0), step: 5.2, label: 1.3, value: 2.4, title: card }),
+        Format::Td2 => {
+            Some(Layout { page: (105.0, 74.0), portrait: (26.0, 34.0), step: 5.6, label: 1.4, value: 2.6, title: card })
+        }
+        Format::Td1 => {
+            Some(Layout { page: (85.6, 54.0), portrait: (24.0, 31.0), step: 5.2, label: 1.3, value: 2.4, title: card })
+        }
         Format::MrvA | Format::MrvB => None,
     }
 }
@@ -89,7 +98,15 @@ pub fn draw(specimen: &Specimen, portrait: &Picture, fonts: &Fonts<'_>) -> Resul
         text(&mut front, &fonts.sans, x, y + layout.label * 1.35, layout.value, INK, value);
     }
     if specimen.format == Format::Td3 {
-        text(&mut front, &fonts.sans, left + room * 0.5, 11.0 + 3.0 * layout.step, layout.label, GREY, "Place of birth / Lieu de naissance");
+        text(
+            &mut front,
+            &fonts.sans,
+            left + room * 0.5,
+            11.0 + 3.0 * layout.step,
+            layout.label,
+            GREY,
+            "Place of birth / Lieu de naissance",
+        );
         let y = 11.0 + 3.0 * layout.step + layout.label * 1.35;
         text(&mut front, &fonts.sans, left + room * 0.5, y, layout.value, INK, &specimen.birth_place);
     }
@@ -173,7 +190,15 @@ fn em(font: &FontRef<'_>, size: f32) -> PxScale {
 }
 
 /// One character, centred on its advance.
-fn glyph(page: &mut Picture, font: &FontRef<'_>, character: char, size: f32, centre: f32, baseline: f32, colour: [u8; 3]) {
+fn glyph(
+    page: &mut Picture,
+    font: &FontRef<'_>,
+    character: char,
+    size: f32,
+    centre: f32,
+    baseline: f32,
+    colour: [u8; 3],
+) {
     let scaled = font.as_scaled(em(font, size));
     let id = font.glyph_id(character);
     let left = centre - scaled.h_advance(id) / 2.0;

@@ -13,10 +13,8 @@ pub fn vary_selfie(picture: &Picture, seed: u64) -> Picture {
     let angle = random.between(-0.06, 0.06);
     let zoom = random.between(0.86, 0.95);
     let (cos, sin) = (angle.cos() * zoom, angle.sin() * zoom);
-    let centre = Point {
-        x: width * (0.5 + random.between(-0.02, 0.02)),
-        y: height * (0.5 + random.between(-0.02, 0.02)),
-    };
+    let centre =
+        Point { x: width * (0.5 + random.between(-0.02, 0.02)), y: height * (0.5 + random.between(-0.02, 0.02)) };
     let map = Affine {
         x: [cos, -sin, centre.x - cos * width / 2.0 + sin * height / 2.0],
         y: [sin, cos, centre.y - sin * width / 2.0 - cos * height / 2.0],
