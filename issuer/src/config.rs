@@ -146,6 +146,13 @@ impl Config {
         Ok(())
     }
 
+    /// Where the trusted list is: below the registry's address.
+    pub(crate) fn trusted_list(&self) -> Url {
+        let mut address = self.registry_url.clone();
+        address.set_path(&format!("{}/trusted-list", address.path().trim_end_matches('/')));
+        address
+    }
+
     /// The address of `path` below the base address.
     #[must_use]
     pub fn address(&self, path: &str) -> String {

@@ -110,7 +110,7 @@ impl Issuer {
             nonce_key: NonceKey::new(Secret::new(derive(&master, "c_nonce").to_vec())),
             pid_secret: Secret::new(derive(&master, "user_pid").to_vec()),
             audit_secret: derive(&master, "audit"),
-            trust: trust::TrustSource::new(fetcher, &config.registry_url, config.registry_operator.clone()),
+            trust: trust::TrustSource::new(config.trusted_list(), config.registry_operator.clone(), fetcher),
             readers: Semaphore::new(config.readers),
             numbers: Mutex::new(0..0),
             current_list: AtomicU32::new(0),

@@ -1,5 +1,7 @@
 //! Everything that needs more than one crate: the floors, the journeys of the four roles, the pages in a browser.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
+
 mod browser;
 mod floors;
 mod people;

@@ -1,24 +1,22 @@
-//! The trusted list as the wallet keeps it: fetched, verified against the pinned operator, cached for a while.
-//!
-//! Fails closed: without a list that holds at this instant every decision is a refusal.
+//! The trusted list as the wallet knows it: fetched when it is due, kept by [`warifu_trust::keeper`], with the highest
+//! sequence number remembered in the store so that a restart does not open the door to an older list.
 
-use std::sync::Mutex;
+use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
+use tokio::sync::Mutex;
 use url::Url;
 use warifu_keys::x509::Certificate;
-use warifu_trust::{Trust, TrustedList};
+use warifu_trust::list::MEDIA_TYPE;
+use warifu_trust::{Keeper, Trust};
 
 use crate::store::{Contents, Store, StoreError};
 use crate::wire::{self, Wire};
 
-/// A fetched list is asked for again after this time.
-const REFRESH: SignedDuration = SignedDuration::from_secs(60);
-
-/// The newest list and when it was fetched.
+/// The list of the registry in the settings.
 #[derive(Debug, Default)]
 pub(crate) struct TrustedLists {
-    last: Mutex<Option<(Timestamp, TrustedList)>>,
+    kept: Mutex<Option<(Url, Keeper)>>,
 }
 
 /// Address of the list below the registry's base address.
@@ -29,61 +27,35 @@ pub(crate) fn address(registry: &Url) -> Option<Url> {
 }
 
 impl TrustedLists {
-    /// Trust as of `now`. A list older than a minute is fetched again; if that fails, the old one serves until its own
-    /// next update, and after that there is none.
-    pub(crate) async fn trust(&self, wire: &dyn Wire, store: &Store, now: Timestamp) -> Result<Trust, StoreError> {
-        let cached = self.last.lock().map_err(|_| StoreError::Busy)?.clone();
-        if let Some((fetched, list)) = &cached {
-            let age = now.duration_since(*fetched);
-            if age >= SignedDuration::ZERO && age < REFRESH && list.check_now(now).is_ok() {
-                return Ok(list.clone().into());
-            }
-        }
-        match self.fetch(wire, store, now).await? {
-            Ok(list) => {
-                *self.last.lock().map_err(|_| StoreError::Busy)? = Some((now, list.clone()));
-                Ok(list.into())
-            }
-            Err(why) => {
-                tracing::warn!(%why, "no new trusted list");
-                Ok(match cached {
-                    Some((_, list)) if list.check_now(now).is_ok() => list.into(),
-                    _ => Trust::without_list(&why),
-                })
-            }
-        }
-    }
-
-    async fn fetch(
-        &self,
-        wire: &dyn Wire,
-        store: &Store,
-        now: Timestamp,
-    ) -> Result<Result<TrustedList, String>, StoreError> {
+    /// What to decide from at `now`; asks the registry first where that is due. Other settings than last time begin anew.
+    pub(crate) async fn trust(&self, wire: &dyn Wire, store: &Store, now: Timestamp) -> Result<Arc<Trust>, StoreError> {
         let (registry, pinned, seen) = store.read(|contents| {
             let settings = &contents.settings;
             (settings.registry.clone(), settings.operator_certificate.clone(), contents.trusted_list_sequence)
         })?;
+        let refuse = |why: String| Ok(Arc::new(Trust::without_list(&why)));
         let operator = match Certificate::from_pem(&pinned) {
             Ok(operator) => operator,
-            Err(error) => return Ok(Err(format!("the pinned operator certificate is unusable: {error}"))),
+            Err(error) => return refuse(format!("the pinned operator certificate is unusable: {error}")),
         };
-        let Some(address) = address(&registry) else { return Ok(Err("the registry's address is unusable".to_owned())) };
-        let body = match wire::get(wire, &address, warifu_trust::list::MEDIA_TYPE).await {
-            Ok(body) => body,
-            Err(error) => return Ok(Err(error.to_string())),
-        };
-        let Ok(jws) = std::str::from_utf8(&body) else { return Ok(Err("the list is not text".to_owned())) };
-        let list = match TrustedList::verify(jws.trim(), &[operator], now, seen) {
-            Ok(list) => list,
-            Err(error) => return Ok(Err(error.to_string())),
-        };
-        if seen.is_none_or(|seen| seen < list.sequence()) {
-            store.update(|contents: &mut Contents| {
-                contents.trusted_list_sequence = contents.trusted_list_sequence.max(Some(list.sequence()));
-                Ok::<_, StoreError>(())
-            })?;
+        let Some(address) = address(&registry) else { return refuse("the registry's address is unusable".to_owned()) };
+        let mut kept = self.kept.lock().await;
+        let same = kept.as_ref().is_some_and(|(at, keeper)| *at == address && keeper.operator() == Some(&operator));
+        if !same {
+            *kept = Some((address, Keeper::new(operator, seen)));
         }
-        Ok(Ok(list))
+        let Some((address, keeper)) = kept.as_mut() else { return refuse("the list was not kept".to_owned()) };
+        if keeper.is_due(now) {
+            let body = wire::get(wire, address, MEDIA_TYPE).await.map_err(|error| error.to_string());
+            match keeper.answered(body.as_deref().map_err(Clone::clone), now) {
+                Err(why) => tracing::warn!(%why, "no new trusted list"),
+                Ok(()) if keeper.seen() > seen => store.update(|contents: &mut Contents| {
+                    contents.trusted_list_sequence = contents.trusted_list_sequence.max(keeper.seen());
+                    Ok::<_, StoreError>(())
+                })?,
+                Ok(()) => (),
+            }
+        }
+        Ok(keeper.trust(now))
     }
 }

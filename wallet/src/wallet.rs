@@ -259,7 +259,7 @@ impl Wallet {
         self.entropy.as_ref()
     }
 
-    pub(crate) async fn trust(&self, now: Timestamp) -> Result<Trust, Error> {
+    pub(crate) async fn trust(&self, now: Timestamp) -> Result<Arc<Trust>, Error> {
         Ok(self.lists.trust(self.wire(), &self.store, now).await?)
     }
 

@@ -14,6 +14,7 @@
 pub mod bundle;
 pub mod decide;
 pub mod entity;
+pub mod keeper;
 pub mod list;
 pub mod lote;
 
@@ -22,4 +23,5 @@ mod fixture;
 
 pub use decide::{Refusal, Trust};
 pub use entity::{Service, ServiceStatus, ServiceType, TrustedEntity};
+pub use keeper::Keeper;
 pub use list::{ListError, TrustedList};

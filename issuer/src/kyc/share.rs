@@ -149,7 +149,7 @@ impl Issuer {
         audience: &str,
         now: Timestamp,
     ) -> Result<(warifu_trust::TrustedEntity, warifu_keys::Jwk), Error> {
-        let trust = self.trust.now(now).await;
+        let trust = self.trust.at(now).await;
         trust.may_receive(audience, now).map_err(|refusal| Error::Audience {
             audience: audience.chars().take(100).collect(),
             refusal: Box::new(refusal),

@@ -320,8 +320,8 @@ async fn the_selfie_has_to_be_real() {
     })
     .await;
     let changes: [fn(&mut selfie::Assertion); 5] = [
-        |it| it.matched_at = it.matched_at - SignedDuration::from_secs(60),
-        |it| it.matched_at = it.matched_at + SignedDuration::from_secs(60),
+        |it| it.matched_at -= SignedDuration::from_secs(60),
+        |it| it.matched_at += SignedDuration::from_secs(60),
         |it| it.model = selfie::model_id("other"),
         |it| it.operating_point = "fmr-1e-1".to_owned(),
         |it| it.template_digest = base64url::encode(&[9; 32]),

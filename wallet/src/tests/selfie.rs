@@ -1,7 +1,5 @@
 //! The selfie step with real faces and models; skipped by name where either is absent.
 
-#![expect(clippy::print_stdout, reason = "skipped tests and measurements are told")]
-
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;

@@ -331,7 +331,7 @@ impl World {
         };
         let until = now() + SignedDuration::from_hours(6);
         let list = TrustedList::new(operator, 7, now(), until, entities).unwrap();
-        text(list.sign(&[self.list.0.clone()], &self.list.1, now()).unwrap())
+        text(list.sign(std::slice::from_ref(&self.list.0), &self.list.1, now()).unwrap())
     }
 
     fn metadata() -> IssuerMetadata {
@@ -453,7 +453,9 @@ impl Wire for World {
             (ISSUER, path) if path.starts_with("/offer/") => text(state.offer_by_id[&path[7..]].clone()),
             (VERIFIER, path) if path.ends_with("/request") => {
                 let id = path.split('/').nth(2).unwrap();
-                text(state.requests[id].sign(&[self.access.0.clone()], &self.access.1, None, now()).unwrap())
+                text(
+                    state.requests[id].sign(std::slice::from_ref(&self.access.0), &self.access.1, None, now()).unwrap(),
+                )
             }
             (VERIFIER, path) if path.ends_with("/response") => {
                 assert!(Received::parse(&request.body).is_ok());

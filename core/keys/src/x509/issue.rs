@@ -273,6 +273,8 @@ fn time(instant: Timestamp) -> Result<Time, X509Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use super::*;
     use crate::entropy::Seeded;
     use crate::x509::verify_chain;
@@ -315,7 +317,7 @@ mod tests {
         let root = authority("a");
         let leaf = leaf(&root, Purpose::DocumentSigner);
         let now = NOW.parse().unwrap();
-        let chain = verify_chain(&[leaf.clone()], &[root.certificate().clone()], Purpose::DocumentSigner, now).unwrap();
+        let chain = verify_chain(from_ref(&leaf), &[root.certificate().clone()], Purpose::DocumentSigner, now).unwrap();
         assert_eq!(chain.anchor, *root.certificate());
         assert_eq!(leaf.organization().as_deref(), Some("Acme, Inc"));
         assert_eq!(leaf.country().as_deref(), Some("UT"));
@@ -338,19 +340,19 @@ mod tests {
             verify_chain(chain, anchors, purpose, now).unwrap_err()
         };
         assert!(matches!(
-            check(&[good.clone()], &anchors, Purpose::DocumentSigner, later),
+            check(from_ref(&good), &anchors, Purpose::DocumentSigner, later),
             X509Error::NotValidNow { .. }
         ));
-        assert!(matches!(check(&[good.clone()], &anchors, Purpose::Access, now), X509Error::WrongPurpose { .. }));
-        assert!(matches!(check(&[good.clone()], &[], Purpose::DocumentSigner, now), X509Error::NoAnchor { .. }));
+        assert!(matches!(check(from_ref(&good), &anchors, Purpose::Access, now), X509Error::WrongPurpose { .. }));
+        assert!(matches!(check(from_ref(&good), &[], Purpose::DocumentSigner, now), X509Error::NoAnchor { .. }));
         let wrong = [other.certificate().clone()];
-        assert!(matches!(check(&[good.clone()], &wrong, Purpose::DocumentSigner, now), X509Error::BadSignature { .. }));
+        assert!(matches!(check(from_ref(&good), &wrong, Purpose::DocumentSigner, now), X509Error::BadSignature { .. }));
         assert!(matches!(check(&anchors, &anchors, Purpose::DocumentSigner, now), X509Error::NotAnEndEntity { .. }));
         assert!(matches!(check(&[], &anchors, Purpose::DocumentSigner, now), X509Error::Missing));
         let below_leaf = [good.clone(), good.clone()];
         assert!(matches!(check(&below_leaf, &anchors, Purpose::DocumentSigner, now), X509Error::NameMismatch { .. }));
         // A leaf named as an anchor is trusted as itself only.
-        verify_chain(&[good.clone()], &[good.clone()], Purpose::DocumentSigner, now).unwrap();
+        verify_chain(from_ref(&good), from_ref(&good), Purpose::DocumentSigner, now).unwrap();
         // A changed byte in the signed part.
         let mut der = good.der().to_vec();
         let at = der.len() / 3;
