@@ -16,7 +16,7 @@ if ! has cargo >/dev/null; then
     exit 1
 fi
 
-need gcc has cc
+need build-essential has cc
 need pkg-config has pkg-config
 need npm has npm
 need python3-pip python3 -m pip --version
@@ -24,24 +24,41 @@ need fonts-ocr-b test -e /usr/share/fonts/opentype/ocr-b/OCRB.otf
 need fonts-dejavu-core test -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
 # josekit, the second opinion on our JWE in the tests, links OpenSSL; tests and demo share one build.
 need libssl-dev pkg-config --exists openssl
+
+# The browser journeys are skipped by name where there is no browser, so a distribution without one is no obstacle.
+wanted=()
+want() {
+    local package=$1; shift
+    if ! "$@" >/dev/null 2>&1; then wanted+=("$package"); fi
+}
 if [ "$purpose" = test ]; then
-    need chromium sh -c 'command -v chromium || command -v chromium-browser || command -v google-chrome'
-    need chromium-driver has chromedriver
+    want chromium sh -c 'command -v chromium || command -v chromium-browser || command -v google-chrome'
+    want chromium-driver has chromedriver
 fi
 
-if [ ${#missing[@]} -gt 0 ]; then
-    install=(apt-get install -y --no-install-recommends "${missing[@]}")
-    as=()
-    if [ "$(id -u)" != 0 ]; then
-        if has sudo >/dev/null && sudo -n true 2>/dev/null; then as=(sudo -n); else as=(refused); fi
-    fi
-    if ! has apt-get >/dev/null || [ "${as[*]:-}" = refused ]; then
+[ ${#missing[@]} -gt 0 ] || [ ${#wanted[@]} -gt 0 ] || exit 0
+
+as=()
+may=yes
+if ! has apt-get >/dev/null; then may=no; fi
+if [ "$(id -u)" != 0 ]; then
+    if has sudo >/dev/null && sudo -n true 2>/dev/null; then as=(sudo -n); else may=no; fi
+fi
+if [ $may = no ]; then
+    echo "setup: on Debian or Ubuntu run: sudo apt-get update && sudo apt-get install -y --no-install-recommends ${missing[*]} ${wanted[*]}" >&2
+    if [ ${#missing[@]} -gt 0 ]; then
         echo "setup: these packages are missing and can not be installed from here: ${missing[*]}" >&2
-        echo "setup: on Debian or Ubuntu run: sudo apt-get update && sudo ${install[*]}" >&2
         exit 1
     fi
-    echo "setup: installing ${missing[*]}"
-    export DEBIAN_FRONTEND=noninteractive
-    "${as[@]}" apt-get update -qq
-    "${as[@]}" "${install[@]}" >/dev/null
+    echo "setup: without ${wanted[*]} the browser journeys are skipped" >&2
+    exit 0
+fi
+
+export DEBIAN_FRONTEND=noninteractive
+install() { "${as[@]}" apt-get install -y --no-install-recommends "$@" >/dev/null; }
+echo "setup: installing ${missing[*]} ${wanted[*]}"
+"${as[@]}" apt-get update -qq
+if [ ${#missing[@]} -gt 0 ]; then install "${missing[@]}"; fi
+if [ ${#wanted[@]} -gt 0 ] && ! install "${wanted[@]}"; then
+    echo "setup: ${wanted[*]} can not be had here; the browser journeys are skipped" >&2
 fi
