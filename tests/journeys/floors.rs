@@ -37,7 +37,15 @@ const ONLY: &[(&str, &[&str])] = &[
     ("getrandom", &["warifu-server"]),
     (
         "axum",
-        &["warifu-server", "warifu-issuer", "warifu-wallet", "warifu-verifier", "warifu-trust-registry", "warifu-cli"],
+        &[
+            "warifu-server",
+            "warifu-issuer",
+            "warifu-wallet",
+            "warifu-verifier",
+            "warifu-trust-registry",
+            "warifu-cli",
+            "warifu-tests",
+        ],
     ),
     ("anyhow", &["warifu-cli", "warifu-tests"]),
 ];

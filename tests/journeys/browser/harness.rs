@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use axum::http::Method;
-use base64ct::{Base64, Encoding as _};
 use fantoccini::elements::Element;
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
@@ -15,6 +14,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 use url::{ParseError, Url};
+use warifu_keys::base64url;
 use warifu_models::picture::Picture;
 
 /// How long something may take to appear.
@@ -199,7 +199,7 @@ impl Browser {
             let screen = json!({"width": look.width, "height": height, "deviceScaleFactor": 1, "mobile": false});
             self.devtools("Emulation.setDeviceMetricsOverride", screen).await?;
             let taken = self.devtools("Page.captureScreenshot", json!({"format": "png"})).await?;
-            let png = Base64::decode_vec(taken["data"].as_str().context("no picture")?)?;
+            let png = base64url::decode_standard(taken["data"].as_str().context("no picture")?)?;
             std::fs::write(self.screenshots.join(format!("{name}-{}.png", look.name)), png)?;
         }
         self.look(Look::NARROWEST).await?;
