@@ -11,12 +11,10 @@ use serde_json::json;
 use warifu_models::Parts;
 use warifu_server::Clock;
 use warifu_server::entropy::System;
-use warifu_session::share::{Life, Scope};
 use warifu_wallet::consent::{Asked as _, Ready};
-use warifu_wallet::share::NewShareRequest;
 use warifu_wallet::store::Kdf;
 
-use crate::demo::Person;
+use crate::demo::{Person, wallet_share};
 use crate::sandbox::{Options, Sandbox};
 use crate::{answer, files};
 
@@ -201,18 +199,7 @@ async fn present(sandbox: &Sandbox) -> Result<()> {
 
 async fn share_import(sandbox: &Sandbox) -> Result<()> {
     let partner = sandbox.partners.last().context("no partner")?;
-    let now = sandbox.clock().now();
-    let wanted = NewShareRequest {
-        partner: partner.role.config().audience.clone(),
-        purpose: "bench".to_owned(),
-        scope: vec![Scope::Kyc],
-        claims: None,
-        credential: None,
-        life: Life::default(),
-    };
-    let proposal = sandbox.wallet.propose_share(wanted, now).await?;
-    let consent = proposal.question().agree(now);
-    let shared = sandbox.wallet.share(Ready::agreed(proposal, consent, now)?, now)?;
+    let shared = wallet_share(sandbox, partner, "bench").await?;
     let body = json!({"share_token": shared.share_token, "trust_review": true});
     sandbox.post(partner, "v3/session/import-shared/", &body).await?.expect(201)?;
     Ok(())

@@ -13,8 +13,9 @@ use warifu_models::{Models, Parts};
 use warifu_server::Clock;
 use warifu_server::entropy::System;
 use warifu_session::share::{Life, Scope};
+use warifu_verifier::Verifier;
 use warifu_wallet::consent::{Asked as _, Ready};
-use warifu_wallet::share::NewShareRequest;
+use warifu_wallet::share::{NewShareRequest, ShareFacts};
 use warifu_wallet::store::Kdf;
 use warifu_wallet::type_metadata::path_text;
 
@@ -359,10 +360,21 @@ fn names(claims: &Value) -> Vec<&String> {
 async fn share_from_wallet(sandbox: &Sandbox, teller: &mut Teller) -> Result<()> {
     let partner = partner(sandbox, 1)?;
     let step = Instant::now();
+    let shared = wallet_share(sandbox, partner, "onboarding").await?;
+    teller.step(
+        "share",
+        step,
+        json!({"by": "wallet", "audience": shared.audience, "claims": shared.claims, "expires_at": shared.expires_at}),
+    );
+    import(sandbox, partner, &shared.share_token, teller).await
+}
+
+/// A share of everything the scope `kyc` covers, made by the wallet with the person's consent.
+pub async fn wallet_share(sandbox: &Sandbox, partner: &Place<Verifier>, purpose: &str) -> Result<ShareFacts> {
     let now = sandbox.clock().now();
     let wanted = NewShareRequest {
         partner: partner.role.config().audience.clone(),
-        purpose: "onboarding".to_owned(),
+        purpose: purpose.to_owned(),
         scope: vec![Scope::Kyc],
         claims: None,
         credential: None,
@@ -370,13 +382,7 @@ async fn share_from_wallet(sandbox: &Sandbox, teller: &mut Teller) -> Result<()>
     };
     let proposal = sandbox.wallet.propose_share(wanted, now).await?;
     let consent = proposal.question().agree(now);
-    let shared = sandbox.wallet.share(Ready::agreed(proposal, consent, now)?, now)?;
-    teller.step(
-        "share",
-        step,
-        json!({"by": "wallet", "audience": shared.audience, "claims": shared.claims, "expires_at": shared.expires_at}),
-    );
-    import(sandbox, partner, &shared.share_token, teller).await
+    Ok(sandbox.wallet.share(Ready::agreed(proposal, consent, now)?, now)?)
 }
 
 async fn share_from_issuer(sandbox: &Sandbox, session: &Session, teller: &mut Teller) -> Result<()> {
@@ -394,12 +400,7 @@ async fn share_from_issuer(sandbox: &Sandbox, session: &Session, teller: &mut Te
 }
 
 /// Imports a share, and sees that a second import is refused.
-async fn import(
-    sandbox: &Sandbox,
-    partner: &Place<warifu_verifier::Verifier>,
-    token: &str,
-    teller: &mut Teller,
-) -> Result<()> {
+async fn import(sandbox: &Sandbox, partner: &Place<Verifier>, token: &str, teller: &mut Teller) -> Result<()> {
     let step = Instant::now();
     let body = json!({"share_token": token, "trust_review": true, "vendor_data": "demo-user"});
     let imported = sandbox.post(partner, "v3/session/import-shared/", &body).await?.expect(201)?;
@@ -416,7 +417,7 @@ async fn import(
     Ok(())
 }
 
-fn partner(sandbox: &Sandbox, index: usize) -> Result<&Place<warifu_verifier::Verifier>> {
+fn partner(sandbox: &Sandbox, index: usize) -> Result<&Place<Verifier>> {
     sandbox.partners.get(index).context("the sandbox has two partners")
 }
 
