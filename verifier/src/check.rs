@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -83,7 +84,8 @@ pub struct Check {
     pub name: CheckName,
     /// How it ended.
     pub outcome: Outcome,
-    /// The value found or the reason, in words; no claim values.
+    /// The value found or the reason, in words for programs and their makers; no claim values. Pages have words of their
+    /// own.
     pub detail: String,
 }
 
@@ -94,6 +96,9 @@ pub struct Shown {
     pub query_id: String,
     /// Name of the issuer in the trusted list.
     pub issuer: String,
+    /// When the attestation ends, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<Timestamp>,
     /// The disclosed claims; empty unless the whole answer is accepted.
     pub claims: Map<String, Value>,
 }
@@ -230,6 +235,7 @@ mod tests {
             vec![Shown {
                 query_id: "kyc".to_owned(),
                 issuer: "Issuer".to_owned(),
+                valid_until: None,
                 claims: Map::from_iter([("a".to_owned(), Value::from(1))]),
             }]
         };

@@ -46,7 +46,7 @@ pub enum ConfigError {
     /// No policy, or two of one name.
     #[error("policies need names of their own; there must be at least one")]
     Policies,
-    /// A policy's query or demand is not usable.
+    /// A policy's purpose, query or demand is not usable.
     #[error("policy `{name}` is not usable: {why}")]
     Policy {
         /// Its name.
@@ -83,6 +83,7 @@ impl Config {
         }
         for policy in &self.policies {
             let refuse = |why: String| ConfigError::Policy { name: policy.name.clone(), why };
+            policy.whole_purpose().map_err(|error| refuse(error.to_string()))?;
             let query = policy.query().map_err(|error| refuse(error.to_string()))?;
             let entry = policy.selfie_reauth.as_ref().map(|reauth| reauth.entry(&policy.purpose, &query));
             entry.transpose().map_err(|error| refuse(error.to_string()))?;
@@ -171,6 +172,10 @@ mod tests {
         check(|it| it.policies[1].name = it.policies[0].name.clone(), false);
         check(|it| it.policies[0].dcql_query = serde_json::json!({}), false);
         check(|it| it.policies[0].selfie_reauth = Some(Reauth { max_age: 0, ..Reauth::default() }), false);
+        check(|it| it.policies[0].purpose = " ".to_owned(), false);
+        check(|it| drop(it.policies[0].purposes.insert("de".to_owned(), "Konto eröffnen".to_owned())), true);
+        check(|it| drop(it.policies[0].purposes.insert("de".to_owned(), String::new())), false);
+        check(|it| drop(it.policies[0].purposes.insert("en".to_owned(), "A second one".to_owned())), false);
         check(|it| it.request_seconds = 29, false);
     }
 }

@@ -86,6 +86,8 @@ pub fn router_with(verifier: Arc<Verifier>, rates: Rates) -> Router {
         .route("/vp/{id}/response", post(wallet::response).layer(DefaultBodyLimit::max(response::MAX_BYTES)))
         .layer(limited(rates.wallets))
         .layer(from_fn(by_address));
+    let key = verifier.config.api_key;
+    let partner = Limiter::new(rates.api).by_key(move |shown| shown.is(&key));
     // A share token and the rest of the body.
     let import = || post(api::import).layer(DefaultBodyLimit::max(share::MAX_BYTES + 64 * 1024));
     let api = Router::new()
@@ -95,7 +97,7 @@ pub fn router_with(verifier: Arc<Verifier>, rates: Rates) -> Router {
         .route("/v3/session/import-shared/", import())
         .route("/v3/session/{id}/decision", get(api::decision))
         .route("/v3/session/{id}/decision/", get(api::decision))
-        .layer(limited(rates.api));
+        .layer(from_fn_with_state(partner, limit::by_caller));
     Router::new()
         .merge(pages)
         .merge(wallets)

@@ -1,10 +1,13 @@
 //! What a verifier asks for and what it demands of the answer.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use warifu_credential::selfie_reauth::{self, Demand, Liveness};
 use warifu_credential::{ClaimPath, Format};
 use warifu_openid4vc::dcql::{CredentialQuery, DcqlError, Query};
+use warifu_openid4vc::vp::purpose::{self, Purpose};
 
 /// The identifier of the one credential query that built-in policies make.
 pub const QUERY_ID: &str = "kyc";
@@ -14,8 +17,11 @@ pub const QUERY_ID: &str = "kyc";
 pub struct Policy {
     /// Name by which requests choose it.
     pub name: String,
-    /// What the claims are for, in the person's words; shown before they consent.
+    /// What the claims are for, in English; shown before people consent.
     pub purpose: String,
+    /// The same in other languages, by language tag: pages know `ja`, wallets may know more.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub purposes: BTreeMap<String, String>,
     /// What is asked for (DCQL, OpenID4VP 1.0 section 6).
     pub dcql_query: Value,
     /// Whether a selfie has to match before the wallet answers.
@@ -97,7 +103,33 @@ impl Policy {
     ) -> Self {
         let credentials = vec![CredentialQuery::sd_jwt_vc(QUERY_ID, vct, claims.to_vec())];
         let query = Query { credentials, credential_sets: None };
-        Self { name: name.to_owned(), purpose: purpose.to_owned(), dcql_query: query.to_value(), selfie_reauth }
+        Self {
+            name: name.to_owned(),
+            purpose: purpose.to_owned(),
+            purposes: BTreeMap::new(),
+            dcql_query: query.to_value(),
+            selfie_reauth,
+        }
+    }
+
+    /// The same policy with its purpose in a further language.
+    #[must_use]
+    pub fn also_in(mut self, language: &str, purpose: &str) -> Self {
+        self.purposes.insert(language.to_owned(), purpose.to_owned());
+        self
+    }
+
+    /// The purpose for readers of a language; in English where it is not given in theirs.
+    #[must_use]
+    pub fn purpose_in(&self, language: &str) -> &str {
+        self.purposes.get(language).unwrap_or(&self.purpose)
+    }
+
+    /// The purpose in all its languages as it travels in a request, English first.
+    pub fn whole_purpose(&self) -> Result<Purpose, purpose::Error> {
+        let english = ("en".to_owned(), self.purpose.clone());
+        let others = self.purposes.iter().map(|(language, text)| (language.clone(), text.clone()));
+        Purpose::new(std::iter::once(english).chain(others).collect())
     }
 
     /// Names of the policies that [`Policy::built_in`] makes; the pages have words of their own for them.
@@ -110,9 +142,11 @@ impl Policy {
         let of_age = [ClaimPath::claim("age_equal_or_over").name("18")];
         let [plain, selfie, age] = Self::BUILT_IN;
         vec![
-            Self::for_claims(plain, "Open an account", vct, &identity, None),
-            Self::for_claims(selfie, "Open an account", vct, &identity, Some(Reauth::default())),
-            Self::for_claims(age, "Prove that you are of age", vct, &of_age, None),
+            Self::for_claims(plain, "Open an account", vct, &identity, None).also_in("ja", "口座の開設"),
+            Self::for_claims(selfie, "Open an account", vct, &identity, Some(Reauth::default()))
+                .also_in("ja", "口座の開設"),
+            Self::for_claims(age, "Prove that you are of age", vct, &of_age, None)
+                .also_in("ja", "18 歳以上であることの証明"),
         ]
     }
 

@@ -103,6 +103,7 @@ impl Verifier {
         let shown = presented.into_iter().map(|(query_id, settled)| Shown {
             query_id: query_id.to_owned(),
             claims: settled.claims(),
+            valid_until: settled.verified.expires(),
             issuer: settled.issuer,
         });
         let demands_selfie = expected.reauth.is_some();

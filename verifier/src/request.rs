@@ -1,4 +1,9 @@
 //! Presentation requests: how they are made, and what is known of one at each stage.
+//!
+//! Every request carries its purpose to the wallet, of the format [`warifu_openid4vc::vp::purpose::FORMAT`] in
+//! `verifier_info` (OpenID4VP 1.0 section 5.11).
+
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -11,6 +16,7 @@ use warifu_openid4vc::dcql::Query;
 use warifu_openid4vc::http::Method;
 use warifu_openid4vc::link::Link;
 use warifu_openid4vc::vp::holder::RequestUri;
+use warifu_openid4vc::vp::purpose::{self, Purpose};
 use warifu_openid4vc::vp::request::ClientId;
 use warifu_openid4vc::vp::response::BodyError;
 use warifu_openid4vc::vp::transaction_data::TransactionData;
@@ -34,7 +40,7 @@ pub struct NewRequest {
     pub dcql_query: Option<Value>,
     /// `true` for the default demand, or the demand itself; overrides the policy's.
     pub selfie_reauth: Option<ReauthWish>,
-    /// What the claims are for; overrides the policy's.
+    /// What the claims are for; overrides the policy's in every language.
     pub purpose: Option<String>,
 }
 
@@ -107,8 +113,11 @@ pub struct Record {
     pub id: String,
     /// Name of the policy it was made from, if any.
     pub policy: Option<String>,
-    /// What the claims are for.
+    /// What the claims are for, in English.
     pub purpose: String,
+    /// The same in other languages, by language tag.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub purposes: BTreeMap<String, String>,
     /// When it was made.
     pub created: Timestamp,
     /// When it ends.
@@ -162,6 +171,12 @@ impl Record {
         value
     }
 
+    /// The purpose for readers of a language; in English where it is not given in theirs.
+    #[must_use]
+    pub fn purpose_in(&self, language: &str) -> &str {
+        self.purposes.get(language).unwrap_or(&self.purpose)
+    }
+
     fn awaiting(&self) -> Option<&str> {
         match &self.stage {
             Stage::Opened { awaiting } | Stage::Fetched { awaiting } => Some(awaiting),
@@ -187,8 +202,8 @@ pub enum RequestError {
     #[error("the query is not usable: {0}")]
     Query(#[from] QueryError),
     /// The purpose is empty or too long.
-    #[error("a purpose has 1 to 200 characters")]
-    Purpose,
+    #[error(transparent)]
+    Purpose(#[from] purpose::Error),
     /// The demanded reauth is not usable.
     #[error("the selfie reauth is not usable: {0}")]
     Reauth(#[from] selfie_reauth::Error),
@@ -244,18 +259,23 @@ impl Verifier {
     fn prepare(&self, new: NewRequest, ticket: Option<&TransactionId>, now: Timestamp) -> Result<Record, RequestError> {
         let policy = match (new.policy.as_deref(), new.dcql_query) {
             (Some(_), Some(_)) => return Err(RequestError::PolicyAndQuery),
-            (None, Some(dcql_query)) => {
-                Policy { name: String::new(), purpose: self.config.name.clone(), dcql_query, selfie_reauth: None }
-            }
+            (None, Some(dcql_query)) => Policy {
+                name: String::new(),
+                purpose: self.config.name.clone(),
+                purposes: BTreeMap::new(),
+                dcql_query,
+                selfie_reauth: None,
+            },
             (name, None) => {
                 let unknown = || RequestError::UnknownPolicy(name.unwrap_or_default().chars().take(60).collect());
                 self.config.policy(name).cloned().ok_or_else(unknown)?
             }
         };
-        let purpose = new.purpose.as_ref().unwrap_or(&policy.purpose).clone();
-        if !(1..=200).contains(&purpose.chars().count()) || purpose.chars().any(char::is_control) {
-            return Err(RequestError::Purpose);
-        }
+        let policy = match new.purpose {
+            Some(purpose) => Policy { purpose, purposes: BTreeMap::new(), ..policy },
+            None => policy,
+        };
+        let purpose = policy.whole_purpose()?;
         let query = policy.query()?;
         let reauth = match new.selfie_reauth {
             None => policy.selfie_reauth,
@@ -263,12 +283,13 @@ impl Verifier {
             Some(ReauthWish::Plain(true)) => Some(policy.selfie_reauth.unwrap_or_default()),
             Some(ReauthWish::Full(reauth)) => Some(reauth),
         };
-        let reauth = reauth.map(|reauth| reauth.entry(&purpose, &query)).transpose()?;
+        let reauth = reauth.map(|reauth| reauth.entry(&policy.purpose, &query)).transpose()?;
         let id = self.entropy.token();
-        let awaiting = self.awaiting(&id, query, reauth.as_ref(), now)?;
+        let awaiting = self.awaiting(&id, query, &purpose, reauth.as_ref(), now)?;
         Ok(Record {
             policy: Some(policy.name).filter(|name| !name.is_empty()),
-            purpose,
+            purpose: policy.purpose,
+            purposes: policy.purposes,
             created: now,
             expires: awaiting.expires(),
             reauth: reauth.map(|entry| entry.encoded().to_owned()),
@@ -282,6 +303,7 @@ impl Verifier {
         &self,
         id: &str,
         query: Query,
+        purpose: &Purpose,
         reauth: Option<&ReauthEntry>,
         now: Timestamp,
     ) -> Result<AwaitingResponse, RequestError> {
@@ -289,7 +311,9 @@ impl Verifier {
         let leaf =
             self.bundle.access.certificate().ok_or_else(|| RequestError::Make("no access certificate".to_owned()))?;
         let life = SignedDuration::from_secs(i64::from(self.config.request_seconds));
-        let mut builder = RequestBuilder::new(leaf, self.config.at(&format!("vp/{id}/response")), query).life(life);
+        let mut builder = RequestBuilder::new(leaf, self.config.at(&format!("vp/{id}/response")), query)
+            .life(life)
+            .verifier_info(json!([purpose.to_entry()]));
         if let Some(entry) = reauth {
             builder = builder.transaction_data(TransactionData::parse(entry.encoded()).map_err(|error| make(&error))?);
         }

@@ -6,7 +6,11 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use url::Url;
 use warifu_credential::ClaimPath;
+
+use crate::holding::label;
+use crate::type_metadata::{TypeMetadata, path_text};
 
 /// Longest text of a stranger that is kept, in characters.
 const MAX_TEXT: usize = 300;
@@ -101,6 +105,30 @@ pub struct ClaimsOf {
     pub claims: Vec<ClaimPath>,
 }
 
+impl Party {
+    /// The party as people are told of it: its name, or the host of one that is known by its address only.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let name = if self.name.is_empty() { &self.identifier } else { &self.name };
+        let address = Some(name).filter(|name| **name == self.identifier).and_then(|name| Url::parse(name).ok());
+        match address.as_ref().and_then(|address| Some((address.host_str()?, address.port()))) {
+            Some((host, Some(port))) => format!("{host}:{port}"),
+            Some((host, None)) => host.to_owned(),
+            None => name.clone(),
+        }
+    }
+}
+
+impl ClaimsOf {
+    /// What people call the attributes, by what the types in `known` say, else by our own profile; the path where
+    /// neither has a word for one.
+    pub(crate) fn labels(&self, known: &[TypeMetadata], language: &str) -> Vec<String> {
+        let metadata = known.iter().find(|metadata| metadata.vct == self.credential_identifier);
+        let word = |path| label(metadata, path, language).map_or_else(|| path_text(path), str::to_owned);
+        self.claims.iter().map(word).collect()
+    }
+}
+
 impl Entry {
     /// A new entry, completed; `identifier` is a fresh random name.
     #[must_use]
@@ -138,5 +166,25 @@ impl Entry {
         self.expires_at = None;
         self.reason_of_noncompletion = Some(reason.to_owned());
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_party_without_a_name_is_shown_by_its_host() {
+        let check = |name: &str, identifier: &str, expected: &str| {
+            let (name, identifier) = (name.to_owned(), identifier.to_owned());
+            assert_eq!(Party { name, identifier, registrar: None }.shown(), expected);
+        };
+        let address = "https://issuer.example/tenant";
+        check("KYC Authority", address, "KYC Authority");
+        check(address, address, "issuer.example");
+        check("", "http://127.0.0.1:7002", "127.0.0.1:7002");
+        check("", "x509_hash:abc", "x509_hash:abc");
+        // A name that only looks like an address is somebody's word, not where an answer came from.
+        check("https://bank.example", address, "https://bank.example");
     }
 }

@@ -9,9 +9,11 @@ use serde_json::Value;
 use warifu_credential::sd_jwt::{self, Held, NEVER_SELECTIVE};
 use warifu_credential::{ClaimPath, PathStep};
 use warifu_keys::{Entropy, SigningKey};
+use warifu_schemas::{Attribute, Step, kyc};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::type_metadata::{TypeMetadata, path_text};
+use crate::{Error, Wallet};
 
 /// The claim that holds the face template. It never leaves the wallet.
 pub const FACE_TEMPLATE: &str = "face_template";
@@ -169,7 +171,7 @@ pub struct ClaimFact {
     pub path: ClaimPath,
     /// The path as people write it, such as `age_equal_or_over.18`.
     pub name: String,
-    /// What people call it, in the language asked for; the name where the type says nothing.
+    /// What people call it, in the language asked for; the name where neither the type nor our own profile says it.
     pub label: String,
     /// The value, as signed.
     pub value: Value,
@@ -250,6 +252,14 @@ impl Holding {
     }
 }
 
+impl Wallet {
+    /// What the types of the held credentials say about themselves, newest first.
+    pub(crate) fn types(&self) -> Result<Vec<TypeMetadata>, Error> {
+        let newest_first = |holdings: &[Holding]| holdings.iter().rev().map(|held| held.metadata.clone()).collect();
+        Ok(self.store().read(|contents| newest_first(&contents.holdings))?)
+    }
+}
+
 /// The values of `claims` one by one, in the order of the type metadata, without registered claims and without the
 /// face template. Arrays of plain values are one row.
 pub(crate) fn rows(claims: &Value, metadata: &TypeMetadata, language: &str) -> Vec<ClaimFact> {
@@ -269,10 +279,28 @@ pub(crate) fn rows(claims: &Value, metadata: &TypeMetadata, language: &str) -> V
         .sort_by_key(|(path, _)| (place(path).unwrap_or(usize::MAX), exact(path).unwrap_or(usize::MAX), path.clone()));
     let fact = |(path, value): (ClaimPath, Value)| {
         let name = path_text(&path);
-        let label = metadata.label(&path, language).unwrap_or(&name).to_owned();
+        let label = label(Some(metadata), &path, language).unwrap_or(&name).to_owned();
         ClaimFact { path, name, label, value }
     };
     leaves.into_iter().map(fact).collect()
+}
+
+/// What people call the claim at `path`: the word of its type where that is known and has one, else that of the `kyc`
+/// profile for a claim in the same place.
+pub(crate) fn label<'a>(metadata: Option<&'a TypeMetadata>, path: &ClaimPath, language: &str) -> Option<&'a str> {
+    let own = || attribute(path).map(|attribute| attribute.label.for_language(language));
+    metadata.and_then(|metadata| metadata.label(path, language)).or_else(own)
+}
+
+/// The row of the `kyc` profile for `path`; an entry of an array has the row of every entry.
+pub(crate) fn attribute(path: &ClaimPath) -> Option<&'static Attribute> {
+    let same = |(known, asked): (&Step, &PathStep)| match (known, asked) {
+        (Step::Name(known), PathStep::Name(asked)) => known == asked,
+        (Step::Every, PathStep::Index(_) | PathStep::Every) => true,
+        (Step::Name(_), PathStep::Index(_) | PathStep::Every) | (Step::Every, PathStep::Name(_)) => false,
+    };
+    let steps = path.steps();
+    kyc::ATTRIBUTES.iter().find(|row| row.path.len() == steps.len() && row.path.iter().zip(steps).all(same))
 }
 
 fn collect(path: ClaimPath, value: &Value, leaves: &mut Vec<(ClaimPath, Value)>) {
@@ -300,5 +328,29 @@ pub(crate) fn touches_face_template(path: &ClaimPath) -> bool {
     match path.steps().first() {
         Some(PathStep::Name(name)) => name == FACE_TEMPLATE,
         Some(PathStep::Index(_) | PathStep::Every) | None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn claims_have_a_word_where_their_type_has_none() {
+        let check = |path: ClaimPath, language: &str, expected: Option<&str>| {
+            assert_eq!(label(None, &path, language), expected, "{path:?}");
+        };
+        check(ClaimPath::claim("family_name"), "en", Some("Family name"));
+        check(ClaimPath::claim("family_name"), "ja", Some("姓"));
+        check(ClaimPath::claim("assurance").name("checks"), "en", Some("Checks passed"));
+        check(ClaimPath::claim("nationalities").index(1), "en", Some("Nationality"));
+        check(ClaimPath::claim("nationalities").every(), "en", Some("Nationality"));
+        check(ClaimPath::claim("nationalities").name("0"), "en", None);
+        check(ClaimPath::claim("shoe_size"), "en", None);
+        let document = serde_json::json!({"vct": "https://a.example/vct/1", "claims": [
+            {"path": ["family_name"], "display": [{"locale": "en", "label": "Surname"}]}, {"path": ["birthdate"]}]});
+        let metadata = TypeMetadata::parse(document.to_string().as_bytes(), "https://a.example/vct/1").unwrap();
+        assert_eq!(label(Some(&metadata), &ClaimPath::claim("family_name"), "en"), Some("Surname"));
+        assert_eq!(label(Some(&metadata), &ClaimPath::claim("birthdate"), "en"), Some("Date of birth"));
     }
 }

@@ -328,43 +328,54 @@ fn error_page(agent: &Agent, lang: Lang, stopped: Stopped, error: &Error) -> Res
 
 /// What was seen and what to do; the stable name of the reason below.
 fn error_notice(words: Words<'_>, stopped: Stopped, error: &Error) -> maud::Markup {
-    let what = words.say(message_of(error.code()));
-    let kept = match stopped {
-        Stopped::Storing => words.say("wallet-error-nothing-stored"),
-        Stopped::Sending => words.say("wallet-error-nothing-sent"),
-        Stopped::Looking => String::new(),
+    let id = message_of(error.code());
+    let act = words.say(&format!("{id}-do"));
+    let and_kept =
+        |kept| words.fill("wallet-error-do-kept", &[("do", act.clone().into()), ("kept", words.say(kept).into())]);
+    let text = match stopped {
+        Stopped::Storing => and_kept("wallet-error-nothing-stored"),
+        Stopped::Sending => and_kept("wallet-error-nothing-sent"),
+        Stopped::Looking => act,
     };
     html! {
-        (notice(&words, Tone::Stop, &what, &kept, None))
+        (notice(&words, Tone::Stop, &words.say(id), &text, None))
         p class="reference" { (words.say("wallet-error-code")) ": " code { (error.code()) } }
     }
 }
 
-/// The message for a reason.
+/// The message for a reason: what was seen. What to do about it has the same name followed by `-do`.
 fn message_of(code: &str) -> &'static str {
     match code {
         "not_a_wallet_link" | "bad_offer" => "wallet-error-link",
         "no_qr_code" => "wallet-error-qr",
         "several_qr_codes" => "wallet-error-qr-several",
         "bad_picture" => "wallet-error-picture",
-        "code_refused" | "tx_code_needed" | "tx_code_not_expected" => "wallet-error-tx-code",
+        "code_refused" => "wallet-error-tx-code",
+        "tx_code_needed" => "wallet-error-tx-code-needed",
+        "tx_code_not_expected" => "wallet-error-tx-code-unexpected",
         "unknown_issuer" => "wallet-error-issuer",
         "no_trusted_list" => "wallet-error-registry",
         "credential_not_authentic" | "wrong_key" | "other_type" | "type_metadata" => "wallet-error-credential",
+        "no_known_format" => "wallet-error-format",
+        "deferred" => "wallet-error-deferred",
         "revoked" | "suspended" | "status_not_valid" => "wallet-error-revoked",
         "unknown_verifier" => "wallet-error-verifier",
-        "bad_request" | "face_template_asked" => "wallet-error-request",
-        "expired" | "consent_stale" => "wallet-error-expired",
-        "no_matching_credential" | "no_credential" | "no_face_template" => "wallet-error-no-match",
+        "partner_not_listed" => "wallet-error-partner",
+        "bad_request" | "bad_selfie_demand" | "face_template_asked" => "wallet-error-request",
+        "expired" | "consent_stale" | "consent_for_another_request" => "wallet-error-expired",
+        "no_matching_credential" | "no_credential" | "no_such_credential" | "no_such_claim" => "wallet-error-no-match",
         "face_does_not_match" => "wallet-error-face",
+        "no_face_template" | "other_face_model" => "wallet-error-no-face",
         "selfie_not_live" => "wallet-error-not-live",
         "liveness_not_performed" | "active_liveness_unavailable" => "wallet-error-liveness",
         "models_unavailable" => "wallet-error-models",
         "no_face" | "several_faces" | "face_too_small" | "face_not_clear" | "face_not_read" | "selfie_too_dark"
-        | "selfie_too_bright" | "selfie_blurred" | "selfie_turned_away" | "selfie_demanded" | "selfie_stale" => {
-            "wallet-error-selfie"
+        | "selfie_too_bright" | "selfie_blurred" | "selfie_turned_away" => "wallet-error-selfie",
+        "selfie_demanded" | "selfie_stale" | "selfie_other_credential" | "selfie_too_loose" => {
+            "wallet-error-selfie-fresh"
         }
-        "unanswered" | "issuance_failed" | "status_unavailable" | "answer_refused" => "wallet-error-network",
+        "unanswered" | "issuance_failed" | "status_unavailable" => "wallet-error-network",
+        "answer_refused" => "wallet-error-answer",
         _ => "wallet-error-other",
     }
 }
@@ -384,9 +395,22 @@ mod tests {
     fn every_message_is_there_in_every_language() {
         let catalogue = Catalogue::new(&MESSAGES).unwrap();
         assert_eq!(catalogue.gaps(), [""; 0]);
-        for code in ["no_qr_code", "face_does_not_match", "liveness_not_performed", "anything else"] {
+        // Every arm of `message_of` once.
+        let codes = [
+            "bad_offer no_qr_code several_qr_codes bad_picture code_refused tx_code_needed tx_code_not_expected",
+            "unknown_issuer no_trusted_list credential_not_authentic no_known_format deferred revoked unknown_verifier",
+            "partner_not_listed bad_request expired no_matching_credential face_does_not_match no_face_template",
+            "selfie_not_live liveness_not_performed models_unavailable no_face selfie_stale unanswered answer_refused",
+        ];
+        let codes = codes.iter().flat_map(|line| line.split(' '));
+        for code in codes.clone() {
+            assert_ne!(message_of(code), "wallet-error-other", "{code}");
+        }
+        for code in codes.chain(["anything else"]) {
             let id = message_of(code);
-            assert_ne!(catalogue.say(Lang::Ja, id, &[]), id, "{code}");
+            for id in [id.to_owned(), format!("{id}-do")] {
+                assert_ne!(catalogue.say(Lang::Ja, &id, &[]), id, "{code}");
+            }
         }
     }
 }

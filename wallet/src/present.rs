@@ -3,6 +3,9 @@
 //!
 //! The selfie protocol is that of [`warifu_credential::selfie_reauth`]. Left out: choosing between several credentials
 //! that match (the newest is taken), optional credential sets (not given), requests by value.
+//!
+//! The purpose that the user reads is the request's own, of the format [`warifu_openid4vc::vp::purpose::FORMAT`] in
+//! `verifier_info`; without one it is the selfie demand's.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -15,6 +18,7 @@ use warifu_keys::jws::Unverified;
 use warifu_openid4vc::dcql::{self, Candidate, Query, Selection};
 use warifu_openid4vc::vp::VpToken;
 use warifu_openid4vc::vp::holder::{self, PresentationRequest, RequestUri};
+use warifu_openid4vc::vp::purpose::Purpose;
 use warifu_openid4vc::vp::response::{AnswerError, ErrorCode, ResponseAnswer};
 use warifu_trust::Refusal;
 
@@ -285,7 +289,7 @@ impl Wallet {
         let question = Question {
             channel: Channel::Request,
             asker,
-            purpose: entry.as_ref().map(|(entry, _)| entry.demand().purpose.clone()),
+            purpose: purpose(request.object().verifier_info.as_ref(), entry.as_ref().map(|(entry, _)| entry), language),
             disclosures,
             selfie,
             expires_at: request.object().expires,
@@ -359,6 +363,17 @@ fn asks_for_face_template(query: &Query) -> bool {
     })
 }
 
+/// What the request is for: its own purpose in the reader's language, else the selfie demand's. One that can not be read
+/// is ignored as an entry of an unknown format is (OpenID4VP 1.0 section 5.11): the user reads that there is none.
+fn purpose(info: Option<&Value>, selfie: Option<&selfie_reauth::Entry>, language: &str) -> Option<String> {
+    let own = info.map_or(Ok(None), Purpose::from_verifier_info).unwrap_or_else(|error| {
+        tracing::info!(%error, "the purpose of a request can not be read");
+        None
+    });
+    let own = own.map(|purpose| purpose.in_language(language).to_owned());
+    own.or_else(|| selfie.map(|entry| entry.demand().purpose.clone()))
+}
+
 /// The first choice of every answer that is needed.
 fn planned(selection: &Selection) -> Result<Vec<Planned>, Error> {
     let answers = selection.answers.iter().filter(|answer| !answer.optional);
@@ -417,4 +432,39 @@ fn assertion(matched: &Matched) -> Result<Assertion, PresentError> {
         liveness,
         template_digest: matched.template_digest().to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_purpose_is_the_requests_or_else_the_selfie_demands() {
+        let selfie = selfie_reauth::Entry::new(&selfie_reauth::Demand {
+            credential_ids: vec!["kyc".to_owned()],
+            purpose: "login".to_owned(),
+            max_age: 60,
+            liveness: Liveness::Passive,
+            operating_point: "fmr-1e-3".to_owned(),
+        });
+        let selfie = selfie.unwrap();
+        let texts = vec![("en".to_owned(), "Open an account".to_owned()), ("ja".to_owned(), "口座の開設".to_owned())];
+        let own = json!([Purpose::new(texts).unwrap().to_entry()]);
+        let unreadable = json!([{ "format": warifu_openid4vc::vp::purpose::FORMAT, "data": "x" }]);
+        let unknown =
+            json!([{ "format": "urn:example:other", "data": { "purpose": [{ "lang": "en", "value": "x" }] } }]);
+        let check = |info: Option<&Value>, selfie: Option<&selfie_reauth::Entry>, expected: [Option<&str>; 3]| {
+            let found = ["en", "ja", "de"].map(|language| purpose(info, selfie, language));
+            assert_eq!(found.each_ref().map(Option::as_deref), expected, "{info:?}");
+        };
+        let in_own_words = [Some("Open an account"), Some("口座の開設"), Some("Open an account")];
+        check(Some(&own), None, in_own_words);
+        check(Some(&own), Some(&selfie), in_own_words);
+        for info in [None, Some(&unreadable), Some(&unknown)] {
+            check(info, None, [None; 3]);
+            check(info, Some(&selfie), [Some("login"); 3]);
+        }
+    }
 }

@@ -253,7 +253,8 @@ mod tests {
 
     #[test]
     fn callable_urls() {
-        for good in ["https://issuer.example/a?b=c", "http://127.0.0.1:8080/x", "http://localhost/", "http://[::1]:1/"] {
+        for good in ["https://issuer.example/a?b=c", "http://127.0.0.1:8080/x", "http://localhost/", "http://[::1]:1/"]
+        {
             assert!(callable(good).is_ok(), "`{good}`");
         }
         for insecure in ["http://issuer.example/", "http://127.0.0.1.example/", "ftp://issuer.example/"] {

@@ -101,12 +101,13 @@ mod tests {
         }
         let id = "client_id=x509_hash%3AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
         let uri = "request_uri=https%3A%2F%2Fverifier.example%2Fr";
-        let check = |query: &str, expected: fn(&holder::Error) -> bool| {
-            match Link::parse(&format!("openid4vp://?{query}")).unwrap_err() {
+        let check =
+            |query: &str, expected: fn(&holder::Error) -> bool| match Link::parse(&format!("openid4vp://?{query}"))
+                .unwrap_err()
+            {
                 Error::Request(error) => assert!(expected(&error), "`{query}`: {error}"),
                 other => panic!("{other}"),
-            }
-        };
+            };
         check(id, |e| matches!(e, holder::Error::LinkParameter(_)));
         check(uri, |e| matches!(e, holder::Error::LinkParameter(_)));
         check(&format!("{id}&{uri}&{uri}"), |e| matches!(e, holder::Error::LinkParameter(_)));

@@ -63,7 +63,8 @@ fn dcql_examples() {
     assert_eq!(answered(&values, &held(elsewhere)), None);
 
     let claims = query(TEST, "query_lang/claims_alternatives.json").unwrap();
-    let first = json!({ "family_name": "Doe", "locality": "x", "region": "y", "date_of_birth": "z", "postal_code": "1" });
+    let first =
+        json!({ "family_name": "Doe", "locality": "x", "region": "y", "date_of_birth": "z", "postal_code": "1" });
     let second = json!({ "family_name": "Doe", "postal_code": "1", "date_of_birth": "z" });
     for (claims_held, disclosed) in [(first, 4), (second, 3)] {
         let selection = dcql::select(&claims, &held(claims_held)).unwrap();
@@ -72,7 +73,10 @@ fn dcql_examples() {
 
     let mdoc = query(TEST, "query_lang/simple_mdoc.json").unwrap();
     let vehicle = json!({ "org.iso.7367.1": { "vehicle_holder": "x" }, "org.iso.18013.5.1": { "given_name": "y" } });
-    assert_eq!(answered(&mdoc, &[credential("mso_mdoc", &["org.iso.7367.1.mVRC"], vehicle)]).unwrap(), ["my_credential"]);
+    assert_eq!(
+        answered(&mdoc, &[credential("mso_mdoc", &["org.iso.7367.1.mVRC"], vehicle)]).unwrap(),
+        ["my_credential"]
+    );
 
     for (file, format) in [("request/dcql_jwt_vc.json", "jwt_vc_json"), ("request/dcql_ldp_vc.json", "ldp_vc")] {
         let asked = query(TEST, file).unwrap();
@@ -91,10 +95,18 @@ fn dcql_examples_with_sets() {
     let sd_jwt = |vct: &str, claims| credential("dc+sd-jwt", &[vct], claims);
     let other = || sd_jwt("https://othercredentials.example/pid", name());
     let reduced = || sd_jwt("https://credentials.example.com/reduced_identity_credential", name());
-    let residence = || sd_jwt("https://cred.example/residence_credential", json!({ "postal_code": "1", "locality": "2", "region": "3" }));
+    let residence = || {
+        sd_jwt(
+            "https://cred.example/residence_credential",
+            json!({ "postal_code": "1", "locality": "2", "region": "3" }),
+        )
+    };
     let rewards = || sd_jwt("https://company.example/company_rewards", json!({ "rewards_number": 7 }));
     assert_eq!(answered(&asked, &[other()]).unwrap(), ["other_pid"]);
-    assert_eq!(answered(&asked, &[reduced(), residence(), rewards()]).unwrap(), ["pid_reduced_cred_1", "pid_reduced_cred_2", "nice_to_have"]);
+    assert_eq!(
+        answered(&asked, &[reduced(), residence(), rewards()]).unwrap(),
+        ["pid_reduced_cred_1", "pid_reduced_cred_2", "nice_to_have"]
+    );
     assert_eq!(answered(&asked, &[reduced(), rewards()]), None);
 
     let asked = query(TEST, "query_lang/complex_mdoc.json").unwrap();

@@ -2,9 +2,10 @@
 //! prefix `x509_hash`, and encrypted answers by `direct_post.jwt`, as HAIP 1.0 section 5.1 demands.
 //!
 //! [`verifier`] asks and takes the answer, [`holder`] reads the request and answers. Both speak in the wire types of
-//! [`request`], [`response`] and [`transaction_data`].
+//! [`request`], [`response`] and [`transaction_data`]; [`purpose`] is an entry of the request's `verifier_info`.
 
 pub mod holder;
+pub mod purpose;
 pub mod request;
 pub mod response;
 pub mod transaction_data;

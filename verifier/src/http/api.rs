@@ -194,7 +194,7 @@ impl IntoResponse for RequestError {
             Self::PolicyAndQuery => (StatusCode::BAD_REQUEST, "policy_and_query"),
             Self::Query(QueryError::Dcql(_)) => (StatusCode::BAD_REQUEST, "bad_query"),
             Self::Query(QueryError::Unsupported { .. }) => (StatusCode::BAD_REQUEST, "unsupported_query"),
-            Self::Purpose => (StatusCode::BAD_REQUEST, "bad_purpose"),
+            Self::Purpose(_) => (StatusCode::BAD_REQUEST, "bad_purpose"),
             Self::Reauth(_) => (StatusCode::BAD_REQUEST, "bad_selfie_reauth"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Self::Expired => (StatusCode::GONE, "expired"),

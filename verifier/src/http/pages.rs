@@ -65,7 +65,7 @@ fn button(words: &Words<'_>, policy: &Policy) -> String {
     if Policy::BUILT_IN.contains(&policy.name.as_str()) {
         words.say(&format!("policy-{}", policy.name))
     } else {
-        policy.purpose.clone()
+        policy.purpose_in(words.lang.tag()).to_owned()
     }
 }
 
@@ -155,7 +155,7 @@ fn shown(verifier: &Verifier, lang: Lang, record: &Record, viewer: Viewer) -> Pa
         }
         (Stage::Answered { report }, Viewer::Beginner) => (
             if report.is_accepted() { "accepted-title" } else { "refused-title" },
-            html! { (result(&words, report)) (again(&words)) },
+            html! { (result(&words, record, report)) (again(&words)) },
         ),
         (Stage::Refused, Viewer::Beginner) => ("denied-title", told(Tone::Warn, "denied-again", "denied-text")),
         (Stage::Failed { .. }, Viewer::Beginner) => {
@@ -182,7 +182,7 @@ fn scan(verifier: &Verifier, words: &Words<'_>, record: &Record) -> Markup {
         waiting: &words.say(waiting(&record.stage)),
     };
     html! {
-        p { (words.say("scan-lead")) " " strong { (record.purpose) } }
+        p { (words.say("scan-lead")) " " strong { (record.purpose_in(words.lang.tag())) } }
         (components::qr_panel(words, &panel))
         (components::code_block(words, "request-link", &words.say("link-label"), &link))
     }
@@ -192,7 +192,7 @@ fn again(words: &Words<'_>) -> Markup {
     html! { p { a class="button secondary" href={ "/" (words.lang) "/" } { (words.say("again")) } } }
 }
 
-/// The page for what went wrong at an address for people.
+/// The page for what went wrong at an address for people, with the way back to the start.
 fn explain(verifier: &Verifier, lang: Lang, error: RequestError) -> Response {
     let words = CATALOGUE.words(lang);
     let (status, title, text) = match &error {
@@ -203,14 +203,17 @@ fn explain(verifier: &Verifier, lang: Lang, error: RequestError) -> Response {
         RequestError::UnknownPolicy(_)
         | RequestError::PolicyAndQuery
         | RequestError::Query(_)
-        | RequestError::Purpose
+        | RequestError::Purpose(_)
         | RequestError::Reauth(_)
         | RequestError::Response(_) => (StatusCode::BAD_REQUEST, "unknown-policy-title", "unknown-policy-text"),
         RequestError::NotFound | RequestError::Expired | RequestError::OutOfTurn => {
             (StatusCode::NOT_FOUND, "gone-title", "gone-text")
         }
     };
-    let content = html! { p { (words.say(text)) } (again(&words)) };
+    let content = html! {
+        p { (words.say(text)) }
+        p { a class="button" href={ "/" (words.lang) "/" } { (words.say("to-start")) } }
+    };
     page(verifier, words, &words.say(title)).status(status).main(content).into_response()
 }
 
@@ -260,10 +263,11 @@ mod tests {
     fn both_languages_say_everything() {
         assert_eq!(CATALOGUE.gaps(), Vec::<String>::new());
         let policies = Policy::BUILT_IN.map(|name| format!("policy-{name}"));
-        let checks = CheckName::ALL.map(|name| check_id(name).to_owned());
-        for id in policies.iter().chain(&checks) {
+        let checks = CheckName::ALL.map(check_id);
+        let checks = checks.iter().flat_map(|id| ["", "-pass", "-fail"].map(|end| format!("{id}{end}")));
+        for id in policies.into_iter().chain(checks) {
             for lang in Lang::ALL {
-                assert_ne!(CATALOGUE.say(lang, id, &[]), *id);
+                assert_ne!(CATALOGUE.say(lang, &id, &[]), id);
             }
         }
     }

@@ -1,4 +1,7 @@
-//! The result of a request as people see it: what was shared, and every check.
+//! The result of a request as people see it: what was shared, and every check in words of the catalogues. The raw detail
+//! of a check is for programs, at the API.
+
+use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 use maud::{Markup, html};
@@ -7,10 +10,11 @@ use warifu_schemas::{Attribute, Kind, Step, kyc};
 use warifu_server::page::components::{self, CheckRow, Field, Tone};
 use warifu_server::text::Words;
 
-use crate::check::{CheckName, Outcome, Report};
+use crate::check::{Check, CheckName, Outcome, Report};
+use crate::request::Record;
 
-/// The claims and every check of an answer.
-pub(super) fn result(words: &Words<'_>, report: &Report) -> Markup {
+/// The claims and every check of the answer to this request.
+pub(super) fn result(words: &Words<'_>, record: &Record, report: &Report) -> Markup {
     html! {
         @if report.is_accepted() {
             (components::proven())
@@ -24,17 +28,18 @@ pub(super) fn result(words: &Words<'_>, report: &Report) -> Markup {
         } @else {
             (components::notice(words, Tone::Stop, &words.say("not-accepted-title"), &reason(words, report), None))
         }
-        (checks(words, report))
+        (checks(words, record, report))
     }
 }
 
-fn checks(words: &Words<'_>, report: &Report) -> Markup {
-    let names: Vec<String> = report.checks().iter().map(|check| words.say(check_id(check.name))).collect();
+fn checks(words: &Words<'_>, record: &Record, report: &Report) -> Markup {
+    let texts = |check: &Check| (words.say(check_id(check.name)), why(words, record, report, check));
+    let texts: Vec<(String, String)> = report.checks().iter().map(texts).collect();
     let rows: Vec<CheckRow<'_>> = report
         .checks()
         .iter()
-        .zip(&names)
-        .map(|(check, name)| CheckRow {
+        .zip(&texts)
+        .map(|(check, (name, why))| CheckRow {
             name,
             value: "",
             threshold: "",
@@ -43,13 +48,37 @@ fn checks(words: &Words<'_>, report: &Report) -> Markup {
                 Outcome::Fail => components::Outcome::Fail,
                 Outcome::NotRun => components::Outcome::NotPerformed,
             },
-            why: &check.detail,
+            why,
         })
         .collect();
     components::checks(words, &words.say("checks-caption"), &rows)
 }
 
-/// The message that names a check.
+/// What a check found, or why it does not hold.
+fn why(words: &Words<'_>, record: &Record, report: &Report, check: &Check) -> String {
+    let id = check_id(check.name);
+    match (check.outcome, check.name) {
+        (Outcome::Fail, _) => words.say(&format!("{id}-fail")),
+        (Outcome::NotRun, CheckName::SelfieReauth) if record.reauth.is_none() => words.say("check-not-demanded"),
+        (Outcome::NotRun, _) => words.say("check-not-reached"),
+        (Outcome::Pass, CheckName::IssuerTrusted) => {
+            let names: BTreeSet<&str> = report.presentations().iter().map(|shown| shown.issuer.as_str()).collect();
+            filled(words, id, "issuer", (!names.is_empty()).then(|| Vec::from_iter(names).join(", ")))
+        }
+        (Outcome::Pass, CheckName::NotExpired) => {
+            let first = report.presentations().iter().filter_map(|shown| shown.valid_until).min();
+            filled(words, id, "until", first.map(|at| words.lang.moment(at)))
+        }
+        (Outcome::Pass, _) => words.say(&format!("{id}-pass")),
+    }
+}
+
+/// What a passed check found; nothing where that is not known.
+fn filled(words: &Words<'_>, id: &str, name: &str, found: Option<String>) -> String {
+    found.map_or_else(String::new, |found| words.fill(&format!("{id}-pass"), &[(name, found.into())]))
+}
+
+/// The message that names a check; with `-pass` and `-fail` the ones that explain it.
 pub(super) fn check_id(name: CheckName) -> &'static str {
     match name {
         CheckName::Signature => "check-signature",

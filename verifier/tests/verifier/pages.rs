@@ -58,8 +58,11 @@ async fn answer_it(world: &World, link: &str) {
 async fn the_result_is_for_the_browser_that_began() {
     let world = World::new("pages").await;
     for (lang, words) in [
-        ("en", ["Show who you are", "Scan with your wallet", "It matches", "The answer has arrived"]),
-        ("ja", ["本人確認", "ウォレットで読み取ってください", "一致しました", "回答が届きました"]),
+        (
+            "en",
+            ["Show who you are", "Scan with your wallet", "It matches", "The answer has arrived", "Open an account"],
+        ),
+        ("ja", ["本人確認", "ウォレットで読み取ってください", "一致しました", "回答が届きました", "口座の開設"]),
     ] {
         let start = world.browse(&format!("{lang}/"), "").await;
         assert!(start.text.contains(words[0]), "{}", start.text);
@@ -68,6 +71,7 @@ async fn the_result_is_for_the_browser_that_began() {
         let (page, cookie) = begin(&world, lang, "identity-selfie").await;
         let waiting = world.browse(&page, &cookie).await;
         assert!(waiting.text.contains(words[1]) && waiting.text.contains("<svg class=\"qr\""));
+        assert!(waiting.text.contains(words[4]), "the purpose in the reader's language");
         assert!(waiting.header("content-security-policy").contains("default-src 'none'"));
         assert_eq!(waiting.header("cache-control"), "no-store");
         keep(&world, &format!("scan-{lang}"), &waiting).await;
@@ -100,6 +104,51 @@ async fn the_result_is_for_the_browser_that_began() {
         // Both cookies at once, as one browser with two pages has.
         let both = format!("{foreign}; lang={lang}; {cookie}");
         assert!(world.browse(&page, &both).await.text.contains("ERIKSSON"));
+    }
+}
+
+/// The page says in the reader's language what each check found, and nothing of what the API says to programs.
+#[tokio::test]
+async fn checks_are_explained_to_people() {
+    let world = World::new("explained").await;
+    for (lang, until, reauth, unasked, lookup) in [
+        (
+            "en",
+            "Until 21 February 2027, 00:00 UTC.",
+            "Your wallet says that it matched.",
+            "Not asked for.",
+            "could not be asked",
+        ),
+        (
+            "ja",
+            "期限：2027年2月21日 00:00(UTC)",
+            "ウォレットが一致を報告しました。",
+            "求めていません。",
+            "確認できませんでした",
+        ),
+    ] {
+        let seen = async |policy: &str| {
+            let (page, cookie) = begin(&world, lang, policy).await;
+            answer_it(&world, &link_of(&world.browse(&page, &cookie).await)).await;
+            let (page, result) = (world.browse(&page, &cookie).await.text, world.result(id_of(&page)).await);
+            for check in result["checks"].as_array().unwrap() {
+                let detail = check["detail"].as_str().unwrap();
+                // The issuer's name is for people as well, and short words may stand in any sentence.
+                if detail.len() > 6 && !detail.contains("Utopia Identity Services") {
+                    assert!(!page.contains(detail), "`{detail}` stands on the page");
+                }
+            }
+            page
+        };
+        let page = seen("identity-selfie").await;
+        assert!(page.contains(until) && page.contains(reauth), "{page}");
+        let page = seen("identity").await;
+        assert!(page.contains(until) && page.contains(unasked), "{page}");
+        world.outside.lock().unwrap().status_up = false;
+        world.hands.step(Duration::from_secs(601));
+        let page = seen("identity").await;
+        assert!(page.contains(lookup) && page.contains(unasked) && !page.contains(until), "{page}");
+        world.outside.lock().unwrap().status_up = true;
     }
 }
 
@@ -160,10 +209,13 @@ async fn every_end_has_a_page() {
         keep(&world, &format!("expired-{lang}"), &expired).await;
 
         let gone = world.browse(&format!("{lang}/request/{}", "A".repeat(43)), "").await;
-        assert_eq!((gone.status, gone.header("content-type")), (404, "text/html; charset=utf-8"));
+        keep(&world, &format!("gone-{lang}"), &gone).await;
         let body = b"policy=nobody".to_vec();
         let unknown = world.send(Method::POST, &format!("{lang}/request"), &[FORM], body).await;
-        assert_eq!((unknown.status, unknown.header("content-type")), (400, "text/html; charset=utf-8"));
+        for (page, status) in [(gone, 404), (unknown, 400)] {
+            assert_eq!((page.status, page.header("content-type")), (status, "text/html; charset=utf-8"));
+            assert!(page.text.contains(&format!("<a class=\"button\" href=\"/{lang}/\">")), "{}", page.text);
+        }
     }
     assert_eq!(world.browse("xx/", "").await.status, 404);
     let cross = [FORM, ("sec-fetch-site", "cross-site")];

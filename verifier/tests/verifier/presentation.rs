@@ -12,6 +12,7 @@ use warifu_keys::jwe::{self, AgreementKey, Encryption};
 use warifu_keys::jws::{self, Header, Unverified};
 use warifu_keys::{Jwk, SigningKey, base64url, sha256};
 use warifu_openid4vc::vp::holder::PresentationRequest;
+use warifu_openid4vc::vp::purpose::Purpose;
 use warifu_openid4vc::vp::response::{ErrorCode, VpToken};
 use warifu_trust::entity::{ServiceStatus, ServiceType};
 
@@ -51,6 +52,24 @@ async fn accepted() {
     for (name, outcome) in outcomes {
         assert_eq!(outcome, if name == "selfie_reauth" { "not_run" } else { "pass" }, "{name}");
     }
+}
+
+/// The signed request says what for, with or without a selfie; a partner's own words stand in place of the policy's.
+#[tokio::test]
+async fn the_request_carries_its_purpose() {
+    let world = World::new("purpose").await;
+    let check = async |body: Value, expected: [&str; 2]| {
+        let (id, link) = world.ask(body.clone()).await;
+        let request = world.open(&link).await;
+        let info = request.object().verifier_info.clone().unwrap();
+        let purpose = Purpose::from_verifier_info(&info).unwrap().unwrap();
+        assert_eq!(["en", "ja"].map(|language| purpose.in_language(language)), expected, "{body}");
+        assert_eq!(world.result(&id).await["purpose"], expected[0]);
+    };
+    check(policy("identity"), ["Open an account", "口座の開設"]).await;
+    check(policy("identity-selfie"), ["Open an account", "口座の開設"]).await;
+    check(policy("of-age"), ["Prove that you are of age", "18 歳以上であることの証明"]).await;
+    check(json!({"policy": "identity", "purpose": "Rent a bicycle"}), ["Rent a bicycle"; 2]).await;
 }
 
 #[tokio::test]

@@ -7,12 +7,12 @@ use axum::extract::{Multipart, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use jiff::Timestamp;
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 use warifu_server::assets::Script;
 use warifu_server::csrf::FIELD;
 use warifu_server::extract::{Form, FormParts, Path};
 use warifu_server::page::Icon;
-use warifu_server::page::components::{self, Camera, Subject, code_block, empty, proven};
+use warifu_server::page::components::{self, Camera, Subject, Tone, code_block, empty, notice, proven};
 use warifu_server::text::{Lang, Words};
 use warifu_server::{Now, Problem};
 use warifu_session::share::Life;
@@ -25,6 +25,8 @@ use crate::history::Channel;
 use crate::present::PresentedFacts;
 use crate::share::{NewShareRequest, ShareFacts};
 
+/// Names the form that refuses, for its button among those that agree.
+const REFUSAL: &str = "refuse-form";
 /// Prefix of the checkboxes for details in the share form.
 const CLAIM: &str = "claim.";
 
@@ -187,6 +189,9 @@ fn question_page(agent: &Agent, lang: Lang, question: &Question, above: Option<M
     let portrait = question.disclosures.iter().any(|d| d.shared.iter().any(|row| row.name == "picture"));
     let action = format!("/ask/{}", question.mark);
     let token = agent.form_token();
+    let refuse = html! {
+        button class="button secondary" type="submit" form=(REFUSAL) { (words.say("wallet-consent-refuse")) }
+    };
     let main = html! {
         @if let Some(notice) = above { (notice) }
         (components::consent(&words, &consent))
@@ -196,7 +201,7 @@ fn question_page(agent: &Agent, lang: Lang, question: &Question, above: Option<M
         @if let Some(at) = question.expires_at { p { (words.say(until)) ": " (lang.moment(at)) } }
         @if let Some(selfie) = &question.selfie {
             h2 { (Icon::Face) " " (words.say("wallet-consent-selfie")) }
-            (components::camera(&words, &Camera {
+            (beside_sending(components::camera(&words, &Camera {
                 subject: Subject::Face,
                 action: &action,
                 field: "selfie",
@@ -207,20 +212,32 @@ fn question_page(agent: &Agent, lang: Lang, question: &Question, above: Option<M
                     DemandedBy::OwnSetting => words.say("wallet-consent-selfie-own"),
                 },
                 send: &act,
-            }))
+            }), refuse))
         } @else {
-            form method="post" action=(action) enctype="multipart/form-data" {
-                input type="hidden" name=(FIELD) value=(token);
-                div class="actions" { button class="button" type="submit" { (act) } }
+            div class="actions" {
+                form method="post" action=(action) enctype="multipart/form-data" {
+                    input type="hidden" name=(FIELD) value=(token);
+                    button class="button" type="submit" { (act) }
+                }
+                (refuse)
             }
         }
-        form method="post" action={ (action) "/refuse" } {
+        form id=(REFUSAL) method="post" action={ (action) "/refuse" } hidden {
             input type="hidden" name=(FIELD) value=(token);
-            div class="actions" { button class="button secondary" type="submit" { (words.say("wallet-consent-refuse")) } }
         }
     };
     let page = page(agent, words, Here::Elsewhere, title).script(Script::Camera);
     page.main(main).into_response()
+}
+
+/// The camera panel with `button` as the last of its own buttons. They end the panel; should that change, the button
+/// stands below it.
+fn beside_sending(panel: Markup, button: Markup) -> Markup {
+    const END: &str = "</div></form>";
+    match panel.0.strip_suffix(END) {
+        Some(panel) => html! { (PreEscaped(panel)) (button) (PreEscaped(END)) },
+        None => html! { (panel) div class="actions" { (button) } },
+    }
 }
 
 fn presented_page(agent: &Agent, lang: Lang, question: &Question, facts: &PresentedFacts) -> Response {
@@ -335,7 +352,7 @@ pub(super) async fn propose(
 fn gone(agent: &Agent, lang: Lang) -> Response {
     let words: Words<'_> = agent.words(lang);
     let main = html! {
-        p { (words.say("wallet-error-expired")) }
+        (notice(&words, Tone::Stop, &words.say("wallet-error-expired"), &words.say("wallet-error-expired-do"), None))
         div class="actions" { a class="button" href="/open" { (words.say("wallet-open")) } }
     };
     let page = page(agent, words, Here::Elsewhere, words.say("wallet-error-title"));

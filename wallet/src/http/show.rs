@@ -10,16 +10,18 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
 use serde_json::Value;
+use warifu_credential::kyc::CountryCode;
+use warifu_schemas::Kind;
 use warifu_server::extract::Path;
 use warifu_server::page::Icon;
 use warifu_server::page::components::{Field, Tone, empty, fields, log_table, pill};
 use warifu_server::text::{Lang, Words};
 use warifu_server::{Now, Problem};
 
-use super::{Agent, Here, Stopped, bare, error_page, page};
+use super::{Agent, Here, Stopped, bare, error_page, message_of, page};
 use crate::history::{Channel, Entry, TransactionResult, TransactionType};
-use crate::holding::{ClaimFact, CredentialId};
-use crate::type_metadata::path_text;
+use crate::holding::{ClaimFact, CredentialId, attribute};
+use crate::type_metadata::TypeMetadata;
 
 /// `GET /credential/{id}`
 pub(super) async fn credential(
@@ -72,13 +74,13 @@ pub(super) async fn credential(
 /// `GET /history`
 pub(super) async fn history(State(agent): State<Arc<Agent>>, lang: Lang, uri: Uri) -> Response {
     let words = agent.words(lang);
-    let entries = match agent.wallet.history() {
-        Ok(entries) => entries,
-        Err(error) => return error_page(&agent, lang, Stopped::Looking, &error),
+    let (entries, types) = match (agent.wallet.history(), agent.wallet.types()) {
+        (Ok(entries), Ok(types)) => (entries, types),
+        (Err(error), _) | (_, Err(error)) => return error_page(&agent, lang, Stopped::Looking, &error),
     };
     let columns = ["when", "what", "who", "details", "status"].map(|name| words.say(&format!("wallet-history-{name}")));
     let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-    let rows: Vec<Vec<Markup>> = entries.iter().map(|entry| row(words, entry)).collect();
+    let rows: Vec<Vec<Markup>> = entries.iter().map(|entry| row(words, &types, entry)).collect();
     let title = words.say("wallet-history-title");
     let main = html! {
         p { (words.say("wallet-history-lead")) }
@@ -92,7 +94,7 @@ pub(super) async fn history(State(agent): State<Arc<Agent>>, lang: Lang, uri: Ur
     page(&agent, words, Here::History, title.clone()).wide().at(&bare(&uri)).main(main).into_response()
 }
 
-fn row(words: Words<'_>, entry: &Entry) -> Vec<Markup> {
+fn row(words: Words<'_>, types: &[TypeMetadata], entry: &Entry) -> Vec<Markup> {
     let what = match (entry.transaction_type, entry.channel) {
         (TransactionType::CredentialIssuance, _) => "wallet-history-CredentialIssuance",
         (TransactionType::CredentialDeletion, _) => "wallet-history-CredentialDeletion",
@@ -101,7 +103,7 @@ fn row(words: Words<'_>, entry: &Entry) -> Vec<Markup> {
     };
     let done = entry.transaction_result == TransactionResult::Completed;
     let lists = if done { &entry.list_of_claims_presented } else { &entry.list_of_claims_requested };
-    let names: Vec<String> = lists.iter().flat_map(|list| list.claims.iter().map(path_text)).collect();
+    let names: Vec<String> = lists.iter().flat_map(|list| list.labels(types, words.lang.tag())).collect();
     let (tone, status) = match entry.transaction_result {
         TransactionResult::Completed => (Tone::Ok, words.say("wallet-history-Completed")),
         TransactionResult::NotCompleted => (Tone::Quiet, words.say("wallet-history-NotCompleted")),
@@ -109,17 +111,38 @@ fn row(words: Words<'_>, entry: &Entry) -> Vec<Markup> {
     vec![
         html! { time datetime=(entry.time) { (words.lang.moment(entry.time)) } },
         html! { (words.say(what)) },
-        html! { (entry.party.name) @if let Some(purpose) = &entry.purpose { br; small { (purpose) } } },
-        html! { (names.join(", ")) },
+        html! { (entry.party.shown()) @if let Some(purpose) = &entry.purpose { br; small { (purpose) } } },
+        html! { (names.join(comma(words.lang))) },
         html! {
             (pill(tone, &status))
-            @if let Some(reason) = &entry.reason_of_noncompletion { br; code { (reason) } }
+            @if let Some(code) = &entry.reason_of_noncompletion { br; (reason(words, code)) }
             @if entry.selfie.is_some() { br; small { (words.say("wallet-history-selfie")) } }
             @if let Some(at) = entry.expires_at {
                 br; small { (words.fill("wallet-history-until", &[("date", words.lang.moment(at).into())])) }
             }
         },
     ]
+}
+
+/// Why something was not completed; the stable name only where there are no words for it.
+fn reason(words: Words<'_>, code: &str) -> Markup {
+    let id = match code {
+        "refused_by_user" => "wallet-history-refused",
+        "answer_not_confirmed" => "wallet-history-not-confirmed",
+        code => message_of(code),
+    };
+    html! {
+        small { (words.say(id)) }
+        @if id == "wallet-error-other" { " " code { (code) } }
+    }
+}
+
+/// What stands between the items of a list.
+fn comma(lang: Lang) -> &'static str {
+    match lang {
+        Lang::En => ", ",
+        Lang::Ja => "、",
+    }
 }
 
 fn field<'a>(label: &'a str, value: &'a str) -> Field<'a> {
@@ -140,19 +163,42 @@ pub(super) fn said(words: Words<'_>, row: &ClaimFact) -> String {
         Value::String(text) => match (text.parse::<Date>(), text.parse::<Timestamp>()) {
             (Ok(date), _) if text.len() == 10 => words.lang.date(date),
             (_, Ok(at)) => words.lang.moment(at),
-            (_, _) => text.clone(),
+            (_, _) => in_words(words, row, text),
         },
-        Value::Number(number) if row.name == "sex" => {
-            let id = format!("wallet-sex-{number}");
-            let word = words.say(&id);
-            if word == id { number.to_string() } else { word }
-        }
+        Value::Number(number) if row.name == "sex" => word(words, "sex", &number.to_string()),
         Value::Array(items) => {
-            let text = |item: &Value| item.as_str().map_or_else(|| item.to_string(), str::to_owned);
-            items.iter().map(text).collect::<Vec<_>>().join(", ")
+            let text = |item: &Value| item.as_str().map_or_else(|| item.to_string(), |text| in_words(words, row, text));
+            items.iter().map(text).collect::<Vec<_>>().join(comma(words.lang))
         }
         other => other.to_string(),
     }
+}
+
+/// A text of the credential: a code of our own profile in words, anything else as it stands.
+fn in_words(words: Words<'_>, row: &ClaimFact, text: &str) -> String {
+    match row.name.as_str() {
+        "assurance.level" => word(words, "level", text),
+        "assurance.method" => word(words, "method", text),
+        "assurance.checks" => word(words, "check", text),
+        // Codes that are no country's (PID rulebook 1.7).
+        _ if is_country(row) && [CountryCode::UNKNOWN, CountryCode::STATELESS].iter().any(|c| c.as_str() == text) => {
+            word(words, "country", text)
+        }
+        _ => text.to_owned(),
+    }
+}
+
+/// Whether a value, or every entry of it, is a country code.
+fn is_country(row: &ClaimFact) -> bool {
+    let of = |path| attribute(path).is_some_and(|attribute| attribute.kind == Kind::Country);
+    of(&row.path) || of(&row.path.clone().every())
+}
+
+/// The word for a code; the code where there is none.
+fn word(words: Words<'_>, kind: &str, code: &str) -> String {
+    let id = format!("wallet-{kind}-{code}");
+    let word = words.say(&id);
+    if word == id { code.to_owned() } else { word }
 }
 
 /// The pictures among the values.

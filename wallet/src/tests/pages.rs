@@ -7,10 +7,13 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode};
 use tower::ServiceExt as _;
 use warifu_credential::ClaimPath;
+use warifu_credential::face_template::{FaceTemplateClaim, ModelId, Source};
 use warifu_server::clock::Hands;
 
 use super::world::{World, now};
+use crate::Wallet;
 use crate::http::{Agent, AgentError, router};
+use crate::store::SelfieRule;
 
 const HOST: &str = "127.0.0.1:7099";
 
@@ -53,9 +56,30 @@ fn token_in(page: &str) -> String {
 }
 
 fn agent(world: &Arc<World>) -> Arc<Agent> {
+    agent_of(world, world.wallet())
+}
+
+fn agent_of(world: &Arc<World>, wallet: Wallet) -> Arc<Agent> {
     let clock = Hands::at(now()).clock();
     let entropy = Arc::clone(&world.entropy);
-    Arc::new(Agent::new(Arc::new(world.wallet()), clock, entropy, HOST.parse().unwrap()).unwrap())
+    Arc::new(Agent::new(Arc::new(wallet), clock, entropy, HOST.parse().unwrap()).unwrap())
+}
+
+/// The one block of buttons of a page with a question.
+fn buttons(page: &str) -> &str {
+    let blocks: Vec<&str> = page.split("<div class=\"actions\">").skip(1).collect();
+    let [block] = blocks[..] else { panic!("{} blocks of buttons: {page}", blocks.len()) };
+    block.split("</div>").next().unwrap()
+}
+
+/// Agreeing and refusing stand in the same block, and refusing leads somewhere without scripts.
+#[track_caller]
+fn check_as_easy(page: &str, act: &str) {
+    let block = buttons(page);
+    assert!(block.contains(act) && block.contains("Share nothing"), "{block}");
+    assert!(block.contains("type=\"submit\" form=\"refuse-form\""), "{block}");
+    let form = page.split("<form id=\"refuse-form\"").nth(1).unwrap().split("</form>").next().unwrap();
+    assert!(form.contains("method=\"post\"") && form.contains("/refuse\"") && form.contains("name=\"csrf\""), "{form}");
 }
 
 async fn browser(agent: &Arc<Agent>) -> Browser {
@@ -122,9 +146,15 @@ async fn receive_agree_look_back() {
     let (status, _, page) = browser.form("/accept", &wrong).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(page.contains("name=\"tx_code\"") && page.contains("code_refused"));
+    assert!(page.contains("<h2>The code is wrong or expired</h2>") && page.contains("Nothing was stored."), "{page}");
     let (status, _, page) = browser.form("/accept", &[("csrf", &csrf), ("link", &link), ("tx_code", &code)]).await;
     assert_eq!(status, StatusCode::OK, "{page}");
-    assert!(browser.get("/").await.1.contains("ANNA MARIA SPECIMEN-VALUE"));
+    let (_, home) = browser.get("/").await;
+    assert!(home.contains("ANNA MARIA SPECIMEN-VALUE") && home.contains("runs on this very machine"));
+    let card = home.split("/credential/").nth(1).unwrap().split('"').next().unwrap();
+    let (_, card) = browser.get(&format!("/credential/{card}")).await;
+    assert!(card.contains("Checks passed") && card.contains("Same person") && !card.contains("face_match"), "{card}");
+    assert!(card.contains("Unknown") && !card.contains("QU<"), "the code of no country is said in words: {card}");
 
     let request = world.request(&[ClaimPath::claim("family_name")], None);
     let (status, to, _) = browser.form("/open?lang=ja", &[("csrf", &csrf), ("link", &request)]).await;
@@ -148,7 +178,9 @@ async fn receive_agree_look_back() {
 
     let request = world.request(&[ClaimPath::claim("family_name")], None);
     let (_, to, _) = browser.form("/open", &[("csrf", &csrf), ("link", &request)]).await;
-    let (_, _, page) = browser.form(&format!("{}/refuse", to.unwrap()), &[("csrf", &csrf)]).await;
+    let to = to.unwrap();
+    check_as_easy(&browser.get(&to).await.1, "Share one detail with Bank B");
+    let (_, _, page) = browser.form(&format!("{to}/refuse"), &[("csrf", &csrf)]).await;
     assert!(page.contains("Nothing was shared"));
 
     let (_, page) = browser.get("/share").await;
@@ -168,5 +200,35 @@ async fn receive_agree_look_back() {
     assert!(page.contains("share-token"), "{page}");
 
     let (_, page) = browser.get("/history").await;
-    assert!(page.contains("family_name") && page.contains("refused_by_user") && !page.contains("SPECIMEN-VALUE"));
+    assert!(page.contains("Family name") && page.contains("you shared nothing") && !page.contains("SPECIMEN-VALUE"));
+    assert!(page.contains("The code is wrong or expired") && page.contains("127.0.0.1:9002"), "{page}");
+    for raw in ["family_name", "assurance.checks", "refused_by_user", "code_refused", "http://127.0.0.1:9002"] {
+        assert!(!page.contains(raw), "{raw}: {page}");
+    }
+    let (_, page) = browser.get("/history?lang=ja").await;
+    assert!(page.contains("姓、") && page.contains("コードが違うか、期限が切れています"), "{page}");
+}
+
+#[tokio::test]
+async fn refusing_is_as_easy_beside_the_camera() {
+    let model = ModelId::new("face", &[7; 32]).unwrap();
+    let day = "2026-11-22".parse().unwrap();
+    let template = FaceTemplateClaim::new(model, &[1; 128], 200, Source::Selfie, day, 90).unwrap();
+    let world = World::new(Some(template));
+    let wallet = world.wallet_with(world.seams(), SelfieRule::Always);
+    let (link, code) = world.offer();
+    wallet.accept(&link, Some(&code), now()).await.unwrap();
+    let browser = browser(&agent_of(&world, wallet)).await;
+
+    let (_, page) = browser.get("/open").await;
+    let csrf = token_in(&page);
+    let request = world.request(&[ClaimPath::claim("family_name")], None);
+    let (_, to, _) = browser.form("/open", &[("csrf", &csrf), ("link", &request)]).await;
+    let to = to.unwrap();
+    let (_, page) = browser.get(&to).await;
+    assert!(page.contains("data-camera=\"user\""), "{page}");
+    check_as_easy(&page, "data-send");
+    let (_, _, page) = browser.form(&format!("{to}/refuse"), &[("csrf", &csrf)]).await;
+    assert!(page.contains("Nothing was shared"), "{page}");
+    assert!(browser.get("/history").await.1.contains("you shared nothing"));
 }

@@ -131,7 +131,8 @@ impl Query {
 
     /// Reads a query.
     pub fn from_value(value: &Value) -> Result<Self, DcqlError> {
-        let credentials = objects(value, "credentials", limits::CREDENTIALS)?.ok_or(DcqlError::Member("credentials"))?;
+        let credentials =
+            objects(value, "credentials", limits::CREDENTIALS)?.ok_or(DcqlError::Member("credentials"))?;
         let credentials = credentials.into_iter().map(CredentialQuery::from_map).collect::<Result<Vec<_>, _>>()?;
         distinct(credentials.iter().map(|query| &query.id))?;
         let sets = objects(value, "credential_sets", limits::CREDENTIAL_SETS)?;
@@ -157,7 +158,8 @@ impl Query {
     /// The query as a JSON value.
     #[must_use]
     pub fn to_value(&self) -> Value {
-        let mut query = json!({ "credentials": self.credentials.iter().map(CredentialQuery::to_value).collect::<Vec<_>>() });
+        let mut query =
+            json!({ "credentials": self.credentials.iter().map(CredentialQuery::to_value).collect::<Vec<_>>() });
         if let Some(sets) = &self.credential_sets {
             query["credential_sets"] = sets.iter().map(CredentialSetQuery::to_value).collect();
         }
@@ -206,13 +208,15 @@ impl CredentialQuery {
         let claims = claims.map(|claims| claims.into_iter().map(ClaimsQuery::from_map).collect::<Result<Vec<_>, _>>());
         let claims = claims.transpose()?;
         // Section 7.2: in an mdoc the first two components are namespace and element.
-        let in_namespace = |claim: &ClaimsQuery| matches!(claim.path.steps(), [PathStep::Name(_), PathStep::Name(_), ..]);
+        let in_namespace =
+            |claim: &ClaimsQuery| matches!(claim.path.steps(), [PathStep::Name(_), PathStep::Name(_), ..]);
         if matches!(meta, Meta::Mdoc(_)) && !claims.iter().flatten().all(in_namespace) {
             return Err(DcqlError::Member("path"));
         }
         distinct(claims.iter().flatten().filter_map(|claim| claim.id.as_ref()))?;
         let claim_sets = id_lists(map, "claim_sets", limits::CLAIM_SETS)?;
-        if claim_sets.is_some() && !claims.as_ref().is_some_and(|claims| claims.iter().all(|claim| claim.id.is_some())) {
+        if claim_sets.is_some() && !claims.as_ref().is_some_and(|claims| claims.iter().all(|claim| claim.id.is_some()))
+        {
             return Err(DcqlError::ClaimSetsWithoutIds);
         }
         for id in claim_sets.iter().flatten().flatten() {
@@ -262,7 +266,11 @@ impl Meta {
             "mso_mdoc" => text(map.get("doctype_value"), "doctype_value").map(Self::Mdoc),
             "ldp_vc" | "jwt_vc_json" => {
                 let malformed = DcqlError::Member("type_values");
-                let list = map.get("type_values").and_then(Value::as_array).filter(|list| !list.is_empty()).ok_or(malformed)?;
+                let list = map
+                    .get("type_values")
+                    .and_then(Value::as_array)
+                    .filter(|list| !list.is_empty())
+                    .ok_or(malformed)?;
                 if list.len() > limits::AUTHORITIES {
                     return Err(DcqlError::TooLarge("types"));
                 }
@@ -348,7 +356,11 @@ impl TrustedAuthority {
 }
 
 /// A member that is absent or a non-empty array of objects.
-fn objects<'a>(value: &'a Value, name: &'static str, most: usize) -> Result<Option<Vec<&'a Map<String, Value>>>, DcqlError> {
+fn objects<'a>(
+    value: &'a Value,
+    name: &'static str,
+    most: usize,
+) -> Result<Option<Vec<&'a Map<String, Value>>>, DcqlError> {
     let map = value.as_object().ok_or(DcqlError::Member("dcql_query"))?;
     let Some(member) = map.get(name) else { return Ok(None) };
     let list = member.as_array().filter(|list| !list.is_empty()).ok_or(DcqlError::Member(name))?;

@@ -96,9 +96,12 @@ pub fn select(query: &Query, candidates: &[Candidate]) -> Result<Selection, NotS
     let matched: Vec<(&CredentialQuery, Vec<Choice>)> = query
         .credentials
         .iter()
-        .map(|credential| (credential, candidates.iter().filter_map(|candidate| choice(credential, candidate)).collect()))
+        .map(|credential| {
+            (credential, candidates.iter().filter_map(|candidate| choice(credential, candidate)).collect())
+        })
         .collect();
-    let has_match = |id: &String| matched.iter().any(|(credential, choices)| credential.id == *id && !choices.is_empty());
+    let has_match =
+        |id: &String| matched.iter().any(|(credential, choices)| credential.id == *id && !choices.is_empty());
     let (mut needed, mut wanted) = (BTreeSet::new(), BTreeSet::new());
     let mut satisfied = true;
     match &query.credential_sets {
@@ -125,7 +128,9 @@ pub fn select(query: &Query, candidates: &[Candidate]) -> Result<Selection, NotS
         });
         return Err(NotSatisfiable { unmet: unmet.collect() });
     }
-    let answers = matched.into_iter().filter(|(credential, _)| needed.contains(&credential.id) || wanted.contains(&credential.id));
+    let answers = matched
+        .into_iter()
+        .filter(|(credential, _)| needed.contains(&credential.id) || wanted.contains(&credential.id));
     let answers = answers.map(|(credential, choices)| Answer {
         query_id: credential.id.clone(),
         optional: !needed.contains(&credential.id),
@@ -173,13 +178,18 @@ pub(super) fn has_authority(query: &CredentialQuery, candidate: &Candidate) -> b
 }
 
 /// What `candidate` must disclose for `query`; `None` when it does not match.
-pub(super) fn disclosures(query: &CredentialQuery, candidate: &Candidate, positions: Positions) -> Option<Vec<Disclosure>> {
+pub(super) fn disclosures(
+    query: &CredentialQuery,
+    candidate: &Candidate,
+    positions: Positions,
+) -> Option<Vec<Disclosure>> {
     let bound = candidate.holder_bound || !query.require_cryptographic_holder_binding;
     if !has_type(query, candidate) || !bound || !has_authority(query, candidate) {
         return None;
     }
     let Some(claims) = &query.claims else { return Some(Vec::new()) };
-    let found: Vec<Option<Disclosure>> = claims.iter().map(|claim| disclosure(claim, &candidate.claims, positions)).collect();
+    let found: Vec<Option<Disclosure>> =
+        claims.iter().map(|claim| disclosure(claim, &candidate.claims, positions)).collect();
     match &query.claim_sets {
         None => found.into_iter().collect(),
         // The first set that can be given whole; none says that the credential does not match (section 6.4.1).

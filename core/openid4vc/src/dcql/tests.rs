@@ -60,7 +60,11 @@ fn paths() {
     check(json!([{ "path": ["nationalities", 1] }]), none(), Some(json!([["nationalities", 1]])));
     check(json!([{ "path": ["nationalities", 3] }]), none(), None);
     check(json!([{ "path": ["degrees", null, "type"] }]), none(), Some(json!([["degrees", 0, "type"]])));
-    check(json!([{ "path": ["nationalities", null] }]), none(), Some(json!([["nationalities", 0], ["nationalities", 1], ["nationalities", 2]])));
+    check(
+        json!([{ "path": ["nationalities", null] }]),
+        none(),
+        Some(json!([["nationalities", 0], ["nationalities", 1], ["nationalities", 2]])),
+    );
     // A structure that does not fit is an absent claim, not a failure of the whole query.
     check(json!([{ "path": ["given_name", "first"] }]), none(), None);
     check(json!([{ "path": ["address", null] }]), none(), None);
@@ -86,9 +90,11 @@ fn values() {
 
 #[test]
 fn claim_sets() {
-    let claims = || json!([
-        { "id": "a", "path": ["given_name"] }, { "id": "b", "path": ["nothing"] }, { "id": "c", "path": ["age"] }
-    ]);
+    let claims = || {
+        json!([
+            { "id": "a", "path": ["given_name"] }, { "id": "b", "path": ["nothing"] }, { "id": "c", "path": ["age"] }
+        ])
+    };
     let sets = |sets: Value| json!({ "claim_sets": sets });
     check(claims(), sets(json!([["a", "b"], ["c"], ["a"]])), Some(json!([["age"]])));
     check(claims(), sets(json!([["a", "c"]])), Some(json!([["given_name"], ["age"]])));
@@ -97,7 +103,8 @@ fn claim_sets() {
 
 #[test]
 fn no_claims_is_no_disclosure() {
-    let asked = query(json!({ "credentials": [{ "id": "q", "format": "dc+sd-jwt", "meta": { "vct_values": ["t"] } }] }));
+    let asked =
+        query(json!({ "credentials": [{ "id": "q", "format": "dc+sd-jwt", "meta": { "vct_values": ["t"] } }] }));
     assert!(select(&asked, &[person()]).unwrap().answers[0].choices[0].disclose.is_empty());
 }
 
@@ -122,7 +129,11 @@ fn types_and_formats() {
     let degree = Candidate { format: "ldp_vc".to_owned(), ..person() };
     matches(w3c(json!([["x"], ["t", "base"]])), &degree, true);
     matches(w3c(json!([["t", "x"]])), &degree, false);
-    matches(json!({ "id": "q", "format": "other", "meta": {} }), &Candidate { format: "other".to_owned(), ..person() }, false);
+    matches(
+        json!({ "id": "q", "format": "other", "meta": {} }),
+        &Candidate { format: "other".to_owned(), ..person() },
+        false,
+    );
 }
 
 #[test]
@@ -132,8 +143,10 @@ fn mdoc_paths_are_namespace_and_element() {
         claims: json!({ "org.iso.18013.5.1": { "given_name": "Ada", "portrait": "AA" } }),
         ..person()
     };
-    let credential = |path: Value| json!({ "id": "q", "format": "mso_mdoc", "meta": { "doctype_value": "t" },
-        "claims": [{ "path": path, "intent_to_retain": true }] });
+    let credential = |path: Value| {
+        json!({ "id": "q", "format": "mso_mdoc", "meta": { "doctype_value": "t" },
+        "claims": [{ "path": path, "intent_to_retain": true }] })
+    };
     matches(credential(json!(["org.iso.18013.5.1", "given_name"])), &mdoc, true);
     matches(credential(json!(["org.iso.18013.5.1.aamva", "given_name"])), &mdoc, false);
 }
@@ -169,7 +182,13 @@ fn sets(sets: Value) -> Query {
 fn answered(query: &Query, held: &[&str]) -> Option<String> {
     let candidates: Vec<Candidate> = held.iter().map(|name| candidate(name, &[name], json!({}))).collect();
     let selection = select(query, &candidates).ok()?;
-    Some(selection.answers.iter().map(|answer| format!("{}{}", answer.query_id, if answer.optional { "*" } else { "" })).collect())
+    Some(
+        selection
+            .answers
+            .iter()
+            .map(|answer| format!("{}{}", answer.query_id, if answer.optional { "*" } else { "" }))
+            .collect(),
+    )
 }
 
 #[test]
@@ -205,8 +224,11 @@ fn without_sets_all_are_needed() {
 
 #[test]
 fn every_match_is_a_choice() {
-    let held = [candidate("1", &["t"], json!({})), candidate("2", &["x"], json!({})), candidate("3", &["t"], json!({}))];
-    let asked = query(json!({ "credentials": [{ "id": "q", "format": "dc+sd-jwt", "meta": { "vct_values": ["t"] }, "multiple": true }] }));
+    let held =
+        [candidate("1", &["t"], json!({})), candidate("2", &["x"], json!({})), candidate("3", &["t"], json!({}))];
+    let asked = query(
+        json!({ "credentials": [{ "id": "q", "format": "dc+sd-jwt", "meta": { "vct_values": ["t"] }, "multiple": true }] }),
+    );
     let selection = select(&asked, &held).unwrap();
     let answer = selection.answer("q").unwrap();
     assert!(answer.multiple);
@@ -243,7 +265,8 @@ fn malformed_queries() {
     refused(with(json!({ "meta": {} })), DcqlError::Member("vct_values"));
     refused(with(json!({ "meta": { "vct_values": [] } })), DcqlError::Member("vct_values"));
     refused(with(json!({ "format": "mso_mdoc" })), DcqlError::Member("doctype_value"));
-    let mdoc = json!({ "format": "mso_mdoc", "meta": { "doctype_value": "t" }, "claims": [{ "path": ["given_name"] }] });
+    let mdoc =
+        json!({ "format": "mso_mdoc", "meta": { "doctype_value": "t" }, "claims": [{ "path": ["given_name"] }] });
     refused(with(mdoc), DcqlError::Member("path"));
     refused(with(json!({ "format": "ldp_vc", "meta": { "type_values": [[]] } })), DcqlError::Member("type_values"));
     refused(with(json!({ "multiple": "yes" })), DcqlError::Member("multiple"));
@@ -280,16 +303,17 @@ fn malformed_queries() {
 
 #[test]
 fn caps() {
-    let credential = |id: usize, claims: Value| {
-        json!({ "id": id.to_string(), "format": "dc+sd-jwt", "meta": { "vct_values": ["t"] }, "claims": claims })
-    };
+    let credential = |id: usize, claims: Value| json!({ "id": id.to_string(), "format": "dc+sd-jwt", "meta": { "vct_values": ["t"] }, "claims": claims });
     let one = || json!([{ "path": ["a"] }]);
     let many: Vec<Value> = (0..=limits::CREDENTIALS).map(|id| credential(id, one())).collect();
     refused(json!({ "credentials": many }), DcqlError::TooLarge("credentials"));
     let claims = vec![json!({ "path": ["a"] }); limits::CLAIMS + 1];
     refused(json!({ "credentials": [credential(0, json!(claims))] }), DcqlError::TooLarge("claims"));
     let values = vec![json!("v"); limits::VALUES + 1];
-    refused(json!({ "credentials": [credential(0, json!([{ "path": ["a"], "values": values }]))] }), DcqlError::TooLarge("values"));
+    refused(
+        json!({ "credentials": [credential(0, json!([{ "path": ["a"], "values": values }]))] }),
+        DcqlError::TooLarge("values"),
+    );
     refused(
         json!({ "credentials": [credential(0, one())], "credential_sets": vec![json!({ "options": [["0"]] }); limits::CREDENTIAL_SETS + 1] }),
         DcqlError::TooLarge("credential_sets"),
@@ -309,7 +333,8 @@ fn response(query: &Query, presented: Vec<(&str, Vec<Candidate>)>) -> Result<(),
 
 #[test]
 fn response_is_checked_again() {
-    let asked = one(json!([{ "path": ["given_name"], "values": ["Ada"] }, { "path": ["nationalities", 1] }]), json!({}));
+    let asked =
+        one(json!([{ "path": ["given_name"], "values": ["Ada"] }, { "path": ["nationalities", 1] }]), json!({}));
     let shown = |claims: Value| vec![("q", vec![Candidate { claims, ..person() }])];
     // Position 1 of the credential is position 0 of what was disclosed.
     let good = || json!({ "given_name": "Ada", "nationalities": ["XX"] });
@@ -351,11 +376,30 @@ fn response_needs_the_required_sets() {
 fn any_json() -> impl proptest::strategy::Strategy<Value = Value> {
     use proptest::prelude::*;
     let names = prop::sample::select(vec![
-        "credentials", "id", "format", "meta", "vct_values", "claims", "path", "values", "claim_sets", "credential_sets",
-        "options", "required", "multiple", "trusted_authorities", "type", "doctype_value",
+        "credentials",
+        "id",
+        "format",
+        "meta",
+        "vct_values",
+        "claims",
+        "path",
+        "values",
+        "claim_sets",
+        "credential_sets",
+        "options",
+        "required",
+        "multiple",
+        "trusted_authorities",
+        "type",
+        "doctype_value",
     ]);
     let texts = prop::sample::select(vec!["a", "b", "dc+sd-jwt", "mso_mdoc", "aki", ""]);
-    let leaf = prop_oneof![Just(Value::Null), any::<bool>().prop_map(Value::from), (-2i64..5).prop_map(Value::from), texts.prop_map(Value::from)];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        (-2i64..5).prop_map(Value::from),
+        texts.prop_map(Value::from)
+    ];
     leaf.prop_recursive(5, 40, 4, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),

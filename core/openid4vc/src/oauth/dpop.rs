@@ -127,7 +127,13 @@ impl Received {
 
     /// Checks every rule of RFC 9449 section 4.3 but the replay: signature by the key in the header, method, URL, time,
     /// and the hash of `access_token` where one travels with the request.
-    pub fn verify(self, method: Method, url: &Url, now: Timestamp, access_token: Option<&str>) -> Result<Proven, Error> {
+    pub fn verify(
+        self,
+        method: Method,
+        url: &Url,
+        now: Timestamp,
+        access_token: Option<&str>,
+    ) -> Result<Proven, Error> {
         let key = self.0.jwk()?;
         let claims = self.0.verify_claims(&key)?;
         let text = |name: &'static str| claims.get(name).and_then(Value::as_str).ok_or(Error::Claim(name));

@@ -148,7 +148,8 @@ impl OAuthError {
     /// The whole answer: status, `error` and `error_description`, `WWW-Authenticate` and `DPoP-Nonce` where due.
     #[must_use]
     pub fn respond(&self, endpoint: Endpoint) -> Response {
-        let description: String = self.description.chars().filter(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\')).collect();
+        let description: String =
+            self.description.chars().filter(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\')).collect();
         let mut response = if self.code == Code::MissingToken {
             // RFC 6750 section 3.1: a request without a token gets no error code.
             Response::json(self.status(endpoint), &Map::<String, Value>::new())

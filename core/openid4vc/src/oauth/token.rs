@@ -86,7 +86,8 @@ mod tests {
         assert_eq!((token.scheme(), token.expose()), (Scheme::Dpop, "abc.def"));
         assert_eq!(AccessToken::parse(Some("bearer x")).unwrap().scheme(), Scheme::Bearer);
         assert_eq!(AccessToken::parse(None).unwrap_err().code, Code::MissingToken);
-        for bad in ["", "DPoP", "DPoP ", "Basic abc", "DPoP a b", "DPoP \u{e9}", &format!("DPoP {}", "a".repeat(3000))] {
+        for bad in ["", "DPoP", "DPoP ", "Basic abc", "DPoP a b", "DPoP \u{e9}", &format!("DPoP {}", "a".repeat(3000))]
+        {
             assert_eq!(AccessToken::parse(Some(bad)).unwrap_err().code, Code::InvalidToken, "`{bad}`");
         }
         assert!(!format!("{token:?}").contains("abc"));

@@ -94,7 +94,8 @@ fn proofs(value: &Value) -> Result<Proofs, OAuthError> {
     let (Some((name, list)), None) = (members.next(), members.next()) else {
         return Err(invalid("proofs must have exactly one member"));
     };
-    let list = list.as_array().filter(|list| !list.is_empty()).ok_or_else(|| invalid("proofs must be a non-empty array"))?;
+    let list =
+        list.as_array().filter(|list| !list.is_empty()).ok_or_else(|| invalid("proofs must be a non-empty array"))?;
     if list.len() > MAX_PROOFS {
         return Err(invalid("too many proofs"));
     }
@@ -178,7 +179,9 @@ impl CredentialResponse {
                 let interval = value.get("interval").and_then(Value::as_u64).unwrap_or(5);
                 Ok(Self::Deferred { transaction_id: id.to_owned(), interval })
             }
-            (true, Some(_)) | (false, None) => Err(malformed("exactly one of `credentials` and `transaction_id` is needed")),
+            (true, Some(_)) | (false, None) => {
+                Err(malformed("exactly one of `credentials` and `transaction_id` is needed"))
+            }
         }
     }
 
@@ -187,9 +190,10 @@ impl CredentialResponse {
     pub fn respond(&self) -> http::Response {
         match self {
             Self::Issued(issued) => http::Response::json(200, issued),
-            Self::Deferred { transaction_id, interval } => {
-                http::Response::json(202, &serde_json::json!({ "transaction_id": transaction_id, "interval": interval }))
-            }
+            Self::Deferred { transaction_id, interval } => http::Response::json(
+                202,
+                &serde_json::json!({ "transaction_id": transaction_id, "interval": interval }),
+            ),
         }
     }
 }
@@ -241,9 +245,15 @@ mod tests {
         check("[]", Code::InvalidCredentialRequest);
         check("{}", Code::InvalidCredentialRequest);
         check(r#"{"credential_configuration_id":"a","credential_identifier":"b"}"#, Code::InvalidCredentialRequest);
-        check(r#"{"credential_configuration_id":"a","credential_configuration_id":"a"}"#, Code::InvalidCredentialRequest);
+        check(
+            r#"{"credential_configuration_id":"a","credential_configuration_id":"a"}"#,
+            Code::InvalidCredentialRequest,
+        );
         check(r#"{"credential_configuration_id":7}"#, Code::InvalidCredentialRequest);
-        check(r#"{"credential_configuration_id":"a","credential_response_encryption":{}}"#, Code::InvalidEncryptionParameters);
+        check(
+            r#"{"credential_configuration_id":"a","credential_response_encryption":{}}"#,
+            Code::InvalidEncryptionParameters,
+        );
         let proofs = |value: &str| format!(r#"{{"credential_configuration_id":"a","proofs":{value}}}"#);
         for bad in ["[]", "{}", r#"{"jwt":[]}"#, r#"{"jwt":"x"}"#, r#"{"jwt":[1]}"#, r#"{"jwt":["x"],"di_vp":[{}]}"#] {
             check(&proofs(bad), Code::InvalidProof);
@@ -266,8 +276,16 @@ mod tests {
         let issued = CredentialResponse::Issued(Issued::compact(vec!["x~".to_owned()]).with_c_nonce("n".to_owned()));
         assert_eq!(CredentialResponse::parse(&issued.respond().body).unwrap(), issued);
         let deferred = CredentialResponse::Deferred { transaction_id: "t".to_owned(), interval: 9 };
-        assert_eq!((deferred.respond().status, CredentialResponse::parse(&deferred.respond().body).unwrap()), (202, deferred));
-        for bad in ["{}", r#"{"credentials":[]}"#, r#"{"credentials":[{"credential":"x"}],"transaction_id":"t"}"#, r#"{"credentials":["x"]}"#] {
+        assert_eq!(
+            (deferred.respond().status, CredentialResponse::parse(&deferred.respond().body).unwrap()),
+            (202, deferred)
+        );
+        for bad in [
+            "{}",
+            r#"{"credentials":[]}"#,
+            r#"{"credentials":[{"credential":"x"}],"transaction_id":"t"}"#,
+            r#"{"credentials":["x"]}"#,
+        ] {
             assert!(CredentialResponse::parse(bad.as_bytes()).is_err(), "`{bad}`");
         }
         let notification = Notification::parse(br#"{"notification_id":"1","event":"credential_accepted"}"#).unwrap();

@@ -339,7 +339,12 @@ impl Described {
                     return Err(Error::NotSupported("proofs with these keys' algorithm"));
                 }
             }
-            wanted.push(Order { configuration_id, format: configuration.format.clone(), proof: configuration.needs_proof(), keys });
+            wanted.push(Order {
+                configuration_id,
+                format: configuration.format.clone(),
+                proof: configuration.needs_proof(),
+                keys,
+            });
         }
         let token_request = TokenRequest {
             pre_authorized_code: grant.code.clone(),

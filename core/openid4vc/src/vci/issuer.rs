@@ -183,7 +183,8 @@ impl OfferState {
             TxCodeTerms::Numeric { digits, description } => {
                 let digits = digits.clamp(4, 12);
                 let number = entropy.below(10_u64.pow(u32::from(digits)));
-                let shape = TxCode { input_mode: Some(InputMode::Numeric), length: Some(u32::from(digits)), description };
+                let shape =
+                    TxCode { input_mode: Some(InputMode::Numeric), length: Some(u32::from(digits)), description };
                 (Some(format!("{number:0width$}", width = usize::from(digits))), Some(shape))
             }
         };
@@ -284,9 +285,8 @@ impl OfferState {
         let access_token = entropy.token();
         let life = if proof.is_some() { BOUND_TOKEN_LIFE } else { BEARER_TOKEN_LIFE };
         let identifiers = request.authorization_details.is_some();
-        let details = identifiers.then(|| {
-            configuration_ids.iter().map(|id| AuthorizationDetails::of(id, Some(vec![id.clone()]))).collect()
-        });
+        let details = identifiers
+            .then(|| configuration_ids.iter().map(|id| AuthorizationDetails::of(id, Some(vec![id.clone()]))).collect());
         let grant = AccessGrant {
             token_hash: oauth::token_hash(&access_token),
             jkt: proof.map(|proof| proof.jkt.clone()),
@@ -368,7 +368,12 @@ impl AccessGrant {
 
     /// Checks that `token` is this grant's, not expired, and presented as it was bound (RFC 9449 section 7.1): a bound
     /// token with the scheme `DPoP` and a proof, checked against this token, of the same key.
-    pub fn authorize(&self, token: &AccessToken, proof: Option<&dpop::Proven>, now: Timestamp) -> Result<(), OAuthError> {
+    pub fn authorize(
+        &self,
+        token: &AccessToken,
+        proof: Option<&dpop::Proven>,
+        now: Timestamp,
+    ) -> Result<(), OAuthError> {
         if now >= self.expires || !equal_in_constant_time(token.hash().as_bytes(), self.token_hash.as_bytes()) {
             return Err(unknown_token());
         }
@@ -376,7 +381,9 @@ impl AccessGrant {
             (None, Scheme::Bearer, _) => Ok(()),
             (Some(jkt), Scheme::Dpop, Some(proof)) if *jkt == proof.jkt => Ok(()),
             (Some(_), Scheme::Dpop, None) => Err(OAuthError::new(Code::InvalidDpopProof, "a DPoP proof is needed")),
-            (Some(_), Scheme::Dpop, Some(_)) => Err(OAuthError::new(Code::InvalidToken, "the token is bound to another key")),
+            (Some(_), Scheme::Dpop, Some(_)) => {
+                Err(OAuthError::new(Code::InvalidToken, "the token is bound to another key"))
+            }
             (Some(_), Scheme::Bearer, _) | (None, Scheme::Dpop, _) => {
                 Err(OAuthError::new(Code::InvalidToken, "the token was given for another scheme"))
             }
@@ -428,7 +435,10 @@ impl AccessGrant {
                 (id, Code::UnknownCredentialIdentifier)
             }
             Wanted::Identifier(_) => {
-                return Err(OAuthError::new(Code::UnknownCredentialIdentifier, "the credential identifier is not known"));
+                return Err(OAuthError::new(
+                    Code::UnknownCredentialIdentifier,
+                    "the credential identifier is not known",
+                ));
             }
         };
         let configuration = metadata.credential_configurations_supported.get(id);

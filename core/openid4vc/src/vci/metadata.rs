@@ -128,9 +128,9 @@ impl IssuerMetadata {
     /// Whether the response of the credential endpoint can only be had encrypted, which is not supported here yet.
     #[must_use]
     pub fn demands_encryption(&self) -> bool {
-        [&self.credential_request_encryption, &self.credential_response_encryption]
-            .iter()
-            .any(|member| member.as_ref().and_then(|value| value.get("encryption_required")) == Some(&Value::Bool(true)))
+        [&self.credential_request_encryption, &self.credential_response_encryption].iter().any(|member| {
+            member.as_ref().and_then(|value| value.get("encryption_required")) == Some(&Value::Bool(true))
+        })
     }
 }
 

@@ -100,7 +100,6 @@ impl NonceKey {
     }
 }
 
-
 /// The answer of the nonce endpoint (section 7.2). It is given with `Cache-Control: no-store`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NonceResponse {

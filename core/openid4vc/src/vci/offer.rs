@@ -284,14 +284,19 @@ mod tests {
 
     #[test]
     fn refused_objects() {
-        let with = |ids: &str| format!(r#"{{"credential_issuer":"https://i.example","credential_configuration_ids":{ids}}}"#);
+        let with =
+            |ids: &str| format!(r#"{{"credential_issuer":"https://i.example","credential_configuration_ids":{ids}}}"#);
         check_object(&with("[]"), |e| matches!(e, Error::Configurations));
         check_object(&with(r#"["a","a"]"#), |e| matches!(e, Error::Configurations));
         check_object(&with(r#""a""#), |e| matches!(e, Error::Json(_)));
         check_object(&with(r#"["a"],"credential_issuer":"https://j.example""#), |e| matches!(e, Error::Json(_)));
-        check_object(r#"{"credential_issuer":"http://i.example","credential_configuration_ids":["a"]}"#, |e| matches!(e, Error::Json(_)));
+        check_object(r#"{"credential_issuer":"http://i.example","credential_configuration_ids":["a"]}"#, |e| {
+            matches!(e, Error::Json(_))
+        });
         check_object(&" ".repeat(MAX_BYTES + 1), |e| matches!(e, Error::TooLarge(_)));
-        let grant = |code: &str| with(r#"["a"]"#).replace("}", &format!(r#","grants":{{"{}":{code}}}}}"#, crate::vci::PRE_AUTHORIZED_CODE));
+        let grant = |code: &str| {
+            with(r#"["a"]"#).replace("}", &format!(r#","grants":{{"{}":{code}}}}}"#, crate::vci::PRE_AUTHORIZED_CODE))
+        };
         check_object(&grant(r#"{"pre-authorized_code":""}"#), |e| matches!(e, Error::Grant("pre-authorized_code")));
         let long = format!(r#"{{"pre-authorized_code":"c","tx_code":{{"description":"{}"}}}}"#, "x".repeat(301));
         check_object(&grant(&long), |e| matches!(e, Error::Grant("tx_code")));

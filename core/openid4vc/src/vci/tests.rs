@@ -114,12 +114,19 @@ impl Issuer {
                 assert!(request.body.is_empty() && request.header_value("authorization").is_none());
                 Response::json(200, &NonceResponse { c_nonce: self.nonce_key.mint(&self.entropy, now) })
             }
-            "/tenant/credential" => self.credential(request, now).unwrap_or_else(|error| error.respond(Endpoint::Resource)),
+            "/tenant/credential" => {
+                self.credential(request, now).unwrap_or_else(|error| error.respond(Endpoint::Resource))
+            }
             other => panic!("no endpoint `{other}`"),
         }
     }
 
-    fn proven(&self, request: &Request, token: Option<&str>, now: Timestamp) -> Result<Option<dpop::Proven>, OAuthError> {
+    fn proven(
+        &self,
+        request: &Request,
+        token: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Option<dpop::Proven>, OAuthError> {
         let Some(header) = request.header_value("dpop") else { return Ok(None) };
         let proven = dpop::Received::parse(header)?.verify(request.method, &request.url, now, token)?;
         if let Some(nonce) = self.quirks.dpop_nonce.filter(|nonce| proven.nonce.as_deref() != Some(nonce)) {
@@ -227,7 +234,10 @@ fn two_configurations_in_batches() {
     let issuer = Issuer::new(Quirks::default());
     let issued = Wallet::new().accept(&issuer, &[("kyc", 3), ("kyc-mdoc", 1)]).unwrap();
     assert_eq!(log(&issuer), "token nonce credential nonce credential");
-    assert_eq!(issued.iter().map(|item| (item.format.as_str(), item.credentials.len())).collect::<Vec<_>>(), [("dc+sd-jwt", 3), ("mso_mdoc", 1)]);
+    assert_eq!(
+        issued.iter().map(|item| (item.format.as_str(), item.credentials.len())).collect::<Vec<_>>(),
+        [("dc+sd-jwt", 3), ("mso_mdoc", 1)]
+    );
     for item in &issued {
         for (credential, key) in item.credentials.iter().zip(&item.keys) {
             assert_eq!(*credential, json!(format!("{} for {key:?}", item.configuration_id)));
@@ -284,10 +294,11 @@ fn c_nonce_of_a_response_serves_where_no_endpoint_does() {
     let described = wallet.describe(&issuer, &link).unwrap();
     let acceptance = wallet.acceptance(tx_code, &[("kyc", 1), ("kyc-mdoc", 1)]);
     let token = described.accept(acceptance, &wallet.entropy, now()).unwrap();
-    let go_on = |accepting: Accepting, response: &Response| match accepting.answer(response, &wallet.entropy, now()).unwrap() {
-        Progress::Again(next) => next,
-        Progress::Issued(_) => panic!("two were chosen"),
-    };
+    let go_on =
+        |accepting: Accepting, response: &Response| match accepting.answer(response, &wallet.entropy, now()).unwrap() {
+            Progress::Again(next) => next,
+            Progress::Issued(_) => panic!("two were chosen"),
+        };
     let response = issuer.send(token.request(), now());
     let first = go_on(token, &response);
     assert_eq!(proof_claims(first.request()).get("nonce"), None);
@@ -320,7 +331,8 @@ fn issued_before_a_failure_is_kept() {
     let wallet = Wallet::new();
     let (link, tx_code) = issuer.offer();
     let described = wallet.describe(&issuer, &link).unwrap();
-    let mut accepting = described.accept(wallet.acceptance(tx_code, &[("kyc", 2), ("kyc-mdoc", 1)]), &wallet.entropy, now()).unwrap();
+    let mut accepting =
+        described.accept(wallet.acceptance(tx_code, &[("kyc", 2), ("kyc-mdoc", 1)]), &wallet.entropy, now()).unwrap();
     let mut credentials = 0;
     let stopped = loop {
         let mut response = issuer.send(accepting.request(), now());
@@ -365,7 +377,14 @@ fn replayed_requests_are_refused() {
     let credential = &sent[2];
     let token = credential.header_value("authorization").unwrap().strip_prefix("DPoP ").unwrap();
     let fresh = |signer: &dyn Signer, jti: &str| {
-        let claims = dpop::Claims { method: credential.method, url: &credential.url, iat: now(), jti, access_token: Some(token), nonce: None };
+        let claims = dpop::Claims {
+            method: credential.method,
+            url: &credential.url,
+            iat: now(),
+            jti,
+            access_token: Some(token),
+            nonce: None,
+        };
         let mut request = credential.clone();
         request.headers.retain(|(name, _)| *name != "dpop");
         request.header("dpop", dpop::prove(signer, &claims).unwrap())
@@ -433,10 +452,18 @@ fn metadata_rules() {
     assert!(describe_with("unknown", json!(1)).is_ok());
     check("credential_issuer", json!("https://issuer.example/tenant/"), |e| matches!(e, Error::OtherIssuer { .. }));
     check("credential_issuer", json!("https://ISSUER.example/tenant"), |e| matches!(e, Error::OtherIssuer { .. }));
-    check("credential_endpoint", json!("http://issuer.example/"), |e| matches!(e, Error::Endpoint { endpoint: "credential_endpoint", .. }));
-    check("notification_endpoint", json!("http://127.0.0.1:9/"), |e| matches!(e, Error::Endpoint { endpoint: "notification_endpoint", .. }));
-    check("authorization_servers", json!(["http://127.0.0.1:9"]), |e| matches!(e, Error::Endpoint { endpoint: "authorization_servers", .. }));
-    check("nonce_endpoint", json!("ftp://issuer.example/"), |e| matches!(e, Error::Endpoint { endpoint: "nonce_endpoint", .. }));
+    check("credential_endpoint", json!("http://issuer.example/"), |e| {
+        matches!(e, Error::Endpoint { endpoint: "credential_endpoint", .. })
+    });
+    check("notification_endpoint", json!("http://127.0.0.1:9/"), |e| {
+        matches!(e, Error::Endpoint { endpoint: "notification_endpoint", .. })
+    });
+    check("authorization_servers", json!(["http://127.0.0.1:9"]), |e| {
+        matches!(e, Error::Endpoint { endpoint: "authorization_servers", .. })
+    });
+    check("nonce_endpoint", json!("ftp://issuer.example/"), |e| {
+        matches!(e, Error::Endpoint { endpoint: "nonce_endpoint", .. })
+    });
     check("credential_configurations_supported", json!({}), |e| matches!(e, Error::UnknownConfiguration(_)));
     check("credential_endpoint", Value::Null, |e| matches!(e, Error::Answer { .. }));
     let encrypted = json!({ "alg_values_supported": ["ECDH-ES"], "enc_values_supported": ["A128GCM"], "encryption_required": true });
@@ -452,13 +479,16 @@ fn authorization_server_must_be_listed() {
     };
     let issuer = Issuer::new(Quirks::default());
     let mut metadata = issuer.metadata.clone();
-    let answer = |metadata: &IssuerMetadata| Offered::new(offer("https://as.example")).unwrap().answer(&Response::json(200, metadata));
+    let answer = |metadata: &IssuerMetadata| {
+        Offered::new(offer("https://as.example")).unwrap().answer(&Response::json(200, metadata))
+    };
     assert!(matches!(answer(&metadata), Err(Error::UnknownServer(_))));
     let servers = ["https://other.example", "https://as.example"].map(|id| IssuerIdentifier::parse(id).unwrap());
     metadata.authorization_servers = Some(servers.to_vec());
     let server = answer(&metadata).unwrap();
     assert_eq!(server.request().url.as_str(), "https://as.example/.well-known/oauth-authorization-server");
-    let mut other = ServerMetadata::pre_authorized("https://as.example/", Url::parse("https://as.example/token").unwrap());
+    let mut other =
+        ServerMetadata::pre_authorized("https://as.example/", Url::parse("https://as.example/token").unwrap());
     assert!(matches!(server.clone().answer(&Response::json(200, &other)), Err(Error::OtherIssuer { .. })));
     other.issuer = "https://as.example".to_owned();
     other.grant_types_supported = vec!["authorization_code".to_owned()];
@@ -482,7 +512,11 @@ fn bad_answers() {
     check("/credential", Response::json(200, &two), |e| matches!(e, Error::TooManyCredentials { found: 2, keys: 1 }));
     let later = json!({ "transaction_id": "t", "interval": 9 });
     check("/credential", Response::json(202, &later), |e| matches!(e, Error::Deferred { interval: 9, .. }));
-    let denied = Response { status: 401, headers: vec![("WWW-Authenticate".to_owned(), "DPoP error=\"invalid_token\"".to_owned())], body: Vec::new() };
+    let denied = Response {
+        status: 401,
+        headers: vec![("WWW-Authenticate".to_owned(), "DPoP error=\"invalid_token\"".to_owned())],
+        body: Vec::new(),
+    };
     check("/credential", denied, |e| matches!(e, Error::Refused { code, .. } if code == "invalid_token"));
 }
 

@@ -52,7 +52,8 @@ impl TokenRequest {
             None => return Err(invalid("grant_type is missing")),
         }
         Ok(Self {
-            pre_authorized_code: text("pre-authorized_code").ok_or_else(|| invalid("pre-authorized_code is missing"))?,
+            pre_authorized_code: text("pre-authorized_code")
+                .ok_or_else(|| invalid("pre-authorized_code is missing"))?,
             tx_code: text("tx_code"),
             client_id: text("client_id"),
             authorization_details: text("authorization_details").map(|text| details(&text)).transpose()?,

@@ -7,16 +7,18 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use url::{Url, form_urlencoded};
+use warifu_keys::Entropy;
 use warifu_keys::jwe::{self, Encryption, JweError};
 use warifu_keys::jwk::KeyError;
 use warifu_keys::jws::{JwsError, Unverified};
 use warifu_keys::x509::{Certificate, X509Error};
-use warifu_keys::Entropy;
 
 use crate::dcql::Query;
 use crate::http::{self, Request, Response, UrlError};
 
-use super::request::{self, AUDIENCE, ClientId, ClientMetadata, MAX_BYTES, NotAClientId, RequestError, RequestObject, TYP};
+use super::request::{
+    self, AUDIENCE, ClientId, ClientMetadata, MAX_BYTES, NotAClientId, RequestError, RequestObject, TYP,
+};
 use super::response::{ErrorCode, VpToken, VpTokenError};
 use super::transaction_data::{self, TransactionData};
 
@@ -151,7 +153,8 @@ impl RequestUri {
         let text = text.trim();
         let (scheme, rest) = text.split_once(':').ok_or(Error::NotARequestLink)?;
         let known = [Scheme::Openid4vp, Scheme::HaipVp];
-        if text.len() > 2 * http::MAX_URL_BYTES || !known.iter().any(|known| known.name().eq_ignore_ascii_case(scheme)) {
+        if text.len() > 2 * http::MAX_URL_BYTES || !known.iter().any(|known| known.name().eq_ignore_ascii_case(scheme))
+        {
             return Err(Error::NotARequestLink);
         }
         let (_, query) = rest.split_once('?').ok_or(Error::NotARequestLink)?;
@@ -284,7 +287,9 @@ impl ReceivedRequest {
         if claims.get("aud").and_then(Value::as_str) != Some(AUDIENCE) {
             return Err(Error::OtherAudience);
         }
-        if self.wallet_nonce.is_some() && claims.get("wallet_nonce").and_then(Value::as_str) != self.wallet_nonce.as_deref() {
+        if self.wallet_nonce.is_some()
+            && claims.get("wallet_nonce").and_then(Value::as_str) != self.wallet_nonce.as_deref()
+        {
             return Err(Error::WalletNonce);
         }
         if let Some(at) = request::instant(&claims, "exp")?.filter(|at| now >= *at) {

@@ -310,7 +310,10 @@ mod tests {
         assert_eq!(parse(400, "{}"), Err(AnswerError::Status(400)));
         assert!(matches!(parse(200, "[]"), Err(AnswerError::Json(_))));
         for bad in ["javascript:alert(1)", "http://verifier.example/", "data:text/html,x", ""] {
-            assert!(matches!(parse(200, &json!({ "redirect_uri": bad }).to_string()), Err(AnswerError::Url(_))), "`{bad}`");
+            assert!(
+                matches!(parse(200, &json!({ "redirect_uri": bad }).to_string()), Err(AnswerError::Url(_))),
+                "`{bad}`"
+            );
         }
     }
 

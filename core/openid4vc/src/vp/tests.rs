@@ -40,7 +40,8 @@ impl Verifier {
         let name = |name: &str| Subject { common_name: name.to_owned(), organization: None, country: "UT".to_owned() };
         let period = Period::days(now(), 300);
         let root_key = SigningKey::generate_p256(&entropy);
-        let root = Authority::self_signed(&name("Access CA"), root_key, period, "https://ca.example", &entropy).unwrap();
+        let root =
+            Authority::self_signed(&name("Access CA"), root_key, period, "https://ca.example", &entropy).unwrap();
         let key = SigningKey::generate_p256(&entropy);
         let request = issue::Request {
             subject: name("Shop"),
@@ -209,10 +210,16 @@ fn request_objects_that_are_not_the_verifiers() {
     verifier.authenticate(sign(good(), &verifier.key)).unwrap();
     check(other.sign(&other.ask()), |e| matches!(e, holder::Error::OtherCertificate));
     check(sign(good(), &other.key), |e| matches!(e, holder::Error::Jws(JwsError::BadSignature)));
-    check(sign(Header::typ("JWT").x5c(&verifier.chain), &verifier.key), |e| matches!(e, holder::Error::Jws(JwsError::Type { .. })));
+    check(sign(Header::typ("JWT").x5c(&verifier.chain), &verifier.key), |e| {
+        matches!(e, holder::Error::Jws(JwsError::Type { .. }))
+    });
     check(sign(Header::typ(TYP), &verifier.key), |e| matches!(e, holder::Error::Jws(JwsError::Certificate(_))));
-    check(sign(Header::typ(TYP).jwk(&verifier.key.public_key()), &verifier.key), |e| matches!(e, holder::Error::Jws(JwsError::Certificate(_))));
-    check(sign(good().with("crit", json!(["x"])), &verifier.key), |e| matches!(e, holder::Error::Jws(JwsError::Critical)));
+    check(sign(Header::typ(TYP).jwk(&verifier.key.public_key()), &verifier.key), |e| {
+        matches!(e, holder::Error::Jws(JwsError::Certificate(_)))
+    });
+    check(sign(good().with("crit", json!(["x"])), &verifier.key), |e| {
+        matches!(e, holder::Error::Jws(JwsError::Critical))
+    });
     check("a".repeat(super::request::MAX_BYTES + 1), |e| matches!(e, holder::Error::Body));
     let mut changed = verifier.sign(&verifier.ask()).into_bytes();
     let at = changed.iter().position(|byte| *byte == b'.').unwrap() + 40;
@@ -230,24 +237,37 @@ fn request_objects_with_one_rule_broken() {
     let second = now().as_second();
     check(json!({ "client_id": other.client_id().as_str() }), |e| matches!(e, holder::Error::OtherClientId));
     check(json!({ "client_id": null }), |e| matches!(e, holder::Error::Request(RequestError::Parameter("client_id"))));
-    check(json!({ "client_id": "x509_san_dns:shop.example" }), |e| matches!(e, holder::Error::Request(RequestError::ClientId(_))));
+    check(json!({ "client_id": "x509_san_dns:shop.example" }), |e| {
+        matches!(e, holder::Error::Request(RequestError::ClientId(_)))
+    });
     check(json!({ "aud": "https://wallet.example" }), |e| matches!(e, holder::Error::OtherAudience));
     check(json!({ "aud": null }), |e| matches!(e, holder::Error::OtherAudience));
     check(json!({ "exp": second }), |e| matches!(e, holder::Error::Expired { .. }));
     check(json!({ "exp": "tomorrow" }), |e| matches!(e, holder::Error::Request(RequestError::Parameter("exp"))));
     check(json!({ "iat": second + 3600 }), |e| matches!(e, holder::Error::Ahead));
-    check(json!({ "response_type": "code" }), |e| matches!(e, holder::Error::Request(RequestError::NotSupported { .. })));
-    check(json!({ "response_mode": "direct_post" }), |e| matches!(e, holder::Error::Request(RequestError::NotSupported { .. })));
-    check(json!({ "redirect_uri": "https://shop.example/" }), |e| matches!(e, holder::Error::Request(RequestError::Forbidden("redirect_uri"))));
-    check(json!({ "response_uri": null }), |e| matches!(e, holder::Error::Request(RequestError::Parameter("response_uri"))));
-    check(json!({ "response_uri": "http://shop.example/" }), |e| matches!(e, holder::Error::Request(RequestError::ResponseUri(_))));
+    check(json!({ "response_type": "code" }), |e| {
+        matches!(e, holder::Error::Request(RequestError::NotSupported { .. }))
+    });
+    check(json!({ "response_mode": "direct_post" }), |e| {
+        matches!(e, holder::Error::Request(RequestError::NotSupported { .. }))
+    });
+    check(json!({ "redirect_uri": "https://shop.example/" }), |e| {
+        matches!(e, holder::Error::Request(RequestError::Forbidden("redirect_uri")))
+    });
+    check(json!({ "response_uri": null }), |e| {
+        matches!(e, holder::Error::Request(RequestError::Parameter("response_uri")))
+    });
+    check(json!({ "response_uri": "http://shop.example/" }), |e| {
+        matches!(e, holder::Error::Request(RequestError::ResponseUri(_)))
+    });
 }
 
 #[test]
 fn requests_that_are_authentic_but_not_understood() {
     let verifier = Verifier::new("shop");
     let check = |changes: Value, code: ErrorCode| {
-        let misunderstood = verifier.authenticate(verifier.sign_with(changes.clone())).unwrap().understand(&[]).unwrap_err();
+        let misunderstood =
+            verifier.authenticate(verifier.sign_with(changes.clone())).unwrap().understand(&[]).unwrap_err();
         assert_eq!(misunderstood.reason.code(), code, "{changes}: {misunderstood}");
         // The verifier gets the error where it asked for it.
         let fields = String::from_utf8(misunderstood.answer.body).unwrap();
@@ -285,17 +305,22 @@ fn transaction_data_must_be_known() {
     let ask = |entry: TransactionData| verifier.builder().transaction_data(entry).build(&verifier.entropy, now());
     let awaiting = ask(entry("urn:example:pay", "kyc")).unwrap();
     let request = understood(&verifier, &awaiting);
-    assert_eq!(request.transaction_data_for("kyc").map(TransactionData::hash).collect::<Vec<_>>(), [entry("urn:example:pay", "kyc").hash()]);
+    assert_eq!(
+        request.transaction_data_for("kyc").map(TransactionData::hash).collect::<Vec<_>>(),
+        [entry("urn:example:pay", "kyc").hash()]
+    );
     assert_eq!(request.transaction_data_for("other").count(), 0);
 
     let unknown = ask(entry("urn:example:unknown", "kyc")).unwrap();
-    let misunderstood = verifier.authenticate(verifier.sign(&unknown)).unwrap().understand(&["urn:example:pay"]).unwrap_err();
+    let misunderstood =
+        verifier.authenticate(verifier.sign(&unknown)).unwrap().understand(&["urn:example:pay"]).unwrap_err();
     assert_eq!(misunderstood.reason.code(), ErrorCode::InvalidTransactionData);
     assert!(String::from_utf8(misunderstood.answer.body).unwrap().contains("error=invalid_transaction_data"));
     // A verifier can not even ask for what no wallet could bind.
     let no_query = ask(entry("urn:example:pay", "other")).unwrap_err();
     assert!(matches!(no_query, Error::Request(RequestError::TransactionData(transaction_data::Error::Credential(_)))));
-    let claims = |value: Value| verifier.authenticate(verifier.sign_with(json!({ "transaction_data": value }))).unwrap();
+    let claims =
+        |value: Value| verifier.authenticate(verifier.sign_with(json!({ "transaction_data": value }))).unwrap();
     let many = vec![entry("urn:example:pay", "kyc").encoded().to_owned(); transaction_data::MAX_ENTRIES + 1];
     for bad in [json!([]), json!("x"), json!([1]), json!(["e30"]), json!(many)] {
         let reason = claims(bad).understand(&["urn:example:pay"]).unwrap_err().reason;
@@ -326,20 +351,30 @@ fn responses_with_one_rule_broken() {
     check(&with(json!({ "vp_token": { "kyc": ["a~"] }, "state": "other" })), now(), |e| matches!(e, Error::State));
     check(&with(json!({ "vp_token": { "kyc": ["a~"] } })), now(), |e| matches!(e, Error::State));
     check(&with(json!({ "state": awaiting.state() })), now(), |e| matches!(e, Error::NoVpToken));
-    check(&with(json!({ "state": awaiting.state(), "vp_token": { "kyc": ["a~"] }, "error": "access_denied" })), now(), |e| matches!(e, Error::NoVpToken));
+    check(
+        &with(json!({ "state": awaiting.state(), "vp_token": { "kyc": ["a~"] }, "error": "access_denied" })),
+        now(),
+        |e| matches!(e, Error::NoVpToken),
+    );
     let token = |token: Value| with(json!({ "state": awaiting.state(), "vp_token": token }));
     for bad in [json!({}), json!([]), json!("a~"), json!({ "kyc": "a~" }), json!({ "kyc": [1] })] {
         check(&token(bad), now(), |e| matches!(e, Error::VpToken(VpTokenError::Malformed)));
     }
     check(&token(json!({ "kyc": [] })), now(), |e| matches!(e, Error::VpToken(VpTokenError::Count { found: 0, .. })));
-    check(&token(json!({ "kyc": ["a~", "b~"] })), now(), |e| matches!(e, Error::VpToken(VpTokenError::Count { found: 2, .. })));
-    check(&token(json!({ "kyc": ["a~"], "pid": ["b~"] })), now(), |e| matches!(e, Error::VpToken(VpTokenError::NotAsked(_))));
+    check(&token(json!({ "kyc": ["a~", "b~"] })), now(), |e| {
+        matches!(e, Error::VpToken(VpTokenError::Count { found: 2, .. }))
+    });
+    check(&token(json!({ "kyc": ["a~"], "pid": ["b~"] })), now(), |e| {
+        matches!(e, Error::VpToken(VpTokenError::NotAsked(_)))
+    });
 
     let other = verifier.ask();
     let other_key = other.request().client_metadata.encryption_key.clone();
     check(&sealed(&awaiting, good(), Encryption::A256Gcm, &other_key), now(), |e| matches!(e, Error::OtherKey));
     let nameless = Jwk { kid: None, ..other_key };
-    check(&sealed(&awaiting, good(), Encryption::A256Gcm, &nameless), now(), |e| matches!(e, Error::Decryption(JweError::Decryption)));
+    check(&sealed(&awaiting, good(), Encryption::A256Gcm, &nameless), now(), |e| {
+        matches!(e, Error::Decryption(JweError::Decryption))
+    });
     let nameless = Jwk { kid: None, ..key.clone() };
     presented(accept(awaiting.clone(), &sealed(&awaiting, good(), Encryption::A256Gcm, &nameless), now()).unwrap());
 }
@@ -360,11 +395,22 @@ fn responses_that_are_not_encrypted_as_demanded() {
     check(&[("error", "access_denied"), ("state", "other")], |e| matches!(e, Error::State));
     check(&[("response", "a.b.c")], |e| matches!(e, Error::Body(BodyError::Jwe(JweError::Malformed))));
     check(&[("response", "x"), ("response", "x")], |e| matches!(e, Error::Body(BodyError::Repeated(_))));
-    let other = |header: Value| format!("{}..AAAAAAAAAAAAAAAA.AA.AAAAAAAAAAAAAAAAAAAAAA", warifu_keys::base64url::encode(header.to_string().as_bytes()));
+    let other = |header: Value| {
+        format!(
+            "{}..AAAAAAAAAAAAAAAA.AA.AAAAAAAAAAAAAAAAAAAAAA",
+            warifu_keys::base64url::encode(header.to_string().as_bytes())
+        )
+    };
     let wrong_enc = other(json!({ "alg": "ECDH-ES", "enc": "A128CBC-HS256" }));
-    check(&[("response", &wrong_enc)], |e| matches!(e, Error::Body(BodyError::Jwe(JweError::Algorithm(name))) if name == "A128CBC-HS256"));
+    check(
+        &[("response", &wrong_enc)],
+        |e| matches!(e, Error::Body(BodyError::Jwe(JweError::Algorithm(name))) if name == "A128CBC-HS256"),
+    );
     let wrong_alg = other(json!({ "alg": "RSA-OAEP", "enc": "A128GCM" }));
-    check(&[("response", &wrong_alg)], |e| matches!(e, Error::Body(BodyError::Jwe(JweError::Algorithm(name))) if name == "RSA-OAEP"));
+    check(
+        &[("response", &wrong_alg)],
+        |e| matches!(e, Error::Body(BodyError::Jwe(JweError::Algorithm(name))) if name == "RSA-OAEP"),
+    );
     let zipped = other(json!({ "alg": "ECDH-ES", "enc": "A128GCM", "zip": "DEF" }));
     check(&[("response", &zipped)], |e| matches!(e, Error::Body(BodyError::Jwe(JweError::Compressed))));
     assert!(matches!(Received::parse(&vec![b'a'; super::response::MAX_BYTES + 1]), Err(BodyError::TooLarge(_))));
@@ -383,7 +429,8 @@ fn refusals() {
     }
     // An error may come encrypted too.
     let key = awaiting.request().client_metadata.encryption_key.clone();
-    let body = sealed(&awaiting, json!({ "error": "access_denied", "state": awaiting.state() }), Encryption::A256Gcm, &key);
+    let body =
+        sealed(&awaiting, json!({ "error": "access_denied", "state": awaiting.state() }), Encryption::A256Gcm, &key);
     assert!(matches!(accept(awaiting, &body, now()), Ok(Answer::Refused(_))));
 }
 
@@ -394,7 +441,10 @@ fn the_wallet_answers_what_was_asked_only() {
     let wallet = Seeded::dangerous_new("wallet");
     let wrong = VpToken::of([("pid".to_owned(), "a~".to_owned())]);
     assert!(matches!(request.respond(&wrong, &wallet), Err(holder::Error::VpToken(VpTokenError::NotAsked(_)))));
-    assert!(matches!(request.respond(&VpToken::default(), &wallet), Err(holder::Error::VpToken(VpTokenError::Malformed))));
+    assert!(matches!(
+        request.respond(&VpToken::default(), &wallet),
+        Err(holder::Error::VpToken(VpTokenError::Malformed))
+    ));
 }
 
 #[test]
@@ -403,8 +453,15 @@ fn weaker_encryption_where_the_verifier_knows_no_other() {
     let mut metadata = verifier.ask().request().to_claims(None)["client_metadata"].clone();
     metadata.as_object_mut().unwrap().remove("encrypted_response_enc_values_supported");
     // Keys that this wallet can not use stand beside the one it can.
-    metadata["jwks"]["keys"].as_array_mut().unwrap().insert(0, json!({ "kty": "RSA", "n": "AQAB", "e": "AQAB", "alg": "RSA-OAEP" }));
-    let request = verifier.authenticate(verifier.sign_with(json!({ "client_metadata": metadata }))).unwrap().understand(&[]).unwrap();
+    metadata["jwks"]["keys"]
+        .as_array_mut()
+        .unwrap()
+        .insert(0, json!({ "kty": "RSA", "n": "AQAB", "e": "AQAB", "alg": "RSA-OAEP" }));
+    let request = verifier
+        .authenticate(verifier.sign_with(json!({ "client_metadata": metadata })))
+        .unwrap()
+        .understand(&[])
+        .unwrap();
     let post = request.respond(&token(), &Seeded::dangerous_new("wallet")).unwrap();
     let Received::Encrypted(sealed) = Received::parse(&post.body).unwrap() else { panic!("encrypted") };
     assert_eq!(sealed.encryption(), Encryption::A128Gcm);
@@ -414,7 +471,16 @@ fn weaker_encryption_where_the_verifier_knows_no_other() {
 fn client_ids() {
     let id = Verifier::new("shop").client_id();
     assert_eq!(ClientId::parse(id.as_str()).unwrap(), id);
-    for bad in ["", "x509_hash", "x509_hash:", "x509_hash:AAAA", "X509_HASH:AAAA", "redirect_uri:https://shop.example", "origin:https://shop.example", "shop"] {
+    for bad in [
+        "",
+        "x509_hash",
+        "x509_hash:",
+        "x509_hash:AAAA",
+        "X509_HASH:AAAA",
+        "redirect_uri:https://shop.example",
+        "origin:https://shop.example",
+        "shop",
+    ] {
         assert!(ClientId::parse(bad).is_err(), "`{bad}`");
     }
 }
@@ -426,7 +492,11 @@ fn response_uri_on_this_machine_is_for_this_machine_only() {
     let awaiting = RequestBuilder::new(&verifier.chain[0], local, verifier.ask().request().query.clone());
     let awaiting = awaiting.build(&verifier.entropy, now()).unwrap();
     let from = |place: &str| {
-        let link = RequestUri { client_id: verifier.client_id(), request_uri: Url::parse(place).unwrap(), method: Method::Get };
+        let link = RequestUri {
+            client_id: verifier.client_id(),
+            request_uri: Url::parse(place).unwrap(),
+            method: Method::Get,
+        };
         let body = verifier.sign(&awaiting).into_bytes();
         let response = Response { status: 200, headers: Vec::new(), body };
         link.fetch(&verifier.entropy).answer(&response).unwrap().authenticate(now())

@@ -59,7 +59,8 @@ impl TransactionData {
             let list = value.as_array().filter(|list| !list.is_empty()).ok_or(Error::Malformed)?;
             list.iter().map(|item| item.as_str().map(str::to_owned).ok_or(Error::Malformed)).collect()
         };
-        let kind = object.get("type").and_then(Value::as_str).filter(|kind| !kind.is_empty()).ok_or(Error::Malformed)?;
+        let kind =
+            object.get("type").and_then(Value::as_str).filter(|kind| !kind.is_empty()).ok_or(Error::Malformed)?;
         let credential_ids = texts(object.get("credential_ids").ok_or(Error::Malformed)?)?;
         let algorithms = object.get("transaction_data_hashes_alg").map(texts).transpose()?;
         let names_algorithm = algorithms.is_some();
@@ -125,14 +126,21 @@ mod tests {
     #[test]
     fn refused() {
         let check = |value: Value, expected: Error| {
-            assert_eq!(TransactionData::parse(&base64url::encode(value.to_string().as_bytes())), Err(expected), "{value}");
+            assert_eq!(
+                TransactionData::parse(&base64url::encode(value.to_string().as_bytes())),
+                Err(expected),
+                "{value}"
+            );
         };
         check(json!([]), Error::Malformed);
         check(json!({ "credential_ids": ["a"] }), Error::Malformed);
         check(json!({ "type": "t" }), Error::Malformed);
         check(json!({ "type": "t", "credential_ids": [] }), Error::Malformed);
         check(json!({ "type": "t", "credential_ids": [1] }), Error::Malformed);
-        check(json!({ "type": "t", "credential_ids": ["a"], "transaction_data_hashes_alg": ["sha-512"] }), Error::HashAlgorithm);
+        check(
+            json!({ "type": "t", "credential_ids": ["a"], "transaction_data_hashes_alg": ["sha-512"] }),
+            Error::HashAlgorithm,
+        );
         assert_eq!(TransactionData::parse("e30="), Err(Error::Malformed));
         assert_eq!(TransactionData::parse(&"A".repeat(MAX_BYTES + 4)), Err(Error::Malformed));
     }

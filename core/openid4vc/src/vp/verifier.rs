@@ -270,7 +270,8 @@ impl AwaitingResponse {
         if sealed.kid().is_some_and(|kid| kid != self.key_id()) {
             return Err(Error::OtherKey);
         }
-        let key = AgreementKey::from_bytes(self.key.expose()).map_err(|error| Error::Decryption(JweError::Key(error)))?;
+        let key =
+            AgreementKey::from_bytes(self.key.expose()).map_err(|error| Error::Decryption(JweError::Key(error)))?;
         let opened = sealed.decrypt(&key).map_err(Error::Decryption)?;
         let members = json::parse_object(&opened)?;
         self.check_state(members.get("state").and_then(Value::as_str))?;

@@ -183,14 +183,20 @@ impl Accepting {
     }
 
     /// Obeys a demand for another nonce once, and names every other refusal.
-    fn refused(&mut self, response: &Response, entropy: &dyn Entropy, now: Timestamp) -> Result<(Step, Request), Error> {
+    fn refused(
+        &mut self,
+        response: &Response,
+        entropy: &dyn Entropy,
+        now: Timestamp,
+    ) -> Result<(Step, Request), Error> {
         let (step, body) = (self.step, response.body_json().ok());
-        let member = |name: &str| body.as_ref().and_then(|body| body.get(name)).and_then(Value::as_str).map(http::shorten);
+        let member =
+            |name: &str| body.as_ref().and_then(|body| body.get(name)).and_then(Value::as_str).map(http::shorten);
         let challenge = response.header("www-authenticate").unwrap_or_default();
         let code = member("error").or_else(|| challenge_error(challenge));
         // The nonce endpoint takes no proof, so only the others can ask for one with a nonce (RFC 9449 sections 8 and 9).
-        let dpop_nonce = step != Step::Nonce
-            && response.header("dpop-nonce").is_some() && code.as_deref() == Some("use_dpop_nonce");
+        let dpop_nonce =
+            step != Step::Nonce && response.header("dpop-nonce").is_some() && code.as_deref() == Some("use_dpop_nonce");
         if dpop_nonce && !self.retry.dpop_nonce {
             self.retry.dpop_nonce = true;
             let request = match step {
@@ -200,7 +206,10 @@ impl Accepting {
             return Ok((step, request));
         }
         let stale = step == Step::Credential && code.as_deref() == Some("invalid_nonce");
-        if stale && !self.retry.c_nonce && let Some(request) = self.session.nonce() {
+        if stale
+            && !self.retry.c_nonce
+            && let Some(request) = self.session.nonce()
+        {
             self.retry.c_nonce = true;
             return Ok((Step::Nonce, request));
         }
@@ -219,7 +228,9 @@ impl Session {
     /// The first request for the next credential; `None` when there is none left.
     fn next(&mut self, entropy: &dyn Entropy, now: Timestamp) -> Result<Option<(Step, Request)>, Error> {
         let Some(order) = self.current() else { return Ok(None) };
-        if order.proof && let Some(request) = self.nonce() {
+        if order.proof
+            && let Some(request) = self.nonce()
+        {
             return Ok(Some((Step::Nonce, request)));
         }
         self.credential(entropy, now).map(|request| Some((Step::Credential, request)))
@@ -262,7 +273,8 @@ impl Session {
     ) -> Result<Request, Error> {
         let Some(signer) = &self.dpop else { return Ok(request) };
         let jti = entropy.token();
-        let claims = dpop::Claims { method: request.method, url: &request.url, iat: now, jti: &jti, access_token, nonce };
+        let claims =
+            dpop::Claims { method: request.method, url: &request.url, iat: now, jti: &jti, access_token, nonce };
         let proof = dpop::prove(signer.as_ref(), &claims)?;
         Ok(request.header("dpop", proof))
     }

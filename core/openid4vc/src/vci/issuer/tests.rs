@@ -112,7 +112,11 @@ fn mistakes_of_form_do_not_use_the_code_up() {
     refused(&open, &TokenRequest { tx_code: Some("1".to_owned()), ..request(&open) }, Code::InvalidRequest);
     refused(&open, &TokenRequest { pre_authorized_code: "other".to_owned(), ..request(&open) }, Code::InvalidGrant);
     let beyond = Some(vec!["kyc".to_owned(), "more".to_owned()]);
-    refused(&open, &TokenRequest { authorization_details: beyond, ..request(&open) }, Code::InvalidAuthorizationDetails);
+    refused(
+        &open,
+        &TokenRequest { authorization_details: beyond, ..request(&open) },
+        Code::InvalidAuthorizationDetails,
+    );
 
     let unproved = open.state.clone().redeem(&request(&open), None, POLICY, &entropy(), now());
     assert_eq!(unproved.outcome.unwrap_err().code, Code::InvalidDpopProof);
@@ -138,7 +142,8 @@ fn bearer_tokens_are_short() {
 fn tokens_are_used_as_bound() {
     let offer = open(TxCodeTerms::None);
     let redeemed = redeem(offer.state.clone(), &request(&offer)).outcome.unwrap();
-    let token = |scheme: &str| AccessToken::parse(Some(&format!("{scheme} {}", redeemed.response.access_token))).unwrap();
+    let token =
+        |scheme: &str| AccessToken::parse(Some(&format!("{scheme} {}", redeemed.response.access_token))).unwrap();
     let other_key = dpop::Proven { jkt: "other".to_owned(), ..proven() };
     let check = |token: &AccessToken, proof: Option<&dpop::Proven>, at, code: Code| {
         assert_eq!(redeemed.grant.authorize(token, proof, at).unwrap_err().code, code);
@@ -228,7 +233,8 @@ fn orders() {
     desk.refuses(configuration("nothing"), desk.proofs(1), Code::UnknownCredentialConfiguration);
     desk.refuses(configuration("other"), desk.proofs(1), Code::CredentialRequestDenied);
     desk.refuses(identifier("kyc"), desk.proofs(1), Code::UnknownCredentialIdentifier);
-    let stale = Desk { nonce: NonceKey::generate(&Seeded::dangerous_new("x")).mint(&entropy(), now()), ..Desk::new(None) };
+    let stale =
+        Desk { nonce: NonceKey::generate(&Seeded::dangerous_new("x")).mint(&entropy(), now()), ..Desk::new(None) };
     stale.refuses(configuration("kyc"), stale.proofs(1), Code::InvalidNonce);
     // mdoc metadata lists ES256 only.
     let edwards = SigningKey::generate_ed25519(&entropy());
