@@ -82,15 +82,24 @@ shared-title = Your consent is recorded
 shared-what = The recipient can now receive what you agreed to, once and for a short time.
 
 refused-title = This did not work
-refused-no-session = This link is not valid. Check that you copied all of it, or ask for a new one.
-refused-out-of-turn = This step is not due now. Go back to your link to see what is.
-refused-tries = There were too many tries. Ask whoever sent you here for a new link.
-refused-erased = Your data were deleted. Ask for a new link to verify again.
-refused-audience = This recipient cannot receive your data.
-refused-busy = Someone else is changing this at the moment. Try again.
-refused-field = Something in the request is missing or wrong.
-refused-models = The checks cannot run on this server at the moment. Try again later.
-refused-internal = Something failed on our side. Try again.
+refused-no-session = This link is not valid
+refused-no-session-what = Check that you copied all of it, or ask for a new one.
+refused-out-of-turn = This step is not due now
+refused-out-of-turn-what = Go back to your link to see what is.
+refused-tries = There were too many tries
+refused-tries-what = Ask whoever sent you here for a new link.
+refused-erased = Your data were deleted
+refused-erased-what = Ask for a new link to verify again.
+refused-audience = This recipient cannot receive your data
+refused-audience-what = Nothing was shared. Tell whoever asked for your data; only they can put this right.
+refused-busy = Someone else is changing this at the moment
+refused-busy-what = Wait a few seconds and try again.
+refused-field = Something in the request is missing or wrong
+refused-field-what = Go back and try again. If you came here by a link, check that you copied all of it.
+refused-models = The checks cannot run on this server at the moment
+refused-models-what = Try again later.
+refused-internal = Something failed on our side
+refused-internal-what = Try again. If it happens again, name the reference below when you ask for help.
 
 # The checks.
 check-image_quality = Picture of the document
@@ -105,6 +114,57 @@ check-portrait_found = Portrait
 check-one_live_face = Face in the selfie
 check-passive_liveness = Liveness
 check-face_match = Same person
+
+# What a check measured, and what it was held against.
+value-short_side = { $value } px
+threshold-short_side = shorter side at least { $limit } px
+value-not_dark = brightness { $value } of 255
+threshold-not_dark = brightness at least { $limit }
+value-not_bright = brightness { $value } of 255
+threshold-not_bright = brightness at most { $limit }
+value-sharpness = sharpness { $value }
+threshold-sharpness = at least { $limit }
+value-glare = { $value } % of the picture
+threshold-glare = at most { $limit } %
+value-text_lines = { $value ->
+    [one] 1 line of text
+   *[other] { $value } lines of text
+ }
+threshold-text_lines = at least { $limit }
+value-mrz_lines = { $value ->
+    [one] 1 line
+   *[other] { $value } lines
+ }
+threshold-mrz_lines = 2 or 3 lines
+value-wrong_digits = { $value } wrong
+threshold-wrong_digits = none wrong, none in doubt
+value-printed_fields = { $value ->
+    [one] 1 field agrees
+   *[other] { $value } fields agree
+ }
+threshold-printed_fields = all { $limit } fields
+value-eyes = { $value } px between the eyes
+threshold-eyes = at least { $limit } px
+value-faces = { $value ->
+    [one] 1 face
+   *[other] { $value } faces
+ }
+threshold-faces = exactly 1 face
+value-days_left = { $value ->
+    [one] 1 day left
+   *[other] { $value } days left
+ }
+value-days_over = { $value ->
+    [one] expired 1 day ago
+   *[other] expired { $value } days ago
+ }
+threshold-days_left = not expired
+value-age = { $value } years
+threshold-age = at least { $limit } years
+value-score = score { $value } of 1
+threshold-score = at least { $limit }
+value-distance = distance { $value }
+threshold-distance = below { $limit }; up to { $upper } a person looks
 
 # What a check found, and what to do.
 reason-quality-good = The picture is sharp and evenly lit.

@@ -79,15 +79,24 @@ shared-title = 同意を記録しました
 shared-what = 受取先は、同意された情報を短い期間に一度だけ受け取れます。
 
 refused-title = 処理できませんでした
-refused-no-session = このリンクは無効です。全体をコピーしたか確認するか、新しいリンクをお求めください。
-refused-out-of-turn = この手順は今は行えません。リンクを開き直して、次の手順を確認してください。
-refused-tries = 試行回数の上限を超えました。依頼元に新しいリンクをお求めください。
-refused-erased = データは削除されました。もう一度確認するには新しいリンクをお求めください。
-refused-audience = この相手に情報を渡すことはできません。
-refused-busy = ほかの操作と重なりました。もう一度お試しください。
-refused-field = 入力に不足または誤りがあります。
-refused-models = 現在、このサーバーでは確認を行えません。しばらくしてからお試しください。
-refused-internal = こちらで問題が発生しました。もう一度お試しください。
+refused-no-session = このリンクは無効です
+refused-no-session-what = 全体をコピーしたか確認するか、新しいリンクをお求めください。
+refused-out-of-turn = この手順は今は行えません
+refused-out-of-turn-what = リンクを開き直して、次の手順を確認してください。
+refused-tries = 試行回数の上限を超えました
+refused-tries-what = 依頼元に新しいリンクをお求めください。
+refused-erased = データは削除されました
+refused-erased-what = もう一度確認するには新しいリンクをお求めください。
+refused-audience = この相手に情報を渡すことはできません
+refused-audience-what = 情報は渡されていません。情報を求めた相手にお知らせください。相手側での対応が必要です。
+refused-busy = ほかの操作と重なりました
+refused-busy-what = 数秒待ってから、もう一度お試しください。
+refused-field = 入力に不足または誤りがあります
+refused-field-what = 前のページに戻ってやり直してください。リンクから来た場合は、全体をコピーしたか確認してください。
+refused-models = 現在、このサーバーでは確認を行えません
+refused-models-what = しばらくしてからお試しください。
+refused-internal = こちらで問題が発生しました
+refused-internal-what = もう一度お試しください。繰り返す場合は、下のお問い合わせ番号を添えてご連絡ください。
 
 # 確認項目
 check-image_quality = 身分証の写真
@@ -102,6 +111,39 @@ check-portrait_found = 顔写真
 check-one_live_face = 自撮りの顔
 check-passive_liveness = 生体検知
 check-face_match = 本人との一致
+
+# 測定値と基準
+value-short_side = { $value } px
+threshold-short_side = 短辺 { $limit } px以上
+value-not_dark = 明るさ { $value }(最大255)
+threshold-not_dark = 明るさ { $limit }以上
+value-not_bright = 明るさ { $value }(最大255)
+threshold-not_bright = 明るさ { $limit }以下
+value-sharpness = 鮮明さ { $value }
+threshold-sharpness = { $limit }以上
+value-glare = 写真の{ $value }%
+threshold-glare = { $limit }%以下
+value-text_lines = 文字{ $value }行
+threshold-text_lines = { $limit }行以上
+value-mrz_lines = { $value }行
+threshold-mrz_lines = 2行または3行
+value-wrong_digits = 誤り{ $value }個
+threshold-wrong_digits = 誤りも不確かな文字もないこと
+value-printed_fields = { $value }項目が一致
+threshold-printed_fields = { $limit }項目すべて
+value-eyes = 両目の間隔 { $value } px
+threshold-eyes = { $limit } px以上
+value-faces = 顔{ $value }つ
+threshold-faces = 一つだけ
+value-days_left = 残り{ $value }日
+value-days_over = { $value }日前に期限切れ
+threshold-days_left = 有効期限内
+value-age = { $value }歳
+threshold-age = { $limit }歳以上
+value-score = スコア { $value }(最大1)
+threshold-score = { $limit }以上
+value-distance = 距離 { $value }
+threshold-distance = { $limit }未満({ $upper }未満は担当者が確認)
 
 # 確認の結果
 reason-quality-good = 写真は鮮明で、明るさも適切です。

@@ -1,17 +1,21 @@
 //! The issuer's front: the v3 session API for clients, hosted pages for people, OpenID4VCI for wallets.
 //!
 //! Each door answers in its own dialect: the API with `{"detail": …}` or `{"field": ["…"]}`, the pages with pages (or
-//! problem documents for programs), issuance with OAuth errors.
+//! problem documents for programs), issuance with OAuth errors. Whoever calls too often gets a problem document, or a
+//! page, at every door.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::FromRef;
-use axum::middleware;
+use axum::middleware::{from_fn, from_fn_with_state};
+use warifu_server::limit::{self, Limiter, Rate};
 use warifu_server::text::{BadCatalogue, Catalogue, Lang};
 use warifu_server::{Clock, assets};
 
 use crate::Issuer;
+use crate::kyc::workflow::Environment;
 
 mod api;
 mod pages;
@@ -28,14 +32,58 @@ impl FromRef<Front> for Clock {
     }
 }
 
-/// Everything this issuer answers.
+/// How often one caller may call at each kind of door. Clients count by their API key, all others by address.
+#[derive(Debug, Clone, Copy)]
+pub struct Rates {
+    /// New sessions.
+    pub sessions: Rate,
+    /// Pictures: each costs seconds of a core.
+    pub uploads: Rate,
+    /// The token endpoint, where codes could be guessed.
+    pub tokens: Rate,
+    /// Everything else, together; an open page asks every two seconds how things stand.
+    pub others: Rate,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        let minute = |calls| Rate { calls, per: Duration::from_secs(60) };
+        Self { sessions: minute(600), uploads: minute(60), tokens: minute(120), others: minute(600) }
+    }
+}
+
+impl Rates {
+    /// For a sandbox, where all people, wallets and measurements come from one machine.
+    pub const SANDBOX: Self = {
+        let plenty = Rate { calls: 1_000_000, per: Duration::from_secs(60) };
+        Self { sessions: plenty, uploads: plenty, tokens: plenty, others: plenty }
+    };
+}
+
+/// Everything this issuer answers, at the default rates: generous in a sandbox.
 pub fn router(issuer: Arc<Issuer>) -> Router {
+    let rates = match issuer.config().environment {
+        Environment::Sandbox => Rates::SANDBOX,
+        Environment::Live => Rates::default(),
+    };
+    router_with(issuer, rates)
+}
+
+/// Everything this issuer answers.
+pub fn router_with(issuer: Arc<Issuer>, rates: Rates) -> Router {
+    let limited = |rate| {
+        let issuer = Arc::clone(&issuer);
+        let limiter = Limiter::new(rate).by_key(move |key| issuer.config().knows(key));
+        from_fn_with_state(limiter, limit::by_caller)
+    };
+    let others = Router::new().merge(api::router()).merge(person::router()).merge(vci::router());
     Router::new()
-        .merge(api::router())
-        .merge(person::router())
-        .merge(vci::router())
+        .merge(api::sessions().route_layer(limited(rates.sessions)))
+        .merge(person::uploads().route_layer(limited(rates.uploads)))
+        .merge(vci::tokens().route_layer(limited(rates.tokens)))
+        .merge(others.route_layer(limited(rates.others)))
         .merge(assets::router())
-        .layer(middleware::from_fn(assets::security_headers))
+        .layer(from_fn(assets::security_headers))
         .with_state(Front(issuer))
 }
 

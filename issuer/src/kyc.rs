@@ -13,6 +13,7 @@ pub mod evidence;
 pub mod identity;
 pub mod session;
 pub mod stage;
+pub mod threshold;
 pub mod vault;
 pub mod verdict;
 pub mod workflow;

@@ -6,6 +6,22 @@ shell-navigation = Main
 shell-footer = Warifu runs on the servers of whoever you see above. It loads nothing from anyone else.
 shell-reference = Reference
 
+problem-home = Go to the first page
+problem-not_found = There is nothing at this address
+problem-not_found-what = Check that you copied all of it, or begin again on the first page.
+problem-method_not_allowed = This address cannot be opened like this
+problem-method_not_allowed-what = Go back to the page before and use its button or link.
+problem-body_too_large = That was too large
+problem-body_too_large-what = Go back and send something smaller.
+problem-file_too_large = The file is too large
+problem-file_too_large-what = Go back and choose a smaller file.
+problem-rate_limited = Too much at once
+problem-rate_limited-what = There were too many requests from your network. Wait a minute, then load the page again.
+problem-internal = Something failed on our side
+problem-internal-what = Try again. If it happens again, name the reference below when you ask for help.
+problem-timeout = This took too long
+problem-timeout-what = Wait a moment, then load the page again.
+
 steps-label = Progress
 steps-of = Step { $step } of { $steps }
 

@@ -6,6 +6,22 @@ shell-navigation = メニュー
 shell-footer = このページは、上に表示されている事業者のサーバーだけで動いています。ほかからは何も読み込みません。
 shell-reference = お問い合わせ番号
 
+problem-home = 最初のページへ
+problem-not_found = このアドレスにページはありません
+problem-not_found-what = アドレス全体をコピーしたか確認するか、最初のページからやり直してください。
+problem-method_not_allowed = このアドレスは直接開けません
+problem-method_not_allowed-what = 前のページに戻り、ボタンまたはリンクから進んでください。
+problem-body_too_large = 送信された内容が大きすぎます
+problem-body_too_large-what = 前のページに戻り、小さくしてから送信してください。
+problem-file_too_large = ファイルが大きすぎます
+problem-file_too_large-what = 前のページに戻り、より小さいファイルを選んでください。
+problem-rate_limited = アクセスが集中しています
+problem-rate_limited-what = お使いのネットワークからのアクセスが多すぎます。1分ほど待ってから、ページを読み込み直してください。
+problem-internal = こちらで問題が発生しました
+problem-internal-what = もう一度お試しください。繰り返す場合は、下のお問い合わせ番号を添えてご連絡ください。
+problem-timeout = 時間がかかりすぎました
+problem-timeout-what = しばらく待ってから、ページを読み込み直してください。
+
 steps-label = 進み具合
 steps-of = { $steps }ステップ中の{ $step }
 

@@ -3,7 +3,7 @@
 //! Each takes its size limit from the route (`DefaultBodyLimit`), or from the server's own. A door that speaks another
 //! dialect, such as an OAuth endpoint, takes `Result<Json<T>, Problem>` and says it in its own words.
 
-use std::{collections::BTreeMap, fmt};
+use std::{any::TypeId, collections::BTreeMap, fmt};
 
 use axum::{
     body::Bytes,
@@ -14,16 +14,20 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Serialize, de::DeserializeOwned};
-use warifu_keys::{equal_in_constant_time, json, sha256};
+use warifu_keys::{
+    equal_in_constant_time,
+    json::{self, JsonError},
+    sha256,
+};
 
 use crate::Problem;
 
-/// A JSON body, read strictly: no duplicate members, capped depth (see [`warifu_keys::json`]). As an answer, the value
-/// as JSON.
+/// A JSON body, read strictly: an object without duplicate members, of capped depth (see [`warifu_keys::json`]). Only
+/// who takes a [`json::Value`] gets other JSON and judges it. As an answer, the value as JSON.
 #[derive(Clone, Copy, Debug)]
 pub struct Json<T>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+impl<T: DeserializeOwned + 'static, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
@@ -35,8 +39,14 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
             ));
         }
         let bytes = body(request, state).await?;
-        let value = json::parse_as(&bytes).map_err(|error| Problem::bad_request("bad_json", error.to_string()))?;
-        Ok(Self(value))
+        let bad = |error: JsonError| Problem::bad_request("bad_json", error.to_string());
+        let value = json::parse(&bytes).map_err(bad)?;
+        // Serde would read a struct from an array as well, and one whose members have defaults from `[]`.
+        if !value.is_object() && TypeId::of::<T>() != TypeId::of::<json::Value>() {
+            return Err(bad(JsonError::NotAnObject));
+        }
+        let malformed = |error: serde_json::Error| JsonError::Malformed(error.to_string().chars().take(160).collect());
+        serde_json::from_value(value).map(Self).map_err(|error| bad(malformed(error)))
     }
 }
 
@@ -354,6 +364,23 @@ mod tests {
         check("application/json", r#"{"grant_type":"a","grant_type":"b"}"#, Err((400, "bad_json"))).await;
         check("application/json", "{", Err((400, "bad_json"))).await;
         check("application/json", "{}", Err((400, "bad_json"))).await;
+        check("application/json", r#"["a"]"#, Err((400, "bad_json"))).await;
+        #[derive(Debug, Deserialize)]
+        #[serde(default)]
+        struct Defaults {
+            _size: u8,
+        }
+        impl Default for Defaults {
+            fn default() -> Self {
+                Self { _size: 1 }
+            }
+        }
+        assert!(post::<Json<Defaults>>("application/json", "{}").await.is_ok());
+        for body in ["[]", "[7]", "null", "7"] {
+            let refused = post::<Json<Defaults>>("application/json", body).await.unwrap_err();
+            assert_eq!(refused, (400, "bad_json"), "{body}");
+            assert!(post::<Json<json::Value>>("application/json", body).await.is_ok(), "{body}");
+        }
         let large = format!(r#"{{"grant_type":"{}"}}"#, "x".repeat(3 << 20));
         check("application/json", &large, Err((413, "body_too_large"))).await;
     }

@@ -1,20 +1,24 @@
 //! How often one caller may call: a token bucket per key, told to the caller in `X-RateLimit-*` headers.
+//!
+//! Left out on purpose: headers such as `x-forwarded-for`, which anyone can write. Behind a reverse proxy all callers
+//! without a known key come from its address and share a bucket.
 
 use std::{
     collections::HashMap,
-    net::SocketAddr,
+    fmt,
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use axum::{
     extract::{ConnectInfo, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 
-use crate::Problem;
+use crate::{Problem, extract::ApiKey};
 
 /// Most callers remembered at once. Beyond it, those whose bucket is full again are forgotten first.
 const CALLERS: usize = 100_000;
@@ -29,10 +33,20 @@ pub struct Rate {
 }
 
 /// Counts calls by key. Cheap to clone; clones share the count.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Limiter {
     rate: Rate,
+    known: Option<Arc<Known>>,
     buckets: Arc<Mutex<HashMap<String, Bucket>>>,
+}
+
+/// Whether a role knows an API key.
+type Known = dyn Fn(&ApiKey) -> bool + Send + Sync;
+
+impl fmt::Debug for Limiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Limiter({:?})", self.rate)
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +74,15 @@ impl Limiter {
     /// A limiter in which every key starts with a full bucket.
     #[must_use]
     pub fn new(rate: Rate) -> Self {
-        Self { rate, buckets: Arc::default() }
+        Self { rate, known: None, buckets: Arc::default() }
+    }
+
+    /// The same, with a bucket for each API key that the role knows, wherever it is used from. Any other key counts for
+    /// nothing, or whoever invents keys would have as many buckets.
+    #[must_use]
+    pub fn by_key(mut self, known: impl Fn(&ApiKey) -> bool + Send + Sync + 'static) -> Self {
+        self.known = Some(Arc::new(known));
+        self
     }
 
     /// Takes a call out of the bucket of `key`.
@@ -122,10 +144,11 @@ impl Standing {
 
 /// Middleware: `router.layer(axum::middleware::from_fn_with_state(limiter, limit::by_caller))`.
 ///
-/// The key is the `x-api-key` header (its hash), else the address of the connection. A caller beyond the rate gets a
-/// 429 problem; every answer carries `X-RateLimit-Limit`, `-Remaining` and `-Reset` (seconds since the epoch).
+/// Calls count by the address of the connection, or by an API key that the role knows ([`Limiter::by_key`]). A caller
+/// beyond the rate gets a 429 problem; every answer carries `X-RateLimit-Limit`, `-Remaining` and `-Reset` (seconds
+/// since the epoch).
 pub async fn by_caller(State(limiter): State<Limiter>, request: Request, next: Next) -> Response {
-    let standing = limiter.call(&caller(&request), Instant::now());
+    let standing = limiter.call(&limiter.caller(&request), Instant::now());
     let mut response = if standing.allowed {
         next.run(request).await
     } else {
@@ -137,13 +160,27 @@ pub async fn by_caller(State(limiter): State<Limiter>, request: Request, next: N
     response
 }
 
-fn caller(request: &Request) -> String {
-    if let Some(key) = request.headers().get("x-api-key").or_else(|| request.headers().get(header::AUTHORIZATION)) {
-        return warifu_keys::base64url::encode(&warifu_keys::sha256(key.as_bytes()));
+impl Limiter {
+    fn caller(&self, request: &Request) -> String {
+        let known = |key: &ApiKey| self.known.as_ref().is_some_and(|known| known(key));
+        if let Some(key) = ApiKey::from_headers(request.headers()).filter(known) {
+            return key.hash().to_string();
+        }
+        match request.extensions().get::<ConnectInfo<SocketAddr>>() {
+            Some(ConnectInfo(address)) => subscriber(address.ip()).to_string(),
+            None => "unknown".to_owned(),
+        }
     }
-    match request.extensions().get::<ConnectInfo<SocketAddr>>() {
-        Some(ConnectInfo(address)) => address.ip().to_string(),
-        None => "unknown".to_owned(),
+}
+
+/// The second half of an IPv6 address is for its owner to choose (RFC 4291 section 2.5.1), so only the first half counts.
+fn subscriber(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
     }
 }
 
@@ -170,5 +207,28 @@ mod tests {
         assert!(limiter.call("a", start + Duration::from_secs(21)).allowed);
         let rested = limiter.call("a", start + Duration::from_secs(600));
         assert_eq!((rested.allowed, rested.remaining), (true, 2));
+    }
+
+    #[test]
+    fn only_known_keys_have_a_bucket_of_their_own() {
+        let request = |address: &str, key: &str| {
+            let mut request = Request::get("/").header("x-api-key", key).body(axum::body::Body::empty()).unwrap();
+            request.extensions_mut().insert(ConnectInfo(SocketAddr::new(address.parse().unwrap(), 40_000)));
+            request
+        };
+        let rate = Rate { calls: 3, per: Duration::from_secs(60) };
+        let open = Limiter::new(rate);
+        let kept = crate::extract::ApiKeyHash::of("known");
+        let keyed = open.clone().by_key(move |key| key.is(&kept));
+        let check = |limiter: &Limiter, address, key, expected: &str| {
+            assert_eq!(limiter.caller(&request(address, key)), expected, "{address} {key}");
+        };
+        check(&open, "192.0.2.7", "known", "192.0.2.7");
+        check(&keyed, "192.0.2.7", "invented", "192.0.2.7");
+        check(&keyed, "192.0.2.7", "", "192.0.2.7");
+        check(&keyed, "192.0.2.7", "known", &kept.to_string());
+        check(&keyed, "192.0.2.8", "known", &kept.to_string());
+        check(&open, "2001:db8:1:2:3:4:5:6", "", "2001:db8:1:2::");
+        check(&open, "::ffff:192.0.2.7", "", "192.0.2.7");
     }
 }

@@ -1,14 +1,26 @@
-//! The answer to a mistake: a problem document (RFC 9457).
+//! The answer to a mistake: a problem document (RFC 9457), or for people a small page.
 
-use std::fmt;
+use std::{fmt, sync::LazyLock};
 
 use axum::{
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
+use maud::html;
 use serde::Serialize;
 
-use crate::run;
+use crate::{
+    page::Page,
+    run,
+    text::{Catalogue, Lang},
+};
+
+/// The problems that every server says itself, and the shared messages therefore explain.
+const SHARED: [&str; 7] =
+    ["not_found", "method_not_allowed", "body_too_large", "file_too_large", "rate_limited", "internal", "timeout"];
+
+/// The shared messages alone: no role is known where its router was not asked. A test reads them.
+static WORDS: LazyLock<Option<Catalogue>> = LazyLock::new(|| Catalogue::new(&[]).ok());
 
 /// A refusal in the dialect of our own endpoints.
 ///
@@ -50,6 +62,20 @@ impl Problem {
             "something failed on our side; try again, and name the correlation id if you ask for help",
         )
     }
+
+    /// The problem as a page, where it is one that every server has; `None` where only its role can explain it.
+    /// `address` is where the page can be had in another language.
+    pub(crate) fn page(&self, lang: Lang, address: Option<&Uri>) -> Option<Response> {
+        let words = WORDS.as_ref().filter(|_| SHARED.contains(&self.code))?.words(lang);
+        let page = Page::new(words, words.say(&format!("problem-{}", self.code))).status(self.status);
+        let page = if let Some(address) = address { page.at(address) } else { page };
+        let main = html! {
+            p { (words.say(&format!("problem-{}-what", self.code))) }
+            div class="actions" { a class="button secondary" href="/" { (words.say("problem-home")) } }
+            p class="reference" { code { (self.code) } }
+        };
+        Some(page.main(main).into_response())
+    }
 }
 
 #[derive(Serialize)]
@@ -74,7 +100,10 @@ impl IntoResponse for Problem {
         // A struct of texts and a number always has a JSON form.
         let body = serde_json::to_vec(&document).unwrap_or_default();
         let json = HeaderValue::from_static("application/problem+json");
-        (self.status, [(header::CONTENT_TYPE, json)], body).into_response()
+        let mut response = (self.status, [(header::CONTENT_TYPE, json)], body).into_response();
+        // For the server, which may say it to a person instead.
+        response.extensions_mut().insert(self);
+        response
     }
 }
 
@@ -85,3 +114,22 @@ impl fmt::Display for Problem {
 }
 
 impl std::error::Error for Problem {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shared_problems_are_explained_in_every_language() {
+        let catalogue = Catalogue::new(&[]).unwrap();
+        for lang in Lang::ALL {
+            for code in SHARED {
+                for id in [format!("problem-{code}"), format!("problem-{code}-what")] {
+                    assert_ne!(catalogue.words(lang).say(&id), id, "{lang}");
+                }
+            }
+        }
+        let own = Problem::bad_request("own_code", "what only the role knows");
+        assert!(own.page(Lang::En, None).is_none());
+    }
+}

@@ -2,7 +2,8 @@
 //!
 //! Every request gets a correlation id (a sane `x-request-id` of the caller, or a fresh one), which is on every log
 //! line, in the answer's `x-request-id` and in every [`Problem`]. The log names the path template, never the path, the
-//! query or the body. A handler that panics or takes too long becomes a problem; the process lives on.
+//! query or the body. A handler that panics or takes too long becomes a problem; the process lives on. People, who ask
+//! for pages, get the problems that every server has (an address where nothing is, too many calls) as a page.
 
 use std::{
     any::Any,
@@ -18,7 +19,7 @@ use axum::{
     Router,
     body::HttpBody,
     extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State},
-    http::{HeaderName, HeaderValue, StatusCode},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header, request::Parts},
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
@@ -35,7 +36,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tracing::Instrument;
 use warifu_keys::Entropy;
 
-use crate::{Problem, System};
+use crate::{Problem, System, text::Lang};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -229,13 +230,20 @@ async fn guard(State(within): State<Duration>, request: Request, next: Next) -> 
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().map_or("(no route)", MatchedPath::as_str).to_owned();
     let span = tracing::info_span!("request", %method, path, id);
+    let (parts, body) = request.into_parts();
+    let person = Person::who_asks(&parts);
+    let request = Request::from_parts(parts, body);
     let answering = async {
         let handled = AssertUnwindSafe(next.run(request)).catch_unwind();
-        let mut response = match tokio::time::timeout(within, handled).await {
+        let response = match tokio::time::timeout(within, handled).await {
             Ok(Ok(response)) => in_our_dialect(response),
             Ok(Err(panic)) => Problem::internal(&message(&*panic)).into_response(),
             Err(_) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", "this took too long; try again")
                 .into_response(),
+        };
+        let mut response = match person {
+            Some(person) => person.reads(response),
+            None => response,
         };
         let (status, ms) = (response.status().as_u16(), begun.elapsed().as_millis());
         if response.status().is_server_error() {
@@ -265,31 +273,82 @@ fn correlation_of(request: &Request) -> String {
     }
 }
 
-/// The framework's own refusals have no body, or plain text; a caller of ours gets a problem.
+/// The framework's own refusals have no body, or plain text; a caller of ours gets a problem. What a role answered in
+/// its own dialect stays.
 fn in_our_dialect(response: Response) -> Response {
     let empty = response.body().size_hint().exact() == Some(0);
-    match response.status() {
-        StatusCode::NOT_FOUND if empty => Problem::not_found("there is nothing at this address").into_response(),
+    let problem = match response.status() {
+        StatusCode::NOT_FOUND if empty => Problem::not_found("there is nothing at this address"),
         status @ StatusCode::METHOD_NOT_ALLOWED if empty => {
             let mut problem = Problem::new(status, "method_not_allowed", "this address does not take that method");
-            if let Some(allowed) = response.headers().get("allow").and_then(|value| value.to_str().ok()) {
+            if let Some(allowed) = response.headers().get(header::ALLOW).and_then(|value| value.to_str().ok()) {
                 problem.detail = format!("{}; it takes {allowed}", problem.detail);
             }
-            let (mut parts, _) = response.into_parts();
-            parts.headers.remove("content-length");
-            let mut answer = problem.into_response();
-            answer.headers_mut().extend(parts.headers);
-            answer
+            problem
         }
-        status @ StatusCode::PAYLOAD_TOO_LARGE if !is_problem(&response) => {
-            Problem::new(status, "body_too_large", "the body is larger than this server takes").into_response()
+        status @ StatusCode::PAYLOAD_TOO_LARGE if empty || is_plain_text(&response) => {
+            Problem::new(status, "body_too_large", "the body is larger than this server takes")
         }
-        _ => response,
+        _ => return response,
+    };
+    instead_of(response, problem.into_response())
+}
+
+fn is_plain_text(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.starts_with("text/plain"))
+}
+
+/// Another body; headers that it does not set itself stay, such as `allow` and those of the content security policy.
+fn instead_of(old: Response, mut new: Response) -> Response {
+    let (parts, _) = old.into_parts();
+    let mut headers = parts.headers;
+    headers.remove(header::CONTENT_LENGTH);
+    headers.extend(std::mem::take(new.headers_mut()));
+    *new.headers_mut() = headers;
+    new
+}
+
+/// A person behind a browser, as far as a page for them needs it.
+struct Person {
+    lang: Lang,
+    /// The address, where opening it again repeats the request.
+    address: Option<Uri>,
+}
+
+impl Person {
+    /// `None` for programs.
+    fn who_asks(parts: &Parts) -> Option<Self> {
+        prefers_a_page(&parts.headers).then(|| Self {
+            lang: Lang::asked(parts),
+            address: (parts.method == Method::GET).then(|| parts.uri.clone()),
+        })
+    }
+
+    /// Problems that every server has as a page, all else as it is.
+    fn reads(&self, response: Response) -> Response {
+        let problem = response.extensions().get::<Problem>();
+        match problem.and_then(|problem| problem.page(self.lang, self.address.as_ref())) {
+            Some(page) => instead_of(response, page),
+            None => response,
+        }
     }
 }
 
-fn is_problem(response: &Response) -> bool {
-    response.headers().get("content-type").is_some_and(|kind| kind == "application/problem+json")
+/// Whether `Accept` names pages, and no problem document before them (RFC 9110 section 12.5.1). `*/*` names none.
+fn prefers_a_page(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let quality = |wanted: &[&str]| {
+        let parts = accept.split(',').take(20).filter_map(|part| {
+            let mut pieces = part.split(';').map(str::trim);
+            let kind = pieces.next()?;
+            let quality = pieces.find_map(|piece| piece.strip_prefix("q=")).map_or(Ok(1.0), str::parse::<f32>);
+            wanted.iter().any(|wanted| wanted.eq_ignore_ascii_case(kind)).then(|| quality.unwrap_or(0.0))
+        });
+        parts.fold(0.0, f32::max)
+    };
+    let page = quality(&["text/html"]);
+    page > 0.0 && page >= quality(&["application/json", "application/problem+json"])
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {
@@ -303,7 +362,7 @@ mod tests {
         body::{Body, to_bytes},
         routing::{get, post},
     };
-    use serde_json::Value;
+    use serde_json::{Value, json};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
@@ -314,6 +373,8 @@ mod tests {
             .route("/panics", get(async || -> String { panic!("secret inner cause") }))
             .route("/sleeps", get(async || tokio::time::sleep(Duration::from_secs(60)).await))
             .route("/echo", post(async |body: axum::body::Bytes| body))
+            .route("/dialect", post(async || (StatusCode::PAYLOAD_TOO_LARGE, axum::Json(json!({"detail": "own"})))))
+            .layer(middleware::from_fn(crate::assets::security_headers))
     }
 
     fn limits() -> Limits {
@@ -356,6 +417,47 @@ mod tests {
         check(Request::post("/echo"), long, 413, "body_too_large").await;
         let (status, ..) = answer(Request::post("/echo"), "short").await;
         assert_eq!(status, 200);
+        let (status, _, own) = answer(Request::post("/dialect"), "").await;
+        assert_eq!((status.as_u16(), own), (413, json!({"detail": "own"})));
+    }
+
+    #[tokio::test]
+    async fn people_read_a_page_instead() {
+        const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+        let check = async |request: axum::http::request::Builder, status: u16, says: &str| {
+            let request = request.header("accept", BROWSER).body(Body::from("x".repeat(101))).unwrap();
+            let response = with_limits(router(), &limits()).oneshot(request).await.unwrap();
+            assert_eq!(
+                (response.status().as_u16(), &response.headers()["content-type"]),
+                (status, &"text/html; charset=utf-8".parse().unwrap())
+            );
+            assert!(response.headers()["content-security-policy"].to_str().unwrap().contains("style-src 'self'"));
+            let id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
+            let page = to_bytes(response.into_body(), 100_000).await.unwrap();
+            let page = String::from_utf8(page.to_vec()).unwrap();
+            assert!(page.contains(says) && page.contains(&id) && !page.contains("secret inner cause"), "{page}");
+        };
+        check(Request::get("/nowhere"), 404, "There is nothing at this address").await;
+        check(Request::get("/ja/nowhere"), 404, "lang=\"ja\"").await;
+        check(Request::get("/nowhere").header("accept-language", "ja"), 404, "/nowhere?lang=en").await;
+        check(Request::post("/ok"), 405, "method_not_allowed").await;
+        check(Request::post("/echo"), 413, "body_too_large").await;
+        check(Request::get("/panics"), 500, "internal").await;
+    }
+
+    #[test]
+    fn programs_are_told_from_people() {
+        let check = |accept: &str, page: bool| {
+            let headers = HeaderMap::from_iter([(header::ACCEPT, accept.parse().unwrap())]);
+            assert_eq!(prefers_a_page(&headers), page, "{accept}");
+        };
+        check("text/html", true);
+        check("Text/HTML;level=1;q=0.4, */*", true);
+        check("application/json;q=0.5, text/html", true);
+        check("application/json, text/html;q=0.9", false);
+        check("text/html;q=0", false);
+        check("*/*", false);
+        check("", false);
     }
 
     async fn talk(address: SocketAddr, request: &str) -> String {

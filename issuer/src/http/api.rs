@@ -17,16 +17,22 @@ use super::Front;
 use crate::kyc::session::NewSession;
 use crate::{Error, ShareRequest};
 
+/// The door for new sessions.
+pub(super) fn sessions() -> Router<Front> {
+    both(Router::new(), "/v3/session", post(create))
+}
+
+/// All others.
 pub(super) fn router() -> Router<Front> {
-    let both = |router: Router<Front>, path: &str, method: MethodRouter<Front>| {
-        router.route(path, method.clone()).route(&format!("{path}/"), method)
-    };
-    let router = both(Router::new(), "/v3/session", post(create));
-    let router = both(router, "/v3/session/{id}/decision", get(decision));
+    let router = both(Router::new(), "/v3/session/{id}/decision", get(decision));
     let router = both(router, "/v3/session/{id}/share", post(share));
     let router = both(router, "/v3/session/{id}/offer", post(offer));
     let router = both(router, "/v3/session/{id}/revoke", post(revoke));
     both(router, "/v3/session/{id}/delete", delete(erase))
+}
+
+fn both(router: Router<Front>, path: &str, method: MethodRouter<Front>) -> Router<Front> {
+    router.route(path, method.clone()).route(&format!("{path}/"), method)
 }
 
 /// A client with a known API key.
@@ -37,9 +43,7 @@ impl FromRequestParts<Front> for Client {
 
     async fn from_request_parts(parts: &mut Parts, front: &Front) -> Result<Self, Refusal> {
         let key = ApiKey::from_headers(&parts.headers).ok_or(Refusal::Service(Error::ApiKey))?;
-        // Every known key is compared, so that the time says nothing about which one came close.
-        let known = front.0.config().api_keys.iter().fold(false, |known, kept| key.is(kept) | known);
-        if known { Ok(Self) } else { Err(Refusal::Service(Error::ApiKey)) }
+        if front.0.config().knows(&key) { Ok(Self) } else { Err(Refusal::Service(Error::ApiKey)) }
     }
 }
 

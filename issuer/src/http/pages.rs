@@ -17,6 +17,7 @@ use super::api;
 use super::person::Wants;
 use crate::kyc::check::{self, Code, Signal};
 use crate::kyc::service::View;
+use crate::kyc::threshold::Measure;
 use crate::kyc::workflow::Environment;
 use crate::vci::Shown;
 use crate::{Error, Issuer, Next};
@@ -160,40 +161,44 @@ pub(super) fn consent(
 /// A refusal: a page for a person, a problem document for a program.
 pub(super) fn refused(issuer: &Issuer, lang: Lang, error: &Error, wants: Wants) -> Response {
     let status = api::status(error);
-    let (code, message) = match error {
-        Error::NoSuchSession => ("no_such_session", "refused-no-session"),
-        Error::OutOfTurn(_) => ("out_of_turn", "refused-out-of-turn"),
-        Error::Over(_) => ("session_over", "over-what"),
-        Error::TooManyTries => ("too_many_tries", "refused-tries"),
-        Error::Erased => ("erased", "refused-erased"),
-        Error::Revoked => ("revoked", "approved-revoked"),
-        Error::Audience { .. } => ("audience_not_trusted", "refused-audience"),
-        Error::NoConsent(_) => ("no_consent", "refused-audience"),
-        Error::Busy => ("busy", "refused-busy"),
-        Error::Field { .. } | Error::Consent(_) | Error::NoSuchWorkflow => ("bad_request", "refused-field"),
-        Error::NotDecided(_) | Error::NotApproved(_) => ("not_decided", "refused-out-of-turn"),
-        Error::NoSuchOffer => ("no_such_offer", "refused-no-session"),
-        Error::NoSuchList => ("no_such_list", "refused-no-session"),
-        Error::ApiKey => ("api_key", "refused-field"),
-        Error::Share(_) => ("share_refused", "refused-audience"),
-        Error::Models(_) => ("models_missing", "refused-models"),
+    let (code, title, text) = match error {
+        Error::NoSuchSession => ("no_such_session", "refused-no-session", "refused-no-session-what"),
+        Error::OutOfTurn(_) => ("out_of_turn", "refused-out-of-turn", "refused-out-of-turn-what"),
+        Error::Over(_) => ("session_over", "over-title", "over-what"),
+        Error::TooManyTries => ("too_many_tries", "refused-tries", "refused-tries-what"),
+        Error::Erased => ("erased", "refused-erased", "refused-erased-what"),
+        Error::Revoked => ("revoked", "approved-revoked", "approved-revoked-what"),
+        Error::Audience { .. } => ("audience_not_trusted", "refused-audience", "refused-audience-what"),
+        Error::NoConsent(_) => ("no_consent", "refused-audience", "refused-audience-what"),
+        Error::Busy => ("busy", "refused-busy", "refused-busy-what"),
+        Error::Field { .. } | Error::Consent(_) | Error::NoSuchWorkflow => {
+            ("bad_request", "refused-field", "refused-field-what")
+        }
+        Error::NotDecided(_) | Error::NotApproved(_) => {
+            ("not_decided", "refused-out-of-turn", "refused-out-of-turn-what")
+        }
+        Error::NoSuchOffer => ("no_such_offer", "refused-no-session", "refused-no-session-what"),
+        Error::NoSuchList => ("no_such_list", "refused-no-session", "refused-no-session-what"),
+        Error::ApiKey => ("api_key", "refused-field", "refused-field-what"),
+        Error::Share(_) => ("share_refused", "refused-audience", "refused-audience-what"),
+        Error::Models(_) => ("models_missing", "refused-models", "refused-models-what"),
         Error::Setting(_)
         | Error::Store(_)
         | Error::Vault(_)
         | Error::Mint(_)
         | Error::Template(_)
         | Error::Status(_)
-        | Error::Task(_) => ("internal", "refused-internal"),
+        | Error::Task(_) => ("internal", "refused-internal", "refused-internal-what"),
     };
     let detail = api::text_of(error, status);
     if wants == Wants::Json {
         return Problem::new(status, code, detail).into_response();
     }
     let words = issuer.catalogue.words(lang);
-    let reference = run::correlation();
+    let reference = run::correlation().map_or_else(|| code.to_owned(), |id| format!("{code} {id}"));
     shell(issuer, words, words.say("refused-title"), issuer.config().environment)
         .status(status)
-        .main(components::notice(&words, Tone::Stop, &words.say(message), code, reference.as_deref()))
+        .main(components::notice(&words, Tone::Stop, &words.say(title), &words.say(text), Some(&reference)))
         .into_response()
 }
 
@@ -237,6 +242,7 @@ fn document(words: Words<'_>, view: &View, note: Option<Code>) -> Markup {
         p { (words.say("document-what")) }
         (components::camera(&words, &Camera {
             subject: Subject::Passport, action: &action, field: "image", hidden: &[], upload: true, reason: &reason, send: &send,
+            beside: None,
         }))
     }
 }
@@ -256,6 +262,7 @@ fn selfie(words: Words<'_>, view: &View, note: Option<Code>) -> Markup {
         p { (words.say("selfie-what")) }
         (components::camera(&words, &Camera {
             subject: Subject::Face, action: &action, field: "image", hidden: &[], upload: true, reason: &reason, send: &send,
+            beside: None,
         }))
     }
 }
@@ -372,12 +379,9 @@ fn checks(words: Words<'_>, view: &View) -> Markup {
         .signals
         .iter()
         .map(|signal| {
-            [
-                words.say(&format!("check-{}", signal.name)),
-                measured(signal),
-                signal.threshold.clone().unwrap_or_default(),
-                words.say(&format!("reason-{}", signal.code)),
-            ]
+            let [value, threshold] = measured(words, signal);
+            let name = words.say(&format!("check-{}", signal.name));
+            [name, value, threshold, words.say(&format!("reason-{}", signal.code))]
         })
         .collect();
     let rows: Vec<CheckRow<'_>> = view
@@ -400,14 +404,23 @@ fn checks(words: Words<'_>, view: &View) -> Markup {
     html! { @if !rows.is_empty() { (components::checks(&words, &words.say("checks-title"), &rows)) } }
 }
 
-/// The value as people read it: whole numbers without a point, others with three decimals at most.
-fn measured(signal: &Signal) -> String {
-    match signal.value {
-        None => String::new(),
-        Some(value) if value.fract() == 0.0 => format!("{value:.0}"),
-        Some(value) if value.abs() >= 10.0 => format!("{value:.0}"),
-        Some(value) => format!("{value:.3}"),
-    }
+/// The value with its unit and the threshold, in the reader's language.
+pub(super) fn measured(words: Words<'_>, signal: &Signal) -> [String; 2] {
+    let Some(threshold) = &signal.threshold else { return Default::default() };
+    let measure = threshold.measure();
+    // As people read numbers: a share in per cent, no digits behind the point from 10 on and three at most below.
+    let shown = |number: f64| {
+        let number = if measure == Measure::Glare { number * 100.0 } else { number };
+        let steps = if number.abs() >= 10.0 { 1.0 } else { 1000.0 };
+        (number * steps).round() / steps
+    };
+    let value = signal.value.map(|value| match measure {
+        Measure::DaysLeft if value < 0.0 => words.fill("value-days_over", &[("value", shown(-value).into())]),
+        _ => words.fill(&format!("value-{}", measure.as_str()), &[("value", shown(value).into())]),
+    });
+    let limits = ["limit", "upper"].into_iter().zip(threshold.numbers());
+    let limits: Vec<_> = limits.map(|(name, number)| (name, shown(*number).into())).collect();
+    [value.unwrap_or_default(), words.fill(&format!("threshold-{}", measure.as_str()), &limits)]
 }
 
 fn callback(words: Words<'_>, view: &View) -> Markup {

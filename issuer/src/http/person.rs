@@ -23,16 +23,23 @@ use crate::{Consented, Error, Next, Progress};
 /// an explanation and not a broken connection.
 const UPLOAD: usize = 39 * 1024 * 1024;
 
+/// The doors for pictures.
+pub(super) fn uploads() -> Router<Front> {
+    Router::new()
+        .route("/session/{token}/document", post(document))
+        .route("/session/{token}/selfie", post(selfie))
+        .layer(DefaultBodyLimit::max(UPLOAD))
+        .layer(middleware::from_fn(csrf::same_origin))
+}
+
+/// All others.
 pub(super) fn router() -> Router<Front> {
-    let upload = || DefaultBodyLimit::max(UPLOAD);
     Router::new()
         .route("/", get(home))
         .route("/en/", get(home))
         .route("/ja/", get(home))
         .route("/{lang}/session/{token}", get(session))
         .route("/{lang}/session/{token}/consent", get(ask_consent))
-        .route("/session/{token}/document", post(document).layer(upload()))
-        .route("/session/{token}/selfie", post(selfie).layer(upload()))
         .route("/session/{token}/state", get(state))
         .route("/session/{token}/consent", post(consent))
         .layer(middleware::from_fn(csrf::same_origin))

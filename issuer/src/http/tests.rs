@@ -18,15 +18,17 @@ use warifu_models::weights::Folder;
 use warifu_models::{Models, Parts};
 use warifu_server::clock::Hands;
 use warifu_server::fetch::{Fetcher, Limits, Policy};
+use warifu_server::limit::Rate;
 use warifu_server::run;
 use warifu_server::text::Lang;
 use warifu_session::Status;
 use warifu_store::blob::Blobs;
 
-use super::catalogue;
+use super::{Rates, catalogue};
 use crate::kyc::check::{CheckName, Code, Outcome, Signal};
 use crate::kyc::checks::tests::{handed_document, handed_selfie};
 use crate::kyc::session::NewSession;
+use crate::kyc::threshold::{Measure, Threshold};
 use crate::{Config, Issuer, Keys};
 
 mod api;
@@ -194,8 +196,53 @@ fn every_word_is_said_in_every_language() {
     for lang in Lang::ALL {
         let words = catalogue.words(lang);
         let reasons = Code::ALL.iter().map(|code| format!("reason-{code}"));
-        for id in reasons.chain(CheckName::ALL.iter().map(|name| format!("check-{name}"))) {
+        let measures = Measure::ALL.iter().map(|measure| measure.as_str());
+        let measures = measures.flat_map(|name| [format!("value-{name}"), format!("threshold-{name}")]);
+        for id in reasons.chain(CheckName::ALL.iter().map(|name| format!("check-{name}"))).chain(measures) {
             assert_ne!(words.say(&id), id, "{lang}");
         }
     }
+}
+
+#[test]
+fn measures_are_said_with_their_unit() {
+    let catalogue = catalogue().unwrap();
+    let check = |value: f64, threshold: Threshold, lang: Lang, expected: [&str; 2]| {
+        let signal = Signal::new(CheckName::ImageQuality, Outcome::Pass, Code::QualityGood).measured(value, threshold);
+        assert_eq!(super::pages::measured(catalogue.words(lang), &signal), expected);
+    };
+    use Lang::{En, Ja};
+    check(412.7, Measure::Sharpness.held_to([15.0]), En, ["sharpness 413", "at least 15"]);
+    check(0.3412, Measure::Glare.held_to([0.12]), En, ["34 % of the picture", "at most 12 %"]);
+    check(1.0, Measure::DaysLeft.held_to([0.0]), En, ["1 day left", "not expired"]);
+    check(-12.0, Measure::DaysLeft.held_to([0.0]), En, ["expired 12 days ago", "not expired"]);
+    check(5.0, Measure::PrintedFields.held_to([5.0]), Ja, ["5項目が一致", "5項目すべて"]);
+    check(0.41239, Measure::Distance.held_to([0.55, 0.62]), Ja, ["距離 0.412", "0.55未満(0.62未満は担当者が確認)"]);
+    let unmeasured = Signal::new(CheckName::FaceMatch, Outcome::NotRun, Code::NotCompared);
+    assert_eq!(super::pages::measured(catalogue.words(En), &unmeasured), [String::new(), String::new()]);
+}
+
+#[tokio::test]
+async fn a_caller_can_not_call_for_ever() {
+    let world = World::new();
+    let few = Rate { calls: 3, per: Duration::from_secs(3600) };
+    let rates = Rates { sessions: few, uploads: few, tokens: few, others: few };
+    let router = run::with_limits(super::router_with(Arc::clone(&world.issuer), rates), &run::Limits::default());
+    let world = World { router, ..world };
+    // A key that nobody knows buys no further calls.
+    let doors = [("POST", "/v3/session/"), ("POST", "/session/x/selfie"), ("POST", "/token"), ("GET", "/")];
+    for (method, path) in doors {
+        let mut statuses = Vec::new();
+        for call in 0..5 {
+            let request = Request::builder().method(method).uri(path).header("x-api-key", format!("key {call}"));
+            statuses.push(world.send(request.body(Body::empty()).unwrap()).await.status);
+        }
+        assert!(statuses[..3].iter().all(|status| *status != 429), "{path}: {statuses:?}");
+        assert_eq!(statuses[3..], [429, 429], "{path}");
+    }
+    // A client has a count of its own.
+    for expected in [201, 201, 201, 429] {
+        assert_eq!(world.api("POST", "/v3/session/", json!({})).await.status, expected);
+    }
+    assert_eq!(world.get("/assets/warifu.css").await.status, 200);
 }

@@ -15,12 +15,17 @@ use warifu_server::{Now, Problem};
 use super::{Front, api};
 use crate::Error;
 
+/// The token endpoint.
+pub(super) fn tokens() -> Router<Front> {
+    Router::new().route("/token", post(token))
+}
+
+/// All other doors.
 pub(super) fn router() -> Router<Front> {
     Router::new()
         .route("/.well-known/openid-credential-issuer", get(issuer_metadata))
         .route("/.well-known/oauth-authorization-server", get(server_metadata))
         .route("/offer/{id}", get(offer))
-        .route("/token", post(token))
         .route("/nonce", post(nonce))
         .route("/credential", post(credential))
         .route(VCT_PATH, get(type_metadata))

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::kyc::evidence::Evidence;
+use crate::kyc::threshold::Threshold;
 
 /// One of the four open joints: something that looks at the evidence and says what it finds.
 ///
@@ -109,9 +110,9 @@ pub struct Signal {
     /// The measured value, in the unit that the threshold names; absent where there is nothing to measure.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub value: Option<f64>,
-    /// The rule in words a person can hold the value against, such as `< 0.55`.
+    /// The rule that the value was held against, such as `sharpness >= 15`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub threshold: Option<String>,
+    pub threshold: Option<Threshold>,
     /// How it came out.
     pub outcome: Outcome,
     /// Stable name of the reason; message catalogues translate it.
@@ -221,9 +222,9 @@ impl Signal {
     /// The same signal with its measure and the rule it was held against. Values are rounded to four decimals, so they
     /// print the same everywhere.
     #[must_use]
-    pub fn measured(mut self, value: f64, threshold: impl Into<String>) -> Self {
+    pub fn measured(mut self, value: f64, threshold: Threshold) -> Self {
         self.value = value.is_finite().then(|| (value * 10_000.0).round() / 10_000.0);
-        self.threshold = Some(threshold.into());
+        self.threshold = Some(threshold);
         self
     }
 

@@ -7,7 +7,7 @@ use axum::extract::{Multipart, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use jiff::Timestamp;
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, html};
 use warifu_server::assets::Script;
 use warifu_server::csrf::FIELD;
 use warifu_server::extract::{Form, FormParts, Path};
@@ -201,7 +201,7 @@ fn question_page(agent: &Agent, lang: Lang, question: &Question, above: Option<M
         @if let Some(at) = question.expires_at { p { (words.say(until)) ": " (lang.moment(at)) } }
         @if let Some(selfie) = &question.selfie {
             h2 { (Icon::Face) " " (words.say("wallet-consent-selfie")) }
-            (beside_sending(components::camera(&words, &Camera {
+            (components::camera(&words, &Camera {
                 subject: Subject::Face,
                 action: &action,
                 field: "selfie",
@@ -212,7 +212,8 @@ fn question_page(agent: &Agent, lang: Lang, question: &Question, above: Option<M
                     DemandedBy::OwnSetting => words.say("wallet-consent-selfie-own"),
                 },
                 send: &act,
-            }), refuse))
+                beside: Some(&refuse),
+            }))
         } @else {
             div class="actions" {
                 form method="post" action=(action) enctype="multipart/form-data" {
@@ -228,16 +229,6 @@ fn question_page(agent: &Agent, lang: Lang, question: &Question, above: Option<M
     };
     let page = page(agent, words, Here::Elsewhere, title).script(Script::Camera);
     page.main(main).into_response()
-}
-
-/// The camera panel with `button` as the last of its own buttons. They end the panel; should that change, the button
-/// stands below it.
-fn beside_sending(panel: Markup, button: Markup) -> Markup {
-    const END: &str = "</div></form>";
-    match panel.0.strip_suffix(END) {
-        Some(panel) => html! { (PreEscaped(panel)) (button) (PreEscaped(END)) },
-        None => html! { (panel) div class="actions" { (button) } },
-    }
 }
 
 fn presented_page(agent: &Agent, lang: Lang, question: &Question, facts: &PresentedFacts) -> Response {

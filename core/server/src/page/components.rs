@@ -393,6 +393,8 @@ pub struct Camera<'a> {
     pub reason: &'a str,
     /// Text of the button that sends the picture: "Use this picture".
     pub send: &'a str,
+    /// A button that stands beside it, such as the one that refuses.
+    pub beside: Option<&'a Markup>,
 }
 
 /// The camera panel. Without scripts it is a form with a file picker; [`Script::Camera`](crate::assets::Script::Camera)
@@ -436,6 +438,7 @@ pub fn camera(words: &Words<'_>, camera: &Camera<'_>) -> Markup {
                 button class="button shutter" type="button" data-shutter hidden { (Icon::Camera) (words.say("camera-take")) }
                 button class="button" type="submit" data-send { (camera.send) }
                 button class="button secondary" type="button" data-again hidden { (Icon::Again) (words.say("camera-again")) }
+                @if let Some(beside) = camera.beside { (beside) }
             }
         }
     }

@@ -141,6 +141,10 @@ async fn pages_without_scripts() {
     assert_eq!((&state["status"], &state["state"]), (&json!("Approved"), &json!("waiting")));
     assert_eq!(world.get("/en/session/unknown").await.status, 404);
     assert_eq!(world.get("/xx/session/unknown").await.status, 404);
+    // What to do is the text; the code stands small below it.
+    let refused = world.get("/en/session/unknown").await.text();
+    assert!(refused.contains("<p>Check that you copied all of it, or ask for a new one.</p>"), "{refused}");
+    assert!(refused.contains("<code>no_such_session "), "{refused}");
     assert_eq!(world.get("/").await.status, 200);
     let form = "--B\r\ncontent-disposition: form-data; name=\"image\"; filename=\"\"\r\n\r\n\r\n--B--\r\n";
     let (_, token) = world.session().await;

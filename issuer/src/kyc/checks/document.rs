@@ -2,6 +2,7 @@
 
 use crate::kyc::check::{Check, CheckName, Code, Outcome, Signal};
 use crate::kyc::evidence::{Agreement, Doubt, Evidence};
+use crate::kyc::threshold::Measure;
 
 /// The picture is sharp, bright and large enough.
 ///
@@ -39,25 +40,25 @@ impl Check for ImageQuality {
         let found = evidence.document.quality;
         let say = |outcome, code| Signal::new(self.name(), outcome, code);
         if found.short_side < self.short_side {
-            let rule = format!("short side >= {} px", self.short_side);
+            let rule = Measure::ShortSide.held_to([f64::from(self.short_side)]);
             return say(Outcome::Fail, Code::QualitySmall).measured(f64::from(found.short_side), rule);
         }
         if found.brightness < self.dark {
             return say(Outcome::Fail, Code::QualityDark)
-                .measured(found.brightness, format!("brightness >= {}", self.dark));
+                .measured(found.brightness, Measure::NotDark.held_to([self.dark]));
         }
         if found.brightness > self.bright {
             return say(Outcome::Fail, Code::QualityBright)
-                .measured(found.brightness, format!("brightness <= {}", self.bright));
+                .measured(found.brightness, Measure::NotBright.held_to([self.bright]));
         }
         if found.sharpness < self.sharpness {
             return say(Outcome::Fail, Code::QualityBlurred)
-                .measured(found.sharpness, format!("sharpness >= {}", self.sharpness));
+                .measured(found.sharpness, Measure::Sharpness.held_to([self.sharpness]));
         }
         if found.glare > self.glare && found.brightness < self.paper {
-            return say(Outcome::Warn, Code::QualityGlare).measured(found.glare, format!("glare <= {}", self.glare));
+            return say(Outcome::Warn, Code::QualityGlare).measured(found.glare, Measure::Glare.held_to([self.glare]));
         }
-        say(Outcome::Pass, Code::QualityGood).measured(found.sharpness, format!("sharpness >= {}", self.sharpness))
+        say(Outcome::Pass, Code::QualityGood).measured(found.sharpness, Measure::Sharpness.held_to([self.sharpness]))
     }
 }
 
@@ -86,7 +87,8 @@ impl Check for DocumentFound {
         } else {
             (Outcome::Fail, Code::DocumentNotSeen)
         };
-        Signal::new(self.name(), outcome, code).measured(f64::from(lines), format!("text lines >= {}", self.lines))
+        let rule = Measure::TextLines.held_to([f64::from(self.lines)]);
+        Signal::new(self.name(), outcome, code).measured(f64::from(lines), rule)
     }
 }
 
@@ -104,7 +106,7 @@ impl Check for MrzFound {
         let lines = zone.map_or(0, |mrz| mrz.lines.len());
         let (outcome, code) =
             if zone.is_some() { (Outcome::Pass, Code::MrzSeen) } else { (Outcome::Fail, Code::MrzNotSeen) };
-        Signal::new(self.name(), outcome, code).measured(lines as f64, "2 or 3 lines")
+        Signal::new(self.name(), outcome, code).measured(lines as f64, Measure::MrzLines.held_to([]))
     }
 }
 
@@ -133,7 +135,7 @@ impl Check for MrzCheckDigits {
         } else {
             (Outcome::Pass, Code::DigitsHold)
         };
-        Signal::new(self.name(), outcome, code).measured(f64::from(mrz.wrong_digits), "0 wrong check digits, no doubt")
+        Signal::new(self.name(), outcome, code).measured(f64::from(mrz.wrong_digits), Measure::WrongDigits.held_to([]))
     }
 }
 
@@ -161,7 +163,8 @@ impl Check for MrzVisualZone {
         } else {
             (Outcome::Pass, Code::VisualAgrees)
         };
-        Signal::new(self.name(), outcome, code).measured(agreeing as f64, format!("{} fields agree", printed.0.len()))
+        let rule = Measure::PrintedFields.held_to([printed.0.len() as f64]);
+        Signal::new(self.name(), outcome, code).measured(agreeing as f64, rule)
     }
 }
 
@@ -197,6 +200,6 @@ impl Check for PortraitFound {
         } else {
             (Outcome::Fail, Code::PortraitNotSeen)
         };
-        Signal::new(self.name(), outcome, code).measured(eyes, format!("eyes >= {} px apart", self.eyes))
+        Signal::new(self.name(), outcome, code).measured(eyes, Measure::Eyes.held_to([self.eyes]))
     }
 }

@@ -4,6 +4,7 @@ use warifu_models::manifest::Manifest;
 
 use crate::kyc::check::{Check, CheckName, Code, Outcome, Signal};
 use crate::kyc::evidence::{Evidence, Liveness};
+use crate::kyc::threshold::Measure;
 
 /// The selfie has exactly one face, large, sharp and bright enough.
 ///
@@ -39,25 +40,23 @@ impl Check for OneLiveFace {
         };
         let Some(face) = selfie.face.as_ref().filter(|_| selfie.faces == 1) else {
             let code = if selfie.faces > 1 { Code::SeveralFaces } else { Code::NoFace };
-            return say(Outcome::Fail, code).measured(f64::from(selfie.faces), "exactly 1 face");
+            return say(Outcome::Fail, code).measured(f64::from(selfie.faces), Measure::Faces.held_to([]));
         };
         if face.eye_distance < self.eyes {
-            return say(Outcome::Fail, Code::FaceSmall)
-                .measured(face.eye_distance, format!("eyes >= {} px apart", self.eyes));
+            return say(Outcome::Fail, Code::FaceSmall).measured(face.eye_distance, Measure::Eyes.held_to([self.eyes]));
         }
         if face.brightness < self.dark {
-            return say(Outcome::Fail, Code::FaceDark)
-                .measured(face.brightness, format!("brightness >= {}", self.dark));
+            return say(Outcome::Fail, Code::FaceDark).measured(face.brightness, Measure::NotDark.held_to([self.dark]));
         }
         if face.brightness > self.bright {
             return say(Outcome::Fail, Code::FaceBright)
-                .measured(face.brightness, format!("brightness <= {}", self.bright));
+                .measured(face.brightness, Measure::NotBright.held_to([self.bright]));
         }
         if face.sharpness < self.sharpness {
             return say(Outcome::Fail, Code::FaceBlurred)
-                .measured(face.sharpness, format!("sharpness >= {}", self.sharpness));
+                .measured(face.sharpness, Measure::Sharpness.held_to([self.sharpness]));
         }
-        say(Outcome::Pass, Code::OneFace).measured(face.eye_distance, format!("eyes >= {} px apart", self.eyes))
+        say(Outcome::Pass, Code::OneFace).measured(face.eye_distance, Measure::Eyes.held_to([self.eyes]))
     }
 }
 
@@ -94,7 +93,7 @@ impl Check for PassiveLiveness {
                 } else {
                     (Outcome::Fail, Code::LivenessAttack)
                 };
-                Signal::new(self.name(), outcome, code).measured(score, format!("score >= {}", self.live))
+                Signal::new(self.name(), outcome, code).measured(score, Measure::Score.held_to([self.live]))
             }
         }
     }
@@ -146,7 +145,7 @@ impl Check for FaceMatch {
         } else {
             (Outcome::Fail, Code::OtherPerson)
         };
-        let rule = format!("distance < {}, review to {}", self.accept, self.review);
+        let rule = Measure::Distance.held_to([self.accept, self.review]);
         Signal::new(self.name(), outcome, code).measured(distance, rule)
     }
 }

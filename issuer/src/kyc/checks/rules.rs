@@ -3,6 +3,7 @@
 use crate::kyc::check::{Check, CheckName, Code, Outcome, Signal};
 use crate::kyc::evidence::Evidence;
 use crate::kyc::identity::is_specimen_state;
+use crate::kyc::threshold::Measure;
 use crate::kyc::workflow::Environment;
 
 /// The document is in force on the day of the check, its last day included.
@@ -24,7 +25,7 @@ impl Check for DocumentExpiry {
         } else {
             (Outcome::Fail, Code::DocumentExpired)
         };
-        Signal::new(self.name(), outcome, code).measured(f64::from(days), "days left >= 0")
+        Signal::new(self.name(), outcome, code).measured(f64::from(days), Measure::DaysLeft.held_to([0.0]))
     }
 }
 
@@ -76,6 +77,6 @@ impl Check for MinimumAge {
         };
         let (outcome, code) =
             if age >= u16::from(years) { (Outcome::Pass, Code::OldEnough) } else { (Outcome::Fail, Code::TooYoung) };
-        Signal::new(self.name(), outcome, code).measured(f64::from(age), format!("age >= {years}"))
+        Signal::new(self.name(), outcome, code).measured(f64::from(age), Measure::Age.held_to([f64::from(years)]))
     }
 }
