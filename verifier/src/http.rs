@@ -10,10 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRef, Request};
-use axum::http::header;
-use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::Response;
+use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use warifu_openid4vc::vp::response;
 use warifu_server::limit::{self, Limiter, Rate};
@@ -79,13 +77,11 @@ pub fn router_with(verifier: Arc<Verifier>, rates: Rates) -> Router {
         .route("/{lang}/request/{id}", get(pages::request))
         .route("/request/{id}/state", get(pages::state))
         .layer(from_fn(csrf::same_origin))
-        .layer(limited(rates.pages))
-        .layer(from_fn(by_address));
+        .layer(limited(rates.pages));
     let wallets = Router::new()
         .route("/vp/{id}/request", get(wallet::request_object))
         .route("/vp/{id}/response", post(wallet::response).layer(DefaultBodyLimit::max(response::MAX_BYTES)))
-        .layer(limited(rates.wallets))
-        .layer(from_fn(by_address));
+        .layer(limited(rates.wallets));
     let key = verifier.config.api_key;
     let partner = Limiter::new(rates.api).by_key(move |shown| shown.is(&key));
     // A share token and the rest of the body.
@@ -106,11 +102,4 @@ pub fn router_with(verifier: Arc<Verifier>, rates: Rates) -> Router {
         .merge(assets::router())
         .layer(from_fn(assets::security_headers))
         .with_state(Doors(verifier))
-}
-
-/// Takes API keys off calls at doors that ask for none, where they would only buy a count of their own.
-async fn by_address(mut request: Request, next: Next) -> Response {
-    request.headers_mut().remove("x-api-key");
-    request.headers_mut().remove(header::AUTHORIZATION);
-    next.run(request).await
 }

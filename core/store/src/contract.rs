@@ -488,31 +488,31 @@ async fn walk(store: &dyn Store, steps: Vec<Step>) {
             Expected::Absent => !model.contains_key(key),
             Expected::Seen(version) => model.get(key).is_some_and(|(current, ..)| *current == version),
         };
-        let (batch, changes) = match step {
-            Step::Put { key, expected, body, index_key } => {
-                let (key, index_key) = (format!("k{key}"), index_key.map(|n| format!("i{n}")));
-                let expected = expect(&key, expected, &model);
-                let indexes = index_key.iter().map(|index_key| ("by".to_owned(), index_key.clone())).collect();
-                let batch = Batch::new().put("things", key.clone(), expected, vec![body], indexes);
-                (batch, vec![(key, expected, Some((vec![body], index_key)))])
-            }
-            Step::Delete { key, expected } => {
-                let key = format!("k{key}");
-                let expected = expect(&key, expected, &model);
-                (Batch::new().delete("things", key.clone(), expected), vec![(key, expected, None)])
-            }
-            Step::Pair { put, delete } if put == delete => continue,
-            Step::Pair { put, delete } => {
-                let (put, delete) = (format!("k{put}"), format!("k{delete}"));
-                let seen = expect(&delete, Guess::Right, &model);
-                let batch = Batch::new()
-                    .put("things", put.clone(), Expected::Absent, b"pair".to_vec(), vec![])
-                    .delete("things", delete.clone(), seen);
-                let changes =
-                    vec![(put, Expected::Absent, Some((b"pair".to_vec(), None))), (delete, seen, None)];
-                (batch, changes)
-            }
-        };
+        let (batch, changes) =
+            match step {
+                Step::Put { key, expected, body, index_key } => {
+                    let (key, index_key) = (format!("k{key}"), index_key.map(|n| format!("i{n}")));
+                    let expected = expect(&key, expected, &model);
+                    let indexes = index_key.iter().map(|index_key| ("by".to_owned(), index_key.clone())).collect();
+                    let batch = Batch::new().put("things", key.clone(), expected, vec![body], indexes);
+                    (batch, vec![(key, expected, Some((vec![body], index_key)))])
+                }
+                Step::Delete { key, expected } => {
+                    let key = format!("k{key}");
+                    let expected = expect(&key, expected, &model);
+                    (Batch::new().delete("things", key.clone(), expected), vec![(key, expected, None)])
+                }
+                Step::Pair { put, delete } if put == delete => continue,
+                Step::Pair { put, delete } => {
+                    let (put, delete) = (format!("k{put}"), format!("k{delete}"));
+                    let seen = expect(&delete, Guess::Right, &model);
+                    let batch = Batch::new()
+                        .put("things", put.clone(), Expected::Absent, b"pair".to_vec(), vec![])
+                        .delete("things", delete.clone(), seen);
+                    let changes = vec![(put, Expected::Absent, Some((b"pair".to_vec(), None))), (delete, seen, None)];
+                    (batch, changes)
+                }
+            };
         let should = changes.iter().all(|(key, expected, _)| holds(key, *expected, &model));
         match store.commit(batch).await {
             Ok(receipt) => {
@@ -533,11 +533,8 @@ async fn walk(store: &dyn Store, steps: Vec<Step>) {
     assert_eq!(all.iter().map(|r| (&r.key, r.version, &r.body)).collect::<Vec<_>>(), expected);
     for index_key in ["i0", "i1", "i2"] {
         let found = store.scan("things", &Query::by("by", Range::Is(index_key.to_owned()))).await.unwrap().items;
-        let expected: Vec<_> = model
-            .iter()
-            .filter(|(_, (_, _, at))| at.as_deref() == Some(index_key))
-            .map(|(key, _)| key)
-            .collect();
+        let expected: Vec<_> =
+            model.iter().filter(|(_, (_, _, at))| at.as_deref() == Some(index_key)).map(|(key, _)| key).collect();
         assert_eq!(found.iter().map(|r| &r.key).collect::<Vec<_>>(), expected);
     }
 }

@@ -228,11 +228,14 @@ impl<'r> Staged<'r> {
                 key: key.clone(),
                 cause: Arc::new(cause),
             })?;
-            sealed.push((key, Kept {
-                version,
-                indexes: vec![(audit::BY_SUBJECT.to_owned(), next.entry.subject.as_str().to_owned())],
-                body,
-            }));
+            sealed.push((
+                key,
+                Kept {
+                    version,
+                    indexes: vec![(audit::BY_SUBJECT.to_owned(), next.entry.subject.as_str().to_owned())],
+                    body,
+                },
+            ));
         }
 
         for (change, kept) in batch.changes.into_iter().zip(before) {
