@@ -20,6 +20,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("warifu-verifier", 3),
     ("warifu-trust-registry", 3),
     ("warifu-cli", 4),
+    ("warifu-vectors", 5),
     ("warifu-tests", 5),
 ];
 

@@ -1,0 +1,3 @@
+//! One module per standard: its own examples must pass, and each rule it states has a row that breaks just that rule.
+
+mod rfc9901;
