@@ -1,5 +1,5 @@
 # Two commands matter: `make demo` and `make test`.
-.PHONY: demo test setup-demo setup-test build models lint clean-demo
+.PHONY: demo test setup-demo setup-test build models lint fuzz
 
 WARIFU := target/release/warifu
 ARGS ?=
@@ -10,6 +10,14 @@ demo: setup-demo build models
 test: setup-test build models
 	cargo test --release --workspace --locked
 	$(WARIFU) demo --headless --json --data target/demo-headless
+
+# Each fuzzer for T seconds, on a nightly compiler. What they find goes into fuzz/corpus, which `make test` replays.
+T ?= 60
+fuzz:
+	@command -v cargo-fuzz >/dev/null || { echo "fuzz: install the runner first: cargo install cargo-fuzz --locked" >&2; exit 1; }
+	set -e; for target in $$(ls fuzz/corpus); do \
+		cargo +nightly fuzz run --release $$target -- -max_total_time=$(T) -rss_limit_mb=1024 -timeout=10; \
+	done
 
 lint:
 	cargo clippy --workspace --all-targets --locked -- -D warnings

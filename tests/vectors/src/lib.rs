@@ -5,6 +5,8 @@
 
 use std::path::PathBuf;
 
+pub mod fuzz;
+
 /// The bytes of a file below `vectors/`; `None`, and a line that says so, where the shared data is absent.
 ///
 /// # Panics
