@@ -29,6 +29,8 @@ const ONLY: &[(&str, &[&str])] = &[
     ("p256", &["warifu-keys"]),
     ("ed25519-dalek", &["warifu-keys"]),
     ("x509-cert", &["warifu-keys"]),
+    ("coset", &["warifu-keys"]),
+    ("ciborium", &["warifu-keys"]),
     ("josekit", &["warifu-tests"]),
     ("aws-lc-rs", &["warifu-keys"]),
     ("redb", &["warifu-store"]),

@@ -111,6 +111,17 @@ impl AgreementKey {
         Secret::new(self.0.to_bytes().to_vec())
     }
 
+    /// The public half.
+    #[must_use]
+    pub fn public_key(&self) -> PublicKey {
+        PublicKey::P256(self.0.public_key())
+    }
+
+    /// The secret that the holder of `other` computes too.
+    pub(crate) fn shared_secret(&self, other: &p256::PublicKey) -> p256::ecdh::SharedSecret {
+        p256::ecdh::diffie_hellman(self.0.to_nonzero_scalar(), other.as_affine())
+    }
+
     /// The public half as a JWK with `use` `enc`, `alg` `ECDH-ES` and its thumbprint as `kid`.
     #[must_use]
     pub fn public_jwk(&self) -> Jwk {

@@ -1,12 +1,15 @@
-//! Keys and what is said with them: JWK, JWS, JWE, X.509 and the [`Signer`] joint.
+//! Keys and what is said with them: JWK, JWS, JWE, COSE, X.509 and the [`Signer`] joint.
 //!
-//! This is the only crate that names the cryptography behind JOSE and X.509. Everything here is a pure function of its
-//! arguments: time comes in as [`jiff::Timestamp`], randomness as [`Entropy`], certificates as bytes.
+//! This is the only crate that names the cryptography behind JOSE, COSE and X.509. Everything here is a pure function of
+//! its arguments: time comes in as [`jiff::Timestamp`], randomness as [`Entropy`], certificates as bytes.
 //!
 //! Algorithms: `ES256` (P-256 with SHA-256) and `EdDSA` (Ed25519) signatures; `ECDH-ES` on P-256 with `A128GCM` or
-//! `A256GCM` encryption. RSA, HMAC and `none` are left out on purpose, so no header can talk a verifier into them.
+//! `A256GCM` encryption. RSA and `none` are left out on purpose, so no header can talk a verifier into them; HMAC is there
+//! only as the code of a COSE_Mac0, under a key of a type of its own.
 
 pub mod base64url;
+pub mod cbor;
+pub mod cose;
 pub mod entropy;
 pub mod json;
 pub mod jwe;

@@ -4,16 +4,32 @@
 //! Where a parser also writes, the target demands that what was read is written back the same.
 
 use warifu_credential::sd_jwt;
+use warifu_keys::{cbor, cose};
 
 /// One door: takes anything, returns.
 pub type Target = fn(&[u8]);
 
 /// Every target by the name of its binary and its folder in `fuzz/corpus`.
-pub const TARGETS: &[(&str, Target)] = &[("sd_jwt", sd_jwt)];
+pub const TARGETS: &[(&str, Target)] = &[("sd_jwt", sd_jwt), ("cbor", cbor), ("cose_sign1", cose_sign1)];
 
 /// An SD-JWT VC as an issuer sends it.
 pub fn sd_jwt(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes) {
         let _ = sd_jwt::Received::parse(text);
     }
+}
+
+/// One CBOR item; what is read is written back to the same bytes.
+pub fn cbor(bytes: &[u8]) {
+    if let Ok(value) = cbor::parse(bytes) {
+        assert_eq!(cbor::encode(&value), bytes);
+    }
+}
+
+/// A COSE_Sign1 with its chain, tagged or not.
+pub fn cose_sign1(bytes: &[u8]) {
+    if let Ok(message) = cose::Sign1::parse(bytes) {
+        let _ = message.x5chain();
+    }
+    let _ = cose::Sign1::parse_tagged(bytes);
 }
