@@ -18,6 +18,10 @@ use warifu_keys::{Signer, base64url};
 
 use crate::sd_jwt::{CLOCK_SKEW, numeric_date};
 
+mod reference;
+
+pub use reference::{IdentifierReference, MAX_IDENTIFIER, StatusReferences};
+
 /// Header `typ` of a status list token.
 pub const TYP: &str = "statuslist+jwt";
 /// Media type of a status list token.
