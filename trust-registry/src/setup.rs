@@ -26,7 +26,7 @@ use warifu_keys::x509::{Certificate, Purpose, X509Error};
 use warifu_keys::{Entropy, PublicKey, Secret, Signer as _, SigningKey};
 use warifu_trust::bundle::{
     ACCESS, ACCESS_CA, ANCHORS, BundleError, CA, ISSUER, LIST, OPERATOR, OPERATOR_ANCHOR, OperatorBundle, ROOT, SHARE,
-    SIGNER, VERIFIERS, WALLET_PROVIDER, agreement_key, certificate_file, key_file,
+    SIGNER, VERIFIERS, WALLET_PROVIDER, certificate_file, key_file,
 };
 use warifu_trust::entity::Standing;
 use warifu_trust::list::Operator;
@@ -307,7 +307,7 @@ fn make_verifier(
     let certificate = make_signer(folder, &place, ACCESS, access, &requests, now, entropy)?;
     let share = SigningKey::generate_p256(entropy);
     folder.private(&format!("{place}/{}", key_file(SHARE)), share.to_pkcs8_pem()?.as_bytes());
-    let key = agreement_key(&share).ok_or(KeyError::Malformed)?.public_jwk();
+    let key = share.agreement_key().ok_or(KeyError::Malformed)?.public_jwk();
     let client = format!("x509_hash:{}", certificate.sha256_base64url());
     Ok(names.entity(vec![
         Service {

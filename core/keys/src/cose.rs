@@ -105,6 +105,8 @@ impl From<SignerError> for CoseError {
 pub fn identifier(algorithm: Algorithm) -> i64 {
     match algorithm {
         Algorithm::Es256 => iana::Algorithm::ES256 as i64,
+        Algorithm::Es384 => iana::Algorithm::ES384 as i64,
+        Algorithm::Es512 => iana::Algorithm::ES512 as i64,
         Algorithm::EdDsa => iana::Algorithm::EdDSA as i64,
     }
 }
@@ -114,6 +116,8 @@ pub fn identifier(algorithm: Algorithm) -> i64 {
 pub fn algorithm(identifier: i64) -> Option<Algorithm> {
     match iana::Algorithm::from_i64(identifier)? {
         iana::Algorithm::ES256 | iana::Algorithm::ESP256 => Some(Algorithm::Es256),
+        iana::Algorithm::ES384 | iana::Algorithm::ESP384 => Some(Algorithm::Es384),
+        iana::Algorithm::ES512 | iana::Algorithm::ESP512 => Some(Algorithm::Es512),
         iana::Algorithm::EdDSA | iana::Algorithm::Ed25519 => Some(Algorithm::EdDsa),
         _ => None,
     }
@@ -134,6 +138,8 @@ pub fn key_to_value(key: &PublicKey) -> Value {
     };
     match key {
         PublicKey::P256(key) => ec2(iana::EllipticCurve::P_256, key.to_sec1_point(false).as_bytes()),
+        PublicKey::P384(key) => ec2(iana::EllipticCurve::P_384, key.to_sec1_point(false).as_bytes()),
+        PublicKey::P521(key) => ec2(iana::EllipticCurve::P_521, key.to_sec1_point(false).as_bytes()),
         PublicKey::Ed25519(key) => Value::Map(vec![
             pair(1, Value::from(iana::KeyType::OKP as i64)),
             pair(-1, Value::from(iana::EllipticCurve::Ed25519 as i64)),
@@ -158,6 +164,14 @@ pub fn key_from_value(value: &Value) -> Result<PublicKey, KeyError> {
         (coset::KeyType::Assigned(iana::KeyType::EC2), Some(iana::EllipticCurve::P_256)) => {
             let point = sec1(x()?, parameter(-3), 32)?;
             p256::PublicKey::from_sec1_bytes(&point).map(PublicKey::P256).map_err(|_| KeyError::Malformed)?
+        }
+        (coset::KeyType::Assigned(iana::KeyType::EC2), Some(iana::EllipticCurve::P_384)) => {
+            let point = sec1(x()?, parameter(-3), 48)?;
+            p384::PublicKey::from_sec1_bytes(&point).map(PublicKey::P384).map_err(|_| KeyError::Malformed)?
+        }
+        (coset::KeyType::Assigned(iana::KeyType::EC2), Some(iana::EllipticCurve::P_521)) => {
+            let point = sec1(x()?, parameter(-3), 66)?;
+            p521::PublicKey::from_sec1_bytes(&point).map(PublicKey::P521).map_err(|_| KeyError::Malformed)?
         }
         (coset::KeyType::Assigned(iana::KeyType::OKP), Some(iana::EllipticCurve::Ed25519)) => {
             let bytes: [u8; 32] = x()?.as_slice().try_into().map_err(|_| KeyError::Malformed)?;

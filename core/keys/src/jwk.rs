@@ -3,11 +3,12 @@
 use std::fmt;
 
 use p256::elliptic_curve::sec1::ToSec1Point as _;
-use p256::pkcs8::{DecodePublicKey as _, EncodePublicKey as _};
+use p256::pkcs8::{DecodePublicKey as _, EncodePublicKey as _, ObjectIdentifier};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use x509_cert::spki::SubjectPublicKeyInfoRef;
 
-use crate::{base64url, sha256};
+use crate::{HashAlgorithm, base64url, sha256, signature};
 
 /// A signature algorithm by its JOSE name (RFC 7518 section 3.1, RFC 8037 section 3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -15,17 +16,28 @@ pub enum Algorithm {
     /// ECDSA on P-256 with SHA-256.
     #[serde(rename = "ES256")]
     Es256,
+    /// ECDSA on P-384 with SHA-384.
+    #[serde(rename = "ES384")]
+    Es384,
+    /// ECDSA on P-521 with SHA-512.
+    #[serde(rename = "ES512")]
+    Es512,
     /// Ed25519.
     #[serde(rename = "EdDSA")]
     EdDsa,
 }
 
 impl Algorithm {
+    /// All of them, the default first.
+    pub const ALL: [Self; 4] = [Self::Es256, Self::Es384, Self::Es512, Self::EdDsa];
+
     /// The JOSE name, as it stands in `alg`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Es256 => "ES256",
+            Self::Es384 => "ES384",
+            Self::Es512 => "ES512",
             Self::EdDsa => "EdDSA",
         }
     }
@@ -33,10 +45,27 @@ impl Algorithm {
     /// The algorithm of this JOSE name; `None` for any other, `none` and the HMAC family included.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "ES256" => Some(Self::Es256),
-            "EdDSA" => Some(Self::EdDsa),
-            _ => None,
+        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
+    }
+
+    /// The hash that the message goes through; `None` for Ed25519, which hashes inside.
+    #[must_use]
+    pub fn hash(self) -> Option<HashAlgorithm> {
+        match self {
+            Self::Es256 => Some(HashAlgorithm::Sha256),
+            Self::Es384 => Some(HashAlgorithm::Sha384),
+            Self::Es512 => Some(HashAlgorithm::Sha512),
+            Self::EdDsa => None,
+        }
+    }
+
+    /// Length of a signature in JOSE form, in bytes (RFC 7518 section 3.4, RFC 8032 section 5.1.6).
+    #[must_use]
+    pub fn signature_bytes(self) -> usize {
+        match self {
+            Self::Es256 | Self::EdDsa => 64,
+            Self::Es384 => 96,
+            Self::Es512 => 132,
         }
     }
 }
@@ -69,6 +98,10 @@ pub enum KeyError {
 pub enum PublicKey {
     /// NIST P-256 (`kty` EC).
     P256(p256::PublicKey),
+    /// NIST P-384 (`kty` EC).
+    P384(p384::PublicKey),
+    /// NIST P-521 (`kty` EC).
+    P521(p521::PublicKey),
     /// Ed25519 (`kty` OKP).
     Ed25519(ed25519_dalek::VerifyingKey),
 }
@@ -85,51 +118,31 @@ impl PublicKey {
     pub fn algorithm(&self) -> Algorithm {
         match self {
             Self::P256(_) => Algorithm::Es256,
+            Self::P384(_) => Algorithm::Es384,
+            Self::P521(_) => Algorithm::Es512,
             Self::Ed25519(_) => Algorithm::EdDsa,
         }
     }
 
-    /// Checks `signature` (JOSE form: `r || s` of 64 bytes, or 64 bytes Ed25519) over `message`.
+    /// Checks `signature` over `message` by the key's own [`algorithm`](Self::algorithm). The signature has the JOSE
+    /// form: `r || s`, each of the curve's width, or the 64 bytes of Ed25519.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), KeyError> {
-        match self {
-            Self::P256(key) => {
-                use p256::ecdsa::signature::Verifier as _;
-                let signature = p256::ecdsa::Signature::from_slice(signature).map_err(|_| KeyError::BadSignature)?;
-                p256::ecdsa::VerifyingKey::from(key).verify(message, &signature).map_err(|_| KeyError::BadSignature)
-            }
-            Self::Ed25519(key) => {
-                let signature = ed25519_dalek::Signature::from_slice(signature).map_err(|_| KeyError::BadSignature)?;
-                key.verify_strict(message, &signature).map_err(|_| KeyError::BadSignature)
-            }
-        }
+        signature::verify(self, message, signature)
     }
 
     /// The key as a public JWK with no optional members.
     #[must_use]
     pub fn to_jwk(&self) -> Jwk {
+        let elliptic = |crv: &str, point: &[u8]| {
+            // SEC 1 section 2.3.3: 4, then x and y, each of the curve's width.
+            let (x, y) = point[1..].split_at(point.len() / 2);
+            Jwk::bare("EC", crv, x, Some(y))
+        };
         match self {
-            Self::P256(key) => {
-                let point = key.to_sec1_point(false);
-                let bytes = point.as_bytes();
-                Jwk {
-                    kty: "EC".to_owned(),
-                    crv: "P-256".to_owned(),
-                    x: base64url::encode(&bytes[1..33]),
-                    y: Some(base64url::encode(&bytes[33..65])),
-                    kid: None,
-                    alg: None,
-                    r#use: None,
-                }
-            }
-            Self::Ed25519(key) => Jwk {
-                kty: "OKP".to_owned(),
-                crv: "Ed25519".to_owned(),
-                x: base64url::encode(key.as_bytes()),
-                y: None,
-                kid: None,
-                alg: None,
-                r#use: None,
-            },
+            Self::P256(key) => elliptic("P-256", key.to_sec1_point(false).as_bytes()),
+            Self::P384(key) => elliptic("P-384", key.to_sec1_point(false).as_bytes()),
+            Self::P521(key) => elliptic("P-521", key.to_sec1_point(false).as_bytes()),
+            Self::Ed25519(key) => Jwk::bare("OKP", "Ed25519", key.as_bytes(), None),
         }
     }
 
@@ -148,22 +161,42 @@ impl PublicKey {
     pub fn to_spki_der(&self) -> Result<Vec<u8>, KeyError> {
         let document = match self {
             Self::P256(key) => key.to_public_key_der(),
+            Self::P384(key) => key.to_public_key_der(),
+            Self::P521(key) => key.to_public_key_der(),
             Self::Ed25519(key) => key.to_public_key_der(),
         };
         document.map(p256::pkcs8::Document::into_vec).map_err(|_| KeyError::Malformed)
     }
 
-    /// The key in a DER `SubjectPublicKeyInfo`; keys of other types are [`KeyError::Unsupported`].
+    /// The key in a DER `SubjectPublicKeyInfo`: [`KeyError::Unsupported`] for another type or curve,
+    /// [`KeyError::Malformed`] for a point off its curve and for what is no DER.
     pub fn from_spki_der(der: &[u8]) -> Result<Self, KeyError> {
-        if let Ok(key) = p256::PublicKey::from_public_key_der(der) {
-            return Ok(Self::P256(key));
-        }
-        if let Ok(key) = ed25519_dalek::VerifyingKey::from_public_key_der(der) {
-            return Ok(Self::Ed25519(key));
-        }
-        Err(KeyError::Unsupported("SubjectPublicKeyInfo".to_owned()))
+        let info = SubjectPublicKeyInfoRef::try_from(der).map_err(|_| KeyError::Malformed)?;
+        let curve = || info.algorithm.parameters_oid().map_err(|_| KeyError::Malformed);
+        let key = match info.algorithm.oid {
+            EC_PUBLIC_KEY => match curve()? {
+                SECP256R1 => p256::PublicKey::from_public_key_der(der).map(Self::P256),
+                SECP384R1 => p384::PublicKey::from_public_key_der(der).map(Self::P384),
+                SECP521R1 => p521::PublicKey::from_public_key_der(der).map(Self::P521),
+                other => return Err(KeyError::Unsupported(format!("curve {other}"))),
+            },
+            ED25519 => ed25519_dalek::VerifyingKey::from_public_key_der(der).map(Self::Ed25519),
+            other => return Err(KeyError::Unsupported(other.to_string())),
+        };
+        key.map_err(|_| KeyError::Malformed)
     }
 }
+
+/// `id-ecPublicKey` (RFC 5480 section 2.1.1).
+pub(crate) const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+/// P-256 (RFC 5480 section 2.1.1.1).
+pub(crate) const SECP256R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+/// P-384 (RFC 5480 section 2.1.1.1).
+pub(crate) const SECP384R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+/// P-521 (RFC 5480 section 2.1.1.1).
+pub(crate) const SECP521R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
+/// `id-Ed25519` (RFC 8410 section 3).
+pub(crate) const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
 /// A public JSON Web Key. Reading one refuses private members (`d` and its like), so a private key pasted by mistake
 /// never travels further.
@@ -171,7 +204,7 @@ impl PublicKey {
 pub struct Jwk {
     /// Key type: `EC` or `OKP`.
     pub kty: String,
-    /// Curve: `P-256` or `Ed25519`.
+    /// Curve: `P-256`, `P-384`, `P-521` or `Ed25519`.
     pub crv: String,
     /// X coordinate, base64url.
     pub x: String,
@@ -190,31 +223,56 @@ pub struct Jwk {
 }
 
 impl Jwk {
+    fn bare(kty: &str, crv: &str, x: &[u8], y: Option<&[u8]>) -> Self {
+        Self {
+            kty: kty.to_owned(),
+            crv: crv.to_owned(),
+            x: base64url::encode(x),
+            y: y.map(base64url::encode),
+            kid: None,
+            alg: None,
+            r#use: None,
+        }
+    }
+
     /// The key itself; [`KeyError::Malformed`] for a point off the curve, [`KeyError::Unsupported`] for other curves.
     pub fn public_key(&self) -> Result<PublicKey, KeyError> {
         match (self.kty.as_str(), self.crv.as_str()) {
             ("EC", "P-256") => self.p256().map(PublicKey::P256),
+            ("EC", "P-384") => {
+                p384::PublicKey::from_sec1_bytes(&self.sec1(48)?).map(PublicKey::P384).map_err(|_| KeyError::Malformed)
+            }
+            ("EC", "P-521") => {
+                p521::PublicKey::from_sec1_bytes(&self.sec1(66)?).map(PublicKey::P521).map_err(|_| KeyError::Malformed)
+            }
             ("OKP", "Ed25519") => {
                 let bytes = base64url::decode(&self.x).map_err(|_| KeyError::Malformed)?;
                 let bytes: [u8; 32] = bytes.try_into().map_err(|_| KeyError::Malformed)?;
                 ed25519_dalek::VerifyingKey::from_bytes(&bytes).map(PublicKey::Ed25519).map_err(|_| KeyError::Malformed)
             }
-            (kty, crv) => Err(KeyError::Unsupported(format!("{kty} {crv}").chars().take(40).collect())),
+            (_, _) => Err(self.unsupported()),
         }
     }
 
     /// The P-256 point, whatever the key is used for.
     pub(crate) fn p256(&self) -> Result<p256::PublicKey, KeyError> {
-        let (Some(y), "EC", "P-256") = (&self.y, self.kty.as_str(), self.crv.as_str()) else {
-            return Err(KeyError::Unsupported(format!("{} {}", self.kty, self.crv).chars().take(40).collect()));
-        };
+        let ("EC", "P-256") = (self.kty.as_str(), self.crv.as_str()) else { return Err(self.unsupported()) };
+        p256::PublicKey::from_sec1_bytes(&self.sec1(32)?).map_err(|_| KeyError::Malformed)
+    }
+
+    /// The uncompressed point; both coordinates have exactly the curve's width (RFC 7518 section 6.2.1.2).
+    fn sec1(&self, width: usize) -> Result<Vec<u8>, KeyError> {
+        let y = self.y.as_ref().ok_or_else(|| self.unsupported())?;
         let x = base64url::decode(&self.x).map_err(|_| KeyError::Malformed)?;
         let y = base64url::decode(y).map_err(|_| KeyError::Malformed)?;
-        if x.len() != 32 || y.len() != 32 {
+        if x.len() != width || y.len() != width {
             return Err(KeyError::Malformed);
         }
-        let sec1 = [&[4][..], &x, &y].concat();
-        p256::PublicKey::from_sec1_bytes(&sec1).map_err(|_| KeyError::Malformed)
+        Ok([&[4][..], &x, &y].concat())
+    }
+
+    fn unsupported(&self) -> KeyError {
+        KeyError::Unsupported(format!("{} {}", self.kty, self.crv).chars().take(40).collect())
     }
 
     /// SHA-256 thumbprint (RFC 7638 section 3) of the key inside.
@@ -262,6 +320,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::entropy::Seeded;
+    use crate::{Signer as _, SigningKey};
 
     /// Key and thumbprint of OpenID4VP 1.0 appendix B.2.6.1.
     #[test]
@@ -274,6 +334,29 @@ mod tests {
     }
 
     #[test]
+    fn refuses_subject_public_keys() {
+        let entropy = Seeded::dangerous_new("spki");
+        for algorithm in Algorithm::ALL {
+            let mut der = SigningKey::generate(algorithm, &entropy).public_key().to_spki_der().unwrap();
+            assert_eq!(PublicKey::from_spki_der(&der).unwrap().algorithm(), algorithm);
+            assert_eq!(PublicKey::from_spki_der(&der[..der.len() - 1]), Err(KeyError::Malformed), "{algorithm}");
+            // Off the curve. Half of all numbers are the y of some Ed25519 point: the first such key may stay one.
+            let last = der.len() - 1;
+            der[last] ^= 1;
+            if algorithm != Algorithm::EdDsa {
+                assert_eq!(PublicKey::from_spki_der(&der), Err(KeyError::Malformed), "{algorithm}");
+            }
+        }
+        // The last arc of the type and of the curve replaced: id-ecDH, and the curve that follows P-256 in its arc.
+        let der = SigningKey::generate_p256(&entropy).public_key().to_spki_der().unwrap();
+        for (position, name) in [(12, "1.2.840.10045.2.2"), (22, "curve 1.2.840.10045.3.1.8")] {
+            let mut der = der.clone();
+            der[position] += 1;
+            assert_eq!(PublicKey::from_spki_der(&der), Err(KeyError::Unsupported(name.to_owned())));
+        }
+    }
+
+    #[test]
     fn refuses() {
         let check = |value: Value, expected: KeyError| {
             assert_eq!(Jwk::from_value(&value).and_then(|jwk| jwk.public_key()).unwrap_err(), expected, "{value}");
@@ -282,6 +365,13 @@ mod tests {
         check(json!({"kty": "EC", "crv": "P-256", "x": x, "y": x, "d": x}), KeyError::PrivateMaterial);
         check(json!({"kty": "EC", "crv": "P-256", "x": x, "y": x}), KeyError::Malformed);
         check(json!({"kty": "EC", "crv": "P-256", "x": x}), KeyError::Unsupported("EC P-256".to_owned()));
+        // A coordinate shorter than the curve's width, and a curve whose numbers do not fit.
+        check(json!({"kty": "EC", "crv": "P-384", "x": x, "y": x}), KeyError::Malformed);
+        check(json!({"kty": "EC", "crv": "P-521", "x": x, "y": x}), KeyError::Malformed);
+        check(
+            json!({"kty": "EC", "crv": "secp256k1", "x": x, "y": x}),
+            KeyError::Unsupported("EC secp256k1".to_owned()),
+        );
         check(json!({"kty": "oct", "k": "AA"}), KeyError::PrivateMaterial);
         check(json!([]), KeyError::Malformed);
     }

@@ -244,6 +244,38 @@ mod tests {
         assert!(matches!(jws.expect_typ("other+jwt"), Err(JwsError::Type { .. })));
     }
 
+    /// RFC 7515 appendix A.4: ECDSA on P-521.
+    #[test]
+    fn es512_of_the_standard() {
+        let key = Jwk::from_value(&serde_json::json!({"kty": "EC", "crv": "P-521",
+            "x": "AekpBQ8ST8a8VcfVOTNl353vSrDCLLJXmPk06wTjxrrjcBpXp5EOnYG_NjFZ6OvLFV1jSfS9tsz4qUxcWceqwQGk",
+            "y": "ADSmRA43Z1DSNx_RvcLI87cdL07l6jQyyBXMoxVg_l2Th-x3S1WDhjDly79ajL4Kkd0AZMaZmh9ubmf63e3kyMj2"}))
+        .and_then(|jwk| jwk.public_key())
+        .unwrap();
+        let text = "eyJhbGciOiJFUzUxMiJ9.UGF5bG9hZA.AdwMgeerwtHoh-l192l60hp9wAHZFVJbLfD_UxMi70cwnZOYaRI1bKPWROc-mZZq\
+                    wqT2SI-KGDKB34XO0aw_7XdtAG8GaSwFKdCAPZgoXD2YBJZCPEX3xKpRwcdOO8KpEHwJjyqOgzDO7iKvU8vcnwNrmxYbSW9E\
+                    RBXukOXolLzeO_Jn";
+        assert_eq!(Unverified::parse(text).unwrap().verify(&key).unwrap(), b"Payload");
+    }
+
+    #[test]
+    fn every_algorithm_signs_and_none_passes_for_another() {
+        let entropy = Seeded::dangerous_new("algorithms");
+        let keys = Algorithm::ALL.map(|algorithm| SigningKey::generate(algorithm, &entropy));
+        for signer in &keys {
+            let jws = Unverified::parse(&sign(Header::default(), b"{}", signer).unwrap()).unwrap();
+            assert_eq!(jws.algorithm(), signer.algorithm());
+            for key in &keys {
+                let verdict = jws.verify(&key.public_key());
+                if key.algorithm() == signer.algorithm() {
+                    verdict.unwrap();
+                } else {
+                    assert!(matches!(verdict, Err(JwsError::AlgorithmMismatch { alg }) if alg == signer.algorithm()));
+                }
+            }
+        }
+    }
+
     #[test]
     fn any_changed_character_is_refused() {
         let text = sign(Header::typ("t"), br#"{"a":1}"#, &key()).unwrap();

@@ -3,33 +3,30 @@
 //! This is the only crate that names the cryptography behind JOSE, COSE and X.509. Everything here is a pure function of
 //! its arguments: time comes in as [`jiff::Timestamp`], randomness as [`Entropy`], certificates as bytes.
 //!
-//! Algorithms: `ES256` (P-256 with SHA-256) and `EdDSA` (Ed25519) signatures; `ECDH-ES` on P-256 with `A128GCM` or
-//! `A256GCM` encryption. RSA and `none` are left out on purpose, so no header can talk a verifier into them; HMAC is there
-//! only as the code of a COSE_Mac0, under a key of a type of its own.
+//! Algorithms: `ES256` (P-256 with SHA-256), `ES384` (P-384 with SHA-384), `ES512` (P-521 with SHA-512) and `EdDSA`
+//! (Ed25519) signatures; `ECDH-ES` on P-256 with `A128GCM` or `A256GCM` encryption. RSA and `none` are left out on purpose,
+//! so no header can talk a verifier into them; HMAC is there only as the code of a COSE_Mac0, under a key of a type of its
+//! own.
 
 pub mod base64url;
 pub mod cbor;
 pub mod cose;
 pub mod entropy;
+pub mod hash;
 pub mod json;
 pub mod jwe;
 pub mod jwk;
 pub mod jws;
 pub mod secret;
+mod signature;
 pub mod signer;
 pub mod x509;
 
 pub use entropy::Entropy;
+pub use hash::{HashAlgorithm, sha256};
 pub use jwk::{Algorithm, Jwk, PublicKey};
 pub use secret::Secret;
 pub use signer::{Signer, SigningKey};
-
-/// SHA-256 of `bytes` (FIPS 180-4).
-#[must_use]
-pub fn sha256(bytes: &[u8]) -> [u8; 32] {
-    use sha2::Digest as _;
-    sha2::Sha256::digest(bytes).into()
-}
 
 /// Whether two byte strings are equal, in time that depends on their lengths only.
 #[must_use]

@@ -5,8 +5,9 @@ use std::fmt;
 use p256::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, LineEnding};
 use zeroize::Zeroizing;
 
-use crate::Entropy;
+use crate::jwe::AgreementKey;
 use crate::jwk::{Algorithm, KeyError, PublicKey};
+use crate::{Entropy, signature};
 
 /// The key could not sign.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +21,7 @@ pub trait Signer: Send + Sync {
     /// The public half.
     fn public_key(&self) -> PublicKey;
 
-    /// Signature over `message` in JOSE form (`r || s`, or 64 bytes Ed25519).
+    /// Signature over `message` in JOSE form: `r || s`, each of the curve's width, or the 64 bytes of Ed25519.
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignerError>;
 
     /// The algorithm of the key.
@@ -31,10 +32,20 @@ pub trait Signer: Send + Sync {
 
 /// A private key in memory; wiped when dropped, silent in `Debug`.
 #[derive(Clone)]
-pub enum SigningKey {
-    /// NIST P-256, signs ES256 (deterministic nonces, RFC 6979).
+pub struct SigningKey {
+    key: PrivateKey,
+}
+
+/// The secret half by curve.
+#[derive(Clone)]
+pub(crate) enum PrivateKey {
+    /// Signs ES256.
     P256(p256::ecdsa::SigningKey),
-    /// Ed25519.
+    /// Signs ES384.
+    P384(p384::ecdsa::SigningKey),
+    /// Signs ES512.
+    P521(p521::ecdsa::SigningKey),
+    /// Signs EdDSA.
     Ed25519(ed25519_dalek::SigningKey),
 }
 
@@ -45,6 +56,21 @@ impl fmt::Debug for SigningKey {
 }
 
 impl SigningKey {
+    fn new(key: PrivateKey) -> Self {
+        Self { key }
+    }
+
+    /// A fresh key for `algorithm`.
+    #[must_use]
+    pub fn generate(algorithm: Algorithm, entropy: &dyn Entropy) -> Self {
+        match algorithm {
+            Algorithm::Es256 => Self::generate_p256(entropy),
+            Algorithm::Es384 => Self::generate_p384(entropy),
+            Algorithm::Es512 => Self::generate_p521(entropy),
+            Algorithm::EdDsa => Self::generate_ed25519(entropy),
+        }
+    }
+
     /// A fresh P-256 key.
     #[must_use]
     pub fn generate_p256(entropy: &dyn Entropy) -> Self {
@@ -52,7 +78,31 @@ impl SigningKey {
             let scalar = Zeroizing::new(entropy.array::<32>());
             // Zero and values above the group order are drawn again (probability below 2^-32).
             if let Ok(key) = p256::ecdsa::SigningKey::from_slice(scalar.as_slice()) {
-                return Self::P256(key);
+                return Self::new(PrivateKey::P256(key));
+            }
+        }
+    }
+
+    /// A fresh P-384 key.
+    #[must_use]
+    pub fn generate_p384(entropy: &dyn Entropy) -> Self {
+        loop {
+            let scalar = Zeroizing::new(entropy.array::<48>());
+            if let Ok(key) = p384::ecdsa::SigningKey::from_slice(scalar.as_slice()) {
+                return Self::new(PrivateKey::P384(key));
+            }
+        }
+    }
+
+    /// A fresh P-521 key.
+    #[must_use]
+    pub fn generate_p521(entropy: &dyn Entropy) -> Self {
+        loop {
+            let mut scalar = Zeroizing::new(entropy.array::<66>());
+            // 521 bits: seven of the first byte are not part of the number.
+            scalar[0] &= 1;
+            if let Ok(key) = p521::ecdsa::SigningKey::from_slice(scalar.as_slice()) {
+                return Self::new(PrivateKey::P521(key));
             }
         }
     }
@@ -61,47 +111,57 @@ impl SigningKey {
     #[must_use]
     pub fn generate_ed25519(entropy: &dyn Entropy) -> Self {
         let seed = Zeroizing::new(entropy.array::<32>());
-        Self::Ed25519(ed25519_dalek::SigningKey::from_bytes(&seed))
+        Self::new(PrivateKey::Ed25519(ed25519_dalek::SigningKey::from_bytes(&seed)))
     }
 
     /// The key in a PKCS#8 PEM text (RFC 5958).
     pub fn from_pkcs8_pem(pem: &str) -> Result<Self, KeyError> {
         if let Ok(key) = p256::ecdsa::SigningKey::from_pkcs8_pem(pem) {
-            return Ok(Self::P256(key));
+            return Ok(Self::new(PrivateKey::P256(key)));
         }
-        ed25519_dalek::SigningKey::from_pkcs8_pem(pem).map(Self::Ed25519).map_err(|_| KeyError::Malformed)
+        if let Ok(key) = p384::ecdsa::SigningKey::from_pkcs8_pem(pem) {
+            return Ok(Self::new(PrivateKey::P384(key)));
+        }
+        if let Ok(key) = p521::ecdsa::SigningKey::from_pkcs8_pem(pem) {
+            return Ok(Self::new(PrivateKey::P521(key)));
+        }
+        let key = ed25519_dalek::SigningKey::from_pkcs8_pem(pem).map_err(|_| KeyError::Malformed)?;
+        Ok(Self::new(PrivateKey::Ed25519(key)))
     }
 
     /// The key as PKCS#8 PEM.
     pub fn to_pkcs8_pem(&self) -> Result<Zeroizing<String>, KeyError> {
-        match self {
-            Self::P256(key) => key.to_pkcs8_pem(LineEnding::LF).map_err(|_| KeyError::Malformed),
-            Self::Ed25519(key) => key.to_pkcs8_pem(LineEnding::LF).map_err(|_| KeyError::Malformed),
+        match &self.key {
+            PrivateKey::P256(key) => key.to_pkcs8_pem(LineEnding::LF).map_err(|_| KeyError::Malformed),
+            PrivateKey::P384(key) => key.to_pkcs8_pem(LineEnding::LF).map_err(|_| KeyError::Malformed),
+            PrivateKey::P521(key) => key.to_pkcs8_pem(LineEnding::LF).map_err(|_| KeyError::Malformed),
+            PrivateKey::Ed25519(key) => key.to_pkcs8_pem(LineEnding::LF).map_err(|_| KeyError::Malformed),
+        }
+    }
+
+    /// The same P-256 key for key agreement; `None` for other curves. A key serves one of the two uses, never both:
+    /// this is for keys that are stored in the one PEM form of all private keys.
+    #[must_use]
+    pub fn agreement_key(&self) -> Option<AgreementKey> {
+        match &self.key {
+            PrivateKey::P256(key) => AgreementKey::from_bytes(key.to_bytes().as_slice()).ok(),
+            PrivateKey::P384(_) | PrivateKey::P521(_) | PrivateKey::Ed25519(_) => None,
         }
     }
 }
 
 impl Signer for SigningKey {
     fn public_key(&self) -> PublicKey {
-        match self {
-            Self::P256(key) => PublicKey::P256(key.verifying_key().into()),
-            Self::Ed25519(key) => PublicKey::Ed25519(key.verifying_key()),
+        match &self.key {
+            PrivateKey::P256(key) => PublicKey::P256(key.verifying_key().into()),
+            PrivateKey::P384(key) => PublicKey::P384(key.verifying_key().into()),
+            PrivateKey::P521(key) => PublicKey::P521(key.verifying_key().into()),
+            PrivateKey::Ed25519(key) => PublicKey::Ed25519(key.verifying_key()),
         }
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignerError> {
-        match self {
-            Self::P256(key) => {
-                use p256::ecdsa::signature::Signer as _;
-                let signature: p256::ecdsa::Signature =
-                    key.try_sign(message).map_err(|error| SignerError(error.to_string()))?;
-                Ok(signature.to_bytes().to_vec())
-            }
-            Self::Ed25519(key) => {
-                use ed25519_dalek::Signer as _;
-                Ok(key.try_sign(message).map_err(|error| SignerError(error.to_string()))?.to_bytes().to_vec())
-            }
-        }
+        signature::sign(&self.key, message)
     }
 }
 
@@ -113,10 +173,13 @@ mod tests {
     #[test]
     fn signs_and_survives_pem() {
         let entropy: &dyn Entropy = &Seeded::dangerous_new("signer");
-        for key in [SigningKey::generate_p256(entropy), SigningKey::generate_ed25519(entropy)] {
+        for algorithm in Algorithm::ALL {
+            let key = SigningKey::generate(algorithm, entropy);
+            assert_eq!(key.algorithm(), algorithm);
             let again = SigningKey::from_pkcs8_pem(&key.to_pkcs8_pem().unwrap()).unwrap();
             assert_eq!(again.public_key(), key.public_key());
             let signature = again.sign(b"message").unwrap();
+            assert_eq!(signature.len(), algorithm.signature_bytes(), "{algorithm}");
             key.public_key().verify(b"message", &signature).unwrap();
             assert_eq!(key.public_key().verify(b"massage", &signature), Err(KeyError::BadSignature));
             let spki = key.public_key().to_spki_der().unwrap();

@@ -16,8 +16,8 @@ use x509_cert::ext::pkix::{
     AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName, SubjectKeyIdentifier,
 };
 
-use crate::jwk::{KeyError, PublicKey};
-use crate::{base64url, sha256};
+use crate::jwk::{ED25519, KeyError, PublicKey};
+use crate::{HashAlgorithm, base64url, sha256, signature};
 
 pub mod issue;
 
@@ -25,6 +25,13 @@ pub mod issue;
 pub const MAX_CHAIN: usize = 4;
 /// Largest certificate accepted, in DER bytes.
 pub const MAX_BYTES: usize = 16 * 1024;
+
+/// `ecdsa-with-SHA256` (RFC 5758 section 3.2).
+const ECDSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
+/// `ecdsa-with-SHA384` (RFC 5758 section 3.2).
+const ECDSA_WITH_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
+/// `ecdsa-with-SHA512` (RFC 5758 section 3.2).
+const ECDSA_WITH_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.4");
 
 /// Why a certificate or a chain was refused. `subject` names the failing certificate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -64,6 +71,15 @@ pub enum X509Error {
         /// Subject of the certificate that should have signed it.
         issuer: String,
     },
+    /// The signature algorithm is not supported, is not the signer's key's, or differs inside and outside the signed
+    /// part.
+    #[error("`{subject}` is signed with {algorithm}, which can not be used here")]
+    SignatureAlgorithm {
+        /// Subject of the failing certificate.
+        subject: String,
+        /// The object identifier of the algorithm.
+        algorithm: String,
+    },
     /// The chain does not end at a trust anchor.
     #[error("no trust anchor for issuer `{issuer}`")]
     NoAnchor {
@@ -73,6 +89,15 @@ pub enum X509Error {
     /// Issuer and subject names do not join.
     #[error("`{subject}` was not issued by `{issuer}`")]
     NameMismatch {
+        /// Subject of the failing certificate.
+        subject: String,
+        /// Subject of the next certificate in the chain.
+        issuer: String,
+    },
+    /// The authority key identifier is not the subject key identifier of the next certificate (RFC 5280 sections 4.2.1.1
+    /// and 4.2.1.2): another key of the same name signed it.
+    #[error("`{subject}` was issued by another key than that of `{issuer}`")]
+    KeyIdentifierMismatch {
         /// Subject of the failing certificate.
         subject: String,
         /// Subject of the next certificate in the chain.
@@ -270,13 +295,16 @@ impl Certificate {
     /// The subject key identifier, or the SHA-256 of the key where the certificate has none.
     #[must_use]
     pub fn key_identifier(&self) -> Vec<u8> {
-        self.extension::<SubjectKeyIdentifier>().map_or_else(
-            || {
-                let key = self.parsed.tbs_certificate().subject_public_key_info().to_der().unwrap_or_default();
-                sha256(&key).to_vec()
-            },
-            |id| id.0.as_bytes().to_vec(),
-        )
+        self.subject_key_identifier().unwrap_or_else(|| {
+            let key = self.parsed.tbs_certificate().subject_public_key_info().to_der().unwrap_or_default();
+            sha256(&key).to_vec()
+        })
+    }
+
+    /// The subject key identifier.
+    #[must_use]
+    pub fn subject_key_identifier(&self) -> Option<Vec<u8>> {
+        Some(self.extension::<SubjectKeyIdentifier>()?.0.as_bytes().to_vec())
     }
 
     /// The authority key identifier's key identifier.
@@ -342,16 +370,40 @@ impl Certificate {
         if self.parsed.tbs_certificate().issuer() != issuer.parsed.tbs_certificate().subject() {
             return Err(X509Error::NameMismatch { subject: self.subject(), issuer: issuer.subject() });
         }
+        if let (Some(named), Some(own)) = (self.authority_key_identifier(), issuer.subject_key_identifier())
+            && named != own
+        {
+            return Err(X509Error::KeyIdentifierMismatch { subject: self.subject(), issuer: issuer.subject() });
+        }
         let bad = || X509Error::BadSignature { subject: self.subject(), issuer: issuer.subject() };
         // The received bytes of the signed part, not a re-encoding.
         let signed = issue::signed_part(&self.der).ok_or_else(bad)?;
         let signature = self.parsed.signature().as_bytes().ok_or_else(bad)?;
-        match issuer.public_key()? {
-            key @ PublicKey::P256(_) => {
-                let fixed = p256::ecdsa::Signature::from_der(signature).map_err(|_| bad())?;
-                key.verify(signed, &fixed.to_bytes()).map_err(|_| bad())
+        let key = issuer.public_key()?;
+        let hash = self.signature_hash(&key)?;
+        signature::verify_x509(&key, hash, signed, signature).map_err(|_| bad())
+    }
+
+    /// The hash that the signature algorithm names, `None` for Ed25519. The algorithm must stand the same inside and
+    /// outside the signed part (RFC 5280 section 4.1.1.2), bear no parameters (RFC 5758 section 3.2, RFC 8410 section 3)
+    /// and belong to the signer's key.
+    fn signature_hash(&self, key: &PublicKey) -> Result<Option<HashAlgorithm>, X509Error> {
+        let algorithm = self.parsed.signature_algorithm();
+        let refuse =
+            || Err(X509Error::SignatureAlgorithm { subject: self.subject(), algorithm: algorithm.oid.to_string() });
+        if algorithm != self.parsed.tbs_certificate().signature() || algorithm.parameters.is_some() {
+            return refuse();
+        }
+        match (algorithm.oid, key) {
+            (ED25519, PublicKey::Ed25519(_)) => Ok(None),
+            (ECDSA_WITH_SHA256, PublicKey::P256(_) | PublicKey::P384(_)) => Ok(Some(HashAlgorithm::Sha256)),
+            (ECDSA_WITH_SHA384, PublicKey::P256(_) | PublicKey::P384(_) | PublicKey::P521(_)) => {
+                Ok(Some(HashAlgorithm::Sha384))
             }
-            key @ PublicKey::Ed25519(_) => key.verify(signed, signature).map_err(|_| bad()),
+            (ECDSA_WITH_SHA512, PublicKey::P256(_) | PublicKey::P384(_) | PublicKey::P521(_)) => {
+                Ok(Some(HashAlgorithm::Sha512))
+            }
+            (_, _) => refuse(),
         }
     }
 

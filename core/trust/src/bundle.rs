@@ -212,18 +212,9 @@ pub fn operator_anchor(read: Read<'_>) -> Result<Certificate, BundleError> {
     certificate(OPERATOR_ANCHOR, read)
 }
 
-/// The agreement key behind a P-256 key in PKCS#8: one PEM form for every private key on disk.
-#[must_use]
-pub fn agreement_key(key: &SigningKey) -> Option<AgreementKey> {
-    match key {
-        SigningKey::P256(key) => AgreementKey::from_bytes(key.to_bytes().as_slice()).ok(),
-        SigningKey::Ed25519(_) => None,
-    }
-}
-
 fn share_key(read: Read<'_>) -> Result<AgreementKey, BundleError> {
     let file = key_file(SHARE);
-    agreement_key(&signing_key(&file, read)?).ok_or(BundleError::Key { file })
+    signing_key(&file, read)?.agreement_key().ok_or(BundleError::Key { file })
 }
 
 fn authority(stem: &str, read: Read<'_>) -> Result<Authority, BundleError> {
@@ -281,8 +272,8 @@ mod tests {
         let entropy = warifu_keys::entropy::Seeded::dangerous_new("share");
         let key = SigningKey::generate_p256(&entropy);
         let again = SigningKey::from_pkcs8_pem(&key.to_pkcs8_pem().unwrap()).unwrap();
-        assert_eq!(agreement_key(&again).unwrap().public_jwk(), agreement_key(&key).unwrap().public_jwk());
-        assert_eq!(agreement_key(&key).unwrap().public_jwk().public_key().unwrap(), key.public_key());
-        assert!(agreement_key(&SigningKey::generate_ed25519(&entropy)).is_none());
+        assert_eq!(again.agreement_key().unwrap().public_jwk(), key.agreement_key().unwrap().public_jwk());
+        assert_eq!(key.agreement_key().unwrap().public_jwk().public_key().unwrap(), key.public_key());
+        assert!(SigningKey::generate_ed25519(&entropy).agreement_key().is_none());
     }
 }

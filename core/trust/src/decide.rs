@@ -209,14 +209,19 @@ fn explain_chain(service: ServiceType, cause: &X509Error) -> (&'static str, Stri
             format!("a certificate listed for {}, or one issued by it", service.word()),
             "ask the registry's operator to admit the party with this certificate",
         ),
-        X509Error::BadSignature { .. } | X509Error::NameMismatch { .. } => (
+        X509Error::BadSignature { .. } | X509Error::NameMismatch { .. } | X509Error::KeyIdentifierMismatch { .. } => (
             "chain_broken",
             "each certificate signed by the next, the last by a listed one".to_owned(),
             "check that the chain belongs together and that the listed certificate is the issuer's present one",
         ),
-        X509Error::NotAnAuthority { .. } | X509Error::NotAnEndEntity { .. } | X509Error::UnknownCritical { .. } => (
+        X509Error::NotAnAuthority { .. }
+        | X509Error::NotAnEndEntity { .. }
+        | X509Error::UnknownCritical { .. }
+        | X509Error::SignatureAlgorithm { .. } => (
             "certificate_profile",
-            "an end-entity certificate below an authority, without unknown critical extensions".to_owned(),
+            "an end-entity certificate below an authority, signed with ECDSA or Ed25519, without unknown critical \
+             extensions"
+                .to_owned(),
             "issue the certificate again by the profile",
         ),
         X509Error::WrongPurpose { .. } => (

@@ -16,8 +16,8 @@ fn key(seed: &str) -> SigningKey {
     SigningKey::generate_p256(entropy)
 }
 
-fn keys() -> [SigningKey; 2] {
-    [key("cose"), SigningKey::generate_ed25519(&Seeded::dangerous_new("cose"))]
+fn keys() -> [SigningKey; 4] {
+    Algorithm::ALL.map(|algorithm| SigningKey::generate(algorithm, &Seeded::dangerous_new("cose")))
 }
 
 fn certificate() -> Certificate {
@@ -188,7 +188,7 @@ fn both_sides_of_a_mac() {
     assert_eq!(attached.verify_detached(&ours, b"", b"payload").unwrap_err(), CoseError::Attached);
     let signature = sign1(&Headers::default(), Payload::Detached(b""), b"", &key("cose")).unwrap().to_value().unwrap();
     assert_eq!(Mac0::from_value(signature).unwrap_err(), CoseError::Algorithm("-7".to_owned()));
-    let [_, ed25519] = keys();
+    let [.., ed25519] = keys();
     assert!(matches!(MacKey::agree(&device, &ed25519.public_key(), b"", b""), Err(KeyError::Unsupported(_))));
 }
 

@@ -4,13 +4,13 @@
 use std::str::FromStr as _;
 
 use jiff::Timestamp;
-use p256::ecdsa::DerSignature;
+use p256::ecdsa::signature::Keypair;
 use x509_cert::builder::profile::BuilderProfile;
 use x509_cert::builder::{Builder as _, CertificateBuilder};
 use x509_cert::certificate::TbsCertificate;
-use x509_cert::der::asn1::{GeneralizedTime, Ia5String, ObjectIdentifier, OctetString, UtcTime};
+use x509_cert::der::asn1::{BitString, GeneralizedTime, Ia5String, ObjectIdentifier, OctetString, UtcTime};
 use x509_cert::der::oid::AssociatedOid;
-use x509_cert::der::{DateTime, Decode as _, Encode as _, Header, Reader as _, SliceReader};
+use x509_cert::der::{DateTime, Decode as _, Document, Encode as _, Header, Reader as _, SliceReader};
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{
@@ -19,11 +19,14 @@ use x509_cert::ext::pkix::{
 };
 use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
-use x509_cert::spki::{SubjectPublicKeyInfo, SubjectPublicKeyInfoRef};
+use x509_cert::spki::{
+    AlgorithmIdentifierOwned, DynSignatureAlgorithmIdentifier, EncodePublicKey, SubjectPublicKeyInfo,
+    SubjectPublicKeyInfoRef,
+};
 use x509_cert::time::{Time, Validity};
 
-use super::{Certificate, Purpose, X509Error, malformed};
-use crate::{Entropy, PublicKey, Signer as _, SigningKey, sha256};
+use super::{Certificate, ECDSA_WITH_SHA256, ECDSA_WITH_SHA384, ECDSA_WITH_SHA512, Purpose, X509Error, malformed};
+use crate::{Algorithm, Entropy, PublicKey, Signer, SigningKey, sha256, signature};
 
 /// Who a certificate is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -223,7 +226,7 @@ fn build(
     public_key: &PublicKey,
     period: Period,
     extensions: Vec<Extension>,
-    key: &SigningKey,
+    key: &dyn Signer,
     entropy: &dyn Entropy,
 ) -> Result<Certificate, X509Error> {
     let spki = public_key.to_spki_der().map_err(|_| X509Error::Key { subject: subject.to_string() })?;
@@ -233,13 +236,66 @@ fn build(
     serial[0] = serial[0] & 0x3f | 0x40;
     let serial = SerialNumber::new(&serial).map_err(malformed)?;
     let profile = Profile { issuer, subject, extensions };
-    let SigningKey::P256(signer) = key else {
-        return Err(X509Error::Key { subject: "certification authorities sign with P-256".to_owned() });
-    };
-    let certificate = CertificateBuilder::new(profile, serial, period.validity()?, spki)
-        .and_then(|builder| builder.build::<_, DerSignature>(signer))
-        .map_err(|error| X509Error::Malformed(error.to_string()))?;
+    let signer = CertificateSigner::new(key)?;
+    let unsigned = |error: x509_cert::builder::Error| X509Error::Malformed(error.to_string());
+    let mut builder = CertificateBuilder::new(profile, serial, period.validity()?, spki).map_err(unsigned)?;
+    let signed = builder.finalize(&signer).map_err(unsigned)?;
+    let signature = BitString::from_bytes(&signer.sign(&signed)?).map_err(malformed)?;
+    let certificate = builder.assemble(signature, &signer).map_err(unsigned)?;
     Certificate::from_der(&certificate.to_der().map_err(malformed)?)
+}
+
+/// Our [`Signer`] joint in the shape that the builder asks for, for every curve that an authority may have.
+struct CertificateSigner<'a> {
+    signer: &'a dyn Signer,
+    public_key: PublicKey,
+    algorithm: ObjectIdentifier,
+}
+
+impl<'a> CertificateSigner<'a> {
+    /// An ECDSA authority with the hash of its curve's strength; the profiles of ISO/IEC 18013-5 annex B know no other.
+    fn new(signer: &'a dyn Signer) -> Result<Self, X509Error> {
+        let algorithm = match signer.algorithm() {
+            Algorithm::Es256 => ECDSA_WITH_SHA256,
+            Algorithm::Es384 => ECDSA_WITH_SHA384,
+            Algorithm::Es512 => ECDSA_WITH_SHA512,
+            Algorithm::EdDsa => {
+                return Err(X509Error::Key { subject: "certification authorities sign with ECDSA".to_owned() });
+            }
+        };
+        Ok(Self { signer, public_key: signer.public_key(), algorithm })
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, X509Error> {
+        let failed = || X509Error::Malformed("the authority's key could not sign".to_owned());
+        let fixed = self.signer.sign(message).map_err(|_| failed())?;
+        signature::to_x509(&self.public_key, &fixed).map_err(|_| failed())
+    }
+}
+
+/// A public key in the shape that the builder asks for.
+#[derive(Clone)]
+struct SignerKey(PublicKey);
+
+impl EncodePublicKey for SignerKey {
+    fn to_public_key_der(&self) -> x509_cert::spki::Result<Document> {
+        let der = self.0.to_spki_der().map_err(|_| x509_cert::spki::Error::KeyMalformed)?;
+        Ok(Document::try_from(der)?)
+    }
+}
+
+impl Keypair for CertificateSigner<'_> {
+    type VerifyingKey = SignerKey;
+
+    fn verifying_key(&self) -> SignerKey {
+        SignerKey(self.public_key.clone())
+    }
+}
+
+impl DynSignatureAlgorithmIdentifier for CertificateSigner<'_> {
+    fn signature_algorithm_identifier(&self) -> x509_cert::spki::Result<AlgorithmIdentifierOwned> {
+        Ok(AlgorithmIdentifierOwned { oid: self.algorithm, parameters: None })
+    }
 }
 
 fn extension<T: x509_cert::der::Encode + AssociatedOid>(value: &T, critical: bool) -> Result<Extension, X509Error> {
@@ -286,21 +342,23 @@ mod tests {
     }
 
     fn authority(seed: &str) -> Authority {
+        authority_with(Algorithm::Es256, seed).unwrap()
+    }
+
+    fn authority_with(algorithm: Algorithm, seed: &str) -> Result<Authority, X509Error> {
         let entropy = Seeded::dangerous_new(seed);
         let period = Period::days(NOW.parse().unwrap(), 3000);
-        Authority::self_signed(
-            &subject("Root"),
-            SigningKey::generate_p256(&entropy),
-            period,
-            "https://example.org",
-            &entropy,
-        )
-        .unwrap()
+        let key = SigningKey::generate(algorithm, &entropy);
+        Authority::self_signed(&subject("Root"), key, period, "https://example.org", &entropy)
     }
 
     fn leaf(authority: &Authority, purpose: Purpose) -> Certificate {
+        leaf_with(Algorithm::Es256, authority, purpose)
+    }
+
+    fn leaf_with(algorithm: Algorithm, authority: &Authority, purpose: Purpose) -> Certificate {
         let entropy = Seeded::dangerous_new("leaf");
-        let key = SigningKey::generate_p256(&entropy);
+        let key = SigningKey::generate(algorithm, &entropy);
         let request = Request {
             subject: subject("Signer"),
             public_key: &key.public_key(),
@@ -330,6 +388,20 @@ mod tests {
     }
 
     #[test]
+    fn every_curve_signs_every_key() {
+        let now = NOW.parse().unwrap();
+        for authority_algorithm in [Algorithm::Es256, Algorithm::Es384, Algorithm::Es512] {
+            let root = authority_with(authority_algorithm, "curves").unwrap();
+            for algorithm in Algorithm::ALL {
+                let leaf = leaf_with(algorithm, &root, Purpose::DocumentSigner);
+                assert_eq!(leaf.public_key().unwrap().algorithm(), algorithm);
+                verify_chain(&[leaf], &[root.certificate().clone()], Purpose::DocumentSigner, now).unwrap();
+            }
+        }
+        assert!(matches!(authority_with(Algorithm::EdDsa, "curves"), Err(X509Error::Key { .. })));
+    }
+
+    #[test]
     fn refuses_by_name() {
         let (root, other) = (authority("a"), authority("b"));
         let good = leaf(&root, Purpose::DocumentSigner);
@@ -346,20 +418,31 @@ mod tests {
         assert!(matches!(check(from_ref(&good), &anchors, Purpose::Access, now), X509Error::WrongPurpose { .. }));
         assert!(matches!(check(from_ref(&good), &[], Purpose::DocumentSigner, now), X509Error::NoAnchor { .. }));
         let wrong = [other.certificate().clone()];
-        assert!(matches!(check(from_ref(&good), &wrong, Purpose::DocumentSigner, now), X509Error::BadSignature { .. }));
+        assert!(matches!(
+            check(from_ref(&good), &wrong, Purpose::DocumentSigner, now),
+            X509Error::KeyIdentifierMismatch { .. }
+        ));
         assert!(matches!(check(&anchors, &anchors, Purpose::DocumentSigner, now), X509Error::NotAnEndEntity { .. }));
         assert!(matches!(check(&[], &anchors, Purpose::DocumentSigner, now), X509Error::Missing));
         let below_leaf = [good.clone(), good.clone()];
         assert!(matches!(check(&below_leaf, &anchors, Purpose::DocumentSigner, now), X509Error::NameMismatch { .. }));
         // A leaf named as an anchor is trusted as itself only.
         verify_chain(from_ref(&good), from_ref(&good), Purpose::DocumentSigner, now).unwrap();
-        // A changed byte in the signed part.
+        // The hash named outside the signed part is another than the one inside.
         let mut der = good.der().to_vec();
-        let at = der.len() / 3;
+        let outer = der.windows(8).rposition(|bytes| bytes == ECDSA_WITH_SHA256.as_bytes()).unwrap();
+        der[outer + 7] = 3;
+        let other_hash = Certificate::from_der(&der).unwrap();
+        assert!(matches!(
+            check(&[other_hash], &anchors, Purpose::DocumentSigner, now),
+            X509Error::SignatureAlgorithm { algorithm, .. } if algorithm == ECDSA_WITH_SHA384.to_string()
+        ));
+        // One letter of the subject, in the signed part.
+        let mut der = good.der().to_vec();
+        let at = der.windows(6).position(|bytes| bytes == b"Signer").unwrap();
         der[at] ^= 1;
-        let changed =
-            Certificate::from_der(&der).and_then(|leaf| verify_chain(&[leaf], &anchors, Purpose::DocumentSigner, now));
-        assert!(changed.is_err());
+        let changed = Certificate::from_der(&der).unwrap();
+        assert!(matches!(check(&[changed], &anchors, Purpose::DocumentSigner, now), X509Error::BadSignature { .. }));
     }
 
     proptest::proptest! {
