@@ -91,7 +91,7 @@ pub enum Error {
     Vault(#[from] VaultError),
     /// The credential could not be made.
     #[error("the credential could not be made: {0}")]
-    Mint(#[from] warifu_credential::kyc::Error),
+    Mint(#[from] warifu_credential::profile::Error),
     /// The face template does not fit the credential.
     #[error("the face template: {0}")]
     Template(#[from] warifu_credential::face_template::Error),

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use warifu_credential::face_template::{FaceTemplateClaim, Source};
-use warifu_credential::kyc::{Assurance, CountryCode, KycClaims, Level, Method, Sex};
+use warifu_credential::kyc::{Assurance, KycClaims, Level, Method};
+use warifu_credential::person::{CountryCode, Sex};
 use warifu_models::face::Template;
 
 use crate::Error;
@@ -25,7 +26,7 @@ pub fn claims(
     verified_at: Timestamp,
 ) -> Result<KycClaims, Error> {
     let who = approved.identity();
-    let missing = |claim| Error::Mint(warifu_credential::kyc::Error::Claim(claim));
+    let missing = |claim| Error::Mint(warifu_credential::profile::Error::Claim(claim));
     let face = selfie.face.as_ref().ok_or_else(|| missing("face_template"))?;
     let captured_on = verified_at.to_zoned(TimeZone::UTC).date();
     let model = face.template.0.model().as_str().parse()?;

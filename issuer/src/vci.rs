@@ -12,7 +12,7 @@ use url::Url;
 use uuid::Uuid;
 use warifu_credential::ClaimPath;
 use warifu_credential::PathStep;
-use warifu_credential::kyc::{Minting, VCT_PATH, mint};
+use warifu_credential::profile::{Minting, mint_sd_jwt};
 use warifu_credential::sd_jwt::IssuerKey;
 use warifu_openid4vc::http::Method;
 use warifu_openid4vc::oauth::{AccessToken, Code, OAuthError, ServerMetadata, dpop};
@@ -159,11 +159,11 @@ impl Metadata {
             let why = "it cannot be joined with a path";
             Url::parse(&config.address(path)).map_err(|_| BadSetting { setting: "base_url", why })
         };
-        let vct = config.address(VCT_PATH);
+        let vct = config.address(profile::VCT_PATH);
         let configuration = Configuration {
             credential_metadata: Some(CredentialMetadata {
-                display: named(&profile::NAME, Some(&profile::DESCRIPTION)),
-                claims: profile::ATTRIBUTES.iter().filter_map(claim).collect(),
+                display: named(&profile::PROFILE.name, Some(&profile::PROFILE.description)),
+                claims: profile::PROFILE.attributes.iter().filter_map(claim).collect(),
             }),
             ..Configuration::sd_jwt_vc(&vct, CONFIGURATION)
         };
@@ -425,6 +425,8 @@ impl Issuer {
                 return Err(denied());
             };
             let claims = mint::claims(&approved, &document.read, &selfie.read, *at).map_err(|error| failed(&error))?;
+            let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
+            let claims = claims.to_claims(today).map_err(|error| failed(&error))?;
             let entries = self.draw_entries(session, order.keys.len()).await.map_err(|error| failed(&error))?;
             let mut credentials = Vec::with_capacity(order.keys.len());
             for (key, entry) in order.keys.iter().zip(&entries) {
@@ -437,7 +439,8 @@ impl Issuer {
                     now,
                 };
                 let issuer = IssuerKey { signer: &*self.document_signer, chain: &self.chain };
-                credentials.push(mint(&claims, &minting, issuer, self.entropy()).map_err(|error| failed(&error))?);
+                let credential = mint_sd_jwt(&claims, &minting, issuer, self.entropy());
+                credentials.push(credential.map_err(|error| failed(&error))?);
             }
             let entry = self.entry(&open.session, "credentials.issued", now).fact("count", credentials.len());
             // The session is written back unchanged: a revocation or erasure meanwhile makes this commit fail.

@@ -2,46 +2,46 @@
 
 use serde_json::{Value, json};
 
-use crate::{Attribute, Label, Step, kyc};
+use crate::{Attribute, Label, Profile, Step};
 
 /// Colours of the rendered card, as CSS colours.
 const BACKGROUND: &str = "#16324f";
 const TEXT: &str = "#ffffff";
 
-/// The card picture: text placeholders only, no script, nothing fetched from elsewhere.
-const CARD: &str = include_str!("card.svg");
-
-/// The type metadata document of the `kyc` profile, to be served at the URL `vct`.
-///
-/// `vct` is the issuer identifier followed by [`kyc::VCT_PATH`] and comes back as the document's own `vct`.
+/// The type metadata document of a profile, to be served at the URL `vct`, which comes back as the document's own `vct`.
 #[must_use]
-pub fn type_metadata(vct: &str) -> Value {
-    let claims: Vec<Value> = kyc::ATTRIBUTES.iter().map(claim).collect();
+pub fn type_metadata(profile: &Profile, vct: &str) -> Value {
+    let Profile { name, description, .. } = profile;
+    let claims: Vec<Value> = profile.attributes.iter().map(claim).collect();
+    let display = ["en", "ja"].map(|locale| {
+        json!({
+            "locale": locale,
+            "name": name.for_language(locale),
+            "description": description.for_language(locale),
+            "rendering": rendering(profile.card),
+        })
+    });
     json!({
         "vct": vct,
-        "name": kyc::NAME.en,
-        "description": kyc::DESCRIPTION.en,
-        "display": [
-            display("en", kyc::NAME.en, kyc::DESCRIPTION.en),
-            display("ja", kyc::NAME.ja, kyc::DESCRIPTION.ja),
-        ],
+        "name": name.en,
+        "description": description.en,
+        "display": display.to_vec(),
         "claims": claims,
     })
 }
 
-fn display(locale: &str, name: &str, description: &str) -> Value {
-    json!({
-        "locale": locale,
-        "name": name,
-        "description": description,
-        "rendering": {
-            "simple": { "background_color": BACKGROUND, "text_color": TEXT },
+fn rendering(card: Option<&str>) -> Value {
+    let simple = json!({ "background_color": BACKGROUND, "text_color": TEXT });
+    match card {
+        None => json!({ "simple": simple }),
+        Some(card) => json!({
+            "simple": simple,
             "svg_templates": [{
-                "uri": data_url(CARD),
+                "uri": data_url(card),
                 "properties": { "orientation": "landscape", "color_scheme": "dark", "contrast": "high" },
             }],
-        },
-    })
+        }),
+    }
 }
 
 fn claim(attribute: &Attribute) -> Value {
@@ -88,14 +88,15 @@ fn data_url(svg: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kyc;
 
     #[test]
     fn says_for_every_attribute_what_the_table_says() {
-        let document = type_metadata("https://issuer.example/vct/kyc-identity/1");
+        let document = type_metadata(&kyc::PROFILE, "https://issuer.example/vct/kyc-identity/1");
         assert_eq!(document["vct"], "https://issuer.example/vct/kyc-identity/1");
         let claims = document["claims"].as_array().unwrap();
-        assert_eq!(claims.len(), kyc::ATTRIBUTES.len());
-        for (claim, attribute) in claims.iter().zip(kyc::ATTRIBUTES) {
+        assert_eq!(claims.len(), kyc::PROFILE.attributes.len());
+        for (claim, attribute) in claims.iter().zip(kyc::PROFILE.attributes) {
             assert_eq!(claim["path"].as_array().unwrap().len(), attribute.path.len());
             assert_eq!(claim["display"][0]["label"], attribute.label.en);
             assert_eq!(claim["display"][1]["label"], attribute.label.ja);
@@ -107,14 +108,15 @@ mod tests {
 
     #[test]
     fn every_placeholder_of_the_card_has_a_claim_and_the_other_way_round() {
-        let wanted: Vec<&str> = kyc::ATTRIBUTES.iter().filter_map(|attribute| attribute.svg_id).collect();
-        let used: Vec<&str> = CARD.split("{{").skip(1).filter_map(|rest| rest.split("}}").next()).collect();
+        let wanted: Vec<&str> = kyc::PROFILE.attributes.iter().filter_map(|attribute| attribute.svg_id).collect();
+        let card = kyc::PROFILE.card.unwrap();
+        let used: Vec<&str> = card.split("{{").skip(1).filter_map(|rest| rest.split("}}").next()).collect();
         assert!(!wanted.is_empty());
         assert!(
             wanted.iter().all(|id| used.contains(id)) && used.iter().all(|id| wanted.contains(id)),
             "{wanted:?} {used:?}"
         );
-        assert!(!CARD.contains("script") && !CARD.contains("href"));
+        assert!(!card.contains("script") && !card.contains("href"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde_json::Value;
 use warifu_credential::sd_jwt::{self, Held, NEVER_SELECTIVE};
 use warifu_credential::{ClaimPath, PathStep};
 use warifu_keys::{Entropy, SigningKey};
-use warifu_schemas::{Attribute, Step, kyc};
+use warifu_schemas::{Attribute, PROFILES, Step};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::type_metadata::{TypeMetadata, path_text};
@@ -285,14 +285,14 @@ pub(crate) fn rows(claims: &Value, metadata: &TypeMetadata, language: &str) -> V
     leaves.into_iter().map(fact).collect()
 }
 
-/// What people call the claim at `path`: the word of its type where that is known and has one, else that of the `kyc`
-/// profile for a claim in the same place.
+/// What people call the claim at `path`: the word of its type where that is known and has one, else that of our own
+/// profiles for a claim in the same place.
 pub(crate) fn label<'a>(metadata: Option<&'a TypeMetadata>, path: &ClaimPath, language: &str) -> Option<&'a str> {
     let own = || attribute(path).map(|attribute| attribute.label.for_language(language));
     metadata.and_then(|metadata| metadata.label(path, language)).or_else(own)
 }
 
-/// The row of the `kyc` profile for `path`; an entry of an array has the row of every entry.
+/// The row for `path` in the first profile that has it; an entry of an array has the row of every entry.
 pub(crate) fn attribute(path: &ClaimPath) -> Option<&'static Attribute> {
     let same = |(known, asked): (&Step, &PathStep)| match (known, asked) {
         (Step::Name(known), PathStep::Name(asked)) => known == asked,
@@ -300,7 +300,10 @@ pub(crate) fn attribute(path: &ClaimPath) -> Option<&'static Attribute> {
         (Step::Name(_), PathStep::Index(_) | PathStep::Every) | (Step::Every, PathStep::Name(_)) => false,
     };
     let steps = path.steps();
-    kyc::ATTRIBUTES.iter().find(|row| row.path.len() == steps.len() && row.path.iter().zip(steps).all(same))
+    PROFILES
+        .iter()
+        .flat_map(|profile| profile.attributes)
+        .find(|row| row.path.len() == steps.len() && row.path.iter().zip(steps).all(same))
 }
 
 fn collect(path: ClaimPath, value: &Value, leaves: &mut Vec<(ClaimPath, Value)>) {

@@ -2,7 +2,8 @@
 //!
 //! A credential's life is a chain of types; each step consumes the one before and only the last has readable claims:
 //! [`sd_jwt::Received`] or [`sd_jwt::Presentation`], then [`Authentic`], then [`Verified`]. Token Status Lists are in
-//! [`status`], the selfie protocol in [`face_template`] and [`selfie_reauth`], the default profile in [`kyc`].
+//! [`status`], the selfie protocol in [`face_template`] and [`selfie_reauth`], what is minted in [`profile`] with [`kyc`] and
+//! [`pid`].
 //!
 //! Everything is a pure function of its arguments: time, entropy and fetched documents come from the caller.
 
@@ -12,6 +13,9 @@ pub mod claim_path;
 mod example;
 pub mod face_template;
 pub mod kyc;
+pub mod person;
+pub mod pid;
+pub mod profile;
 pub mod sd_jwt;
 pub mod selfie_reauth;
 pub mod status;

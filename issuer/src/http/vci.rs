@@ -7,8 +7,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Serialize;
-use warifu_credential::{kyc::VCT_PATH, status::MEDIA_TYPE};
+use warifu_credential::status::MEDIA_TYPE;
 use warifu_openid4vc::oauth::{Endpoint, OAuthError};
+use warifu_schemas::kyc::VCT_PATH;
 use warifu_server::extract::{Json, Path};
 use warifu_server::{Now, Problem};
 
@@ -41,7 +42,7 @@ async fn server_metadata(State(front): State<Front>) -> Response {
 }
 
 async fn type_metadata(State(front): State<Front>) -> Response {
-    kept(&warifu_schemas::type_metadata(&front.0.config().address(VCT_PATH)))
+    kept(&warifu_schemas::type_metadata(&warifu_schemas::kyc::PROFILE, &front.0.config().address(VCT_PATH)))
 }
 
 /// Public documents that change with the program only.

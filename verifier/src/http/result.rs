@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 use maud::{Markup, html};
 use serde_json::Value;
-use warifu_schemas::{Attribute, Kind, Step, kyc};
+use warifu_schemas::{Attribute, Kind, PROFILES, Step};
 use warifu_server::page::components::{self, CheckRow, Field, Tone};
 use warifu_server::text::Words;
 
@@ -144,9 +144,9 @@ fn text(words: &Words<'_>, attribute: Option<&Attribute>, value: &Value) -> Stri
     }
 }
 
-/// The attribute of the `kyc` profile at this path of names.
+/// The attribute at this path of names, in the first profile that has it.
 fn attribute(path: &[&str]) -> Option<&'static Attribute> {
-    kyc::ATTRIBUTES.iter().find(|known| {
+    PROFILES.iter().flat_map(|profile| profile.attributes).find(|known| {
         let same = |(step, name): (&Step, &&str)| matches!(step, Step::Name(known) if known == name);
         known.path.len() == path.len() && known.path.iter().zip(path).all(same)
     })

@@ -10,7 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use url::Url;
 use warifu_credential::face_template::{FaceTemplateClaim, ModelId, Source};
-use warifu_credential::kyc::{self, Assurance, CountryCode, KycClaims, Level, Minting, Sex};
+use warifu_credential::kyc::{Assurance, KycClaims, Level, Method as Read};
+use warifu_credential::person::{CountryCode, Sex};
+use warifu_credential::profile::{Minting, mint_sd_jwt};
 use warifu_credential::sd_jwt::{Held, IssuerKey, KeyBinding, Received};
 use warifu_credential::selfie_reauth::{self, Assertion, Liveness};
 use warifu_credential::status::{Bits, Status, StatusList, StatusReference, StatusToken, TokenClaims};
@@ -170,7 +172,7 @@ fn identity(now: Timestamp) -> KycClaims {
         assurance: Assurance {
             level: Level::Substantial,
             verified_at: now,
-            method: kyc::Method::Document,
+            method: Read::Document,
             checks: vec!["document.mrz".to_owned()],
         },
         face_template: Some(template.unwrap()),
@@ -479,7 +481,7 @@ fn minted(
     let public = key.public_key();
     let minting = Minting { vct, holder_key: &public, status: Some(&status), lifetime_days: days, now };
     let by = IssuerKey { signer: &signer.key, chain: &signer.chain };
-    let text = kyc::mint(&identity(now), &minting, by, entropy).unwrap();
+    let text = mint_sd_jwt(&identity(now).to_claims(minting.day()).unwrap(), &minting, by, entropy).unwrap();
     let anchors: [Certificate; 1] = [issuer.certificate().clone()];
     let authentic = Received::parse(&text).unwrap().authenticate(&anchors, now).unwrap();
     let token = status_token(signer, status_uri, Status::Valid, now);

@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
 use serde_json::Value;
-use warifu_credential::kyc::CountryCode;
+use warifu_credential::person::CountryCode;
 use warifu_schemas::Kind;
 use warifu_server::extract::Path;
 use warifu_server::page::Icon;

@@ -9,7 +9,9 @@ use serde_json::json;
 use url::Url;
 use warifu_credential::ClaimPath;
 use warifu_credential::face_template::FaceTemplateClaim;
-use warifu_credential::kyc::{self, Assurance, KycClaims, Level, Method as Read, Minting, Sex, VCT_PATH};
+use warifu_credential::kyc::{Assurance, KycClaims, Level, Method as Read};
+use warifu_credential::person::{CountryCode, Sex};
+use warifu_credential::profile::{Minting, mint_sd_jwt};
 use warifu_credential::sd_jwt::IssuerKey;
 use warifu_credential::selfie_reauth;
 use warifu_credential::status::{self, Bits, Status, StatusList, StatusReference, TokenClaims};
@@ -33,6 +35,7 @@ use warifu_openid4vc::vp::holder::{RequestUri, Scheme as RequestScheme};
 use warifu_openid4vc::vp::response::{Received, ResponseAnswer};
 use warifu_openid4vc::vp::transaction_data::TransactionData;
 use warifu_openid4vc::vp::verifier::{AwaitingResponse, RequestBuilder};
+use warifu_schemas::kyc::VCT_PATH;
 use warifu_trust::entity::Standing;
 use warifu_trust::list::Operator;
 use warifu_trust::{Service, ServiceStatus, ServiceType, TrustedEntity, TrustedList};
@@ -132,11 +135,11 @@ impl World {
             family_name: "SPECIMEN-VALUE".to_owned(),
             given_name: "ANNA MARIA".to_owned(),
             birthdate: "1974-08-12".parse().unwrap(),
-            nationalities: vec!["UT".parse().unwrap_or(kyc::CountryCode::UNKNOWN)],
+            nationalities: vec!["UT".parse().unwrap_or(CountryCode::UNKNOWN)],
             sex: Sex::Female,
             place_of_birth: None,
             picture: None,
-            issuing_country: kyc::CountryCode::UNKNOWN,
+            issuing_country: CountryCode::UNKNOWN,
             issuing_authority: Some("MINISTRY OF UTOPIA".to_owned()),
             date_of_issuance: None,
             date_of_expiry: Some("2032-04-15".parse().unwrap()),
@@ -385,7 +388,9 @@ impl World {
         let vct = Self::vct();
         let minting = Minting { vct: &vct, holder_key: key, status: Some(&reference), lifetime_days: 90, now: now() };
         let issuer = IssuerKey { signer: &self.signer.1, chain: std::slice::from_ref(&self.signer.0) };
-        let mut text = kyc::mint(&self.claims, &minting, issuer, self.entropy.as_ref()).unwrap();
+        let mut text =
+            mint_sd_jwt(&self.claims.to_claims(minting.day()).unwrap(), &minting, issuer, self.entropy.as_ref())
+                .unwrap();
         if state.fault == Fault::Tampered {
             // The first disclosure gets another salt, so its digest stands nowhere.
             let at = text.find('~').unwrap() + 6;
@@ -411,7 +416,7 @@ impl World {
     }
 
     fn type_metadata(state: &State) -> Response {
-        let mut document = warifu_schemas::type_metadata(&Self::vct());
+        let mut document = warifu_schemas::type_metadata(&warifu_schemas::kyc::PROFILE, &Self::vct());
         match state.fault {
             Fault::OtherType => document["vct"] = json!("https://other.example/vct/1"),
             Fault::LacksClaim => {

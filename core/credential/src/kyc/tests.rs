@@ -2,10 +2,12 @@ use jiff::civil::date;
 use warifu_keys::Signer as _;
 
 use super::*;
+use crate::claim_path::{ClaimPath, PathStep};
 use crate::example::{VCT, World, list_uri, now, world};
 use crate::face_template::{ModelId, Source};
+use crate::profile::{Minting, claim_path, mint_sd_jwt};
 use crate::sd_jwt::{Held, Received};
-use crate::status::StatusToken;
+use crate::status::{StatusReference, StatusToken};
 
 fn identity() -> KycClaims {
     let model = ModelId::new("sface", &[3; 32]).unwrap();
@@ -37,7 +39,8 @@ fn identity() -> KycClaims {
 fn minted(world: &World, status: &StatusReference) -> String {
     let key = world.holder.public_key();
     let minting = Minting { vct: VCT, holder_key: &key, status: Some(status), lifetime_days: 90, now: now() };
-    mint(&identity(), &minting, world.issuer(), &world.entropy).unwrap()
+    let claims = identity().to_claims(minting.day()).unwrap();
+    mint_sd_jwt(&claims, &minting, world.issuer(), &world.entropy).unwrap()
 }
 
 #[test]
@@ -90,11 +93,15 @@ fn every_claim_is_selectively_disclosable() {
     // The other way round: the table has a row for every path that was minted.
     for path in &available {
         assert!(
-            profile::ATTRIBUTES.iter().filter_map(|row| claim_path(row.path)).any(|row| row.matches(path.steps())),
+            schema::PROFILE
+                .attributes
+                .iter()
+                .filter_map(|row| claim_path(row.path))
+                .any(|row| row.matches(path.steps())),
             "{path}"
         );
     }
-    for row in profile::ATTRIBUTES.iter().filter(|row| row.mandatory) {
+    for row in schema::PROFILE.attributes.iter().filter(|row| row.mandatory) {
         assert!(claim_path(row.path).unwrap().select(held.claims()).is_ok(), "{row:?}");
     }
 }
