@@ -6,6 +6,7 @@
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde_json::Number;
 pub use serde_json::{Map, Value};
 
 /// Largest JSON text accepted by [`parse`], in bytes.
@@ -91,6 +92,26 @@ pub fn canonical(value: &Value) -> String {
     out
 }
 
+/// The member in which `serde_json` hands numbers over with its feature `arbitrary_precision`.
+const NUMBER: &str = "$serde_json::private::Number";
+
+/// Whether some crate of this build has turned `arbitrary_precision` on: a number then keeps its text.
+fn numbers_arrive_as_objects() -> bool {
+    serde_json::from_str::<Number>("1.00").is_ok_and(|number| number.to_string() == "1.00")
+}
+
+/// The number as it would be without `arbitrary_precision`: an integer of 64 bits, or else a finite double.
+fn number(text: &str) -> Option<Number> {
+    if let Ok(number) = text.parse::<u64>() {
+        return Some(Number::from(number));
+    }
+    if let Ok(number) = text.parse::<i64>() {
+        // `-0` is a double.
+        return if number == 0 { Number::from_f64(-0.0) } else { Some(Number::from(number)) };
+    }
+    Number::from_f64(text.parse().ok()?)
+}
+
 fn malformed(error: serde_json::Error) -> JsonError {
     JsonError::Malformed(error.to_string().chars().take(160).collect())
 }
@@ -156,6 +177,16 @@ impl<'de> Visitor<'de> for Strict {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
         while let Some(name) = members.next_key::<String>()? {
+            if name == NUMBER {
+                // Where another crate has turned `arbitrary_precision` on, every number arrives as an object with this
+                // one member; where not, only a stranger writes it.
+                let text: String = members.next_value()?;
+                let alone = map.is_empty() && numbers_arrive_as_objects();
+                return number(&text)
+                    .filter(|_| alone)
+                    .map(Value::Number)
+                    .ok_or_else(|| de::Error::custom("a member name that is reserved"));
+            }
             let item = members.next_value_seed(Strict { depth: self.depth + 1 })?;
             if map.contains_key(&name) {
                 let short: String = name.chars().take(40).collect();
@@ -180,6 +211,27 @@ mod tests {
         let deep = "[".repeat(200) + &"]".repeat(200);
         assert!(matches!(parse(deep.as_bytes()), Err(JsonError::Malformed(_))));
         assert_eq!(parse_object(b"[]"), Err(JsonError::NotAnObject));
+    }
+
+    /// The same values come out whether or not some crate of the build has turned `arbitrary_precision` on.
+    #[test]
+    fn numbers_are_numbers() {
+        let value = parse(b"[0,-0,1,-1,18446744073709551615,1.50,1e2,-9223372036854775808]").unwrap();
+        let numbers: Vec<f64> = value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect();
+        assert_eq!(numbers[..5], [0.0, 0.0, 1.0, -1.0, 18_446_744_073_709_551_615.0]);
+        assert_eq!(value[4].as_u64(), Some(u64::MAX));
+        assert_eq!(value[7].as_i64(), Some(i64::MIN));
+        assert_eq!(canonical(&value), "[0,-0.0,1,-1,18446744073709551615,1.5,100.0,-9223372036854775808]");
+        assert!(matches!(parse(b"1e400"), Err(JsonError::Malformed(_))));
+        assert_eq!(number("1e400"), None);
+    }
+
+    /// Without `arbitrary_precision` the reserved member is refused; with it, nobody can tell it from a number.
+    #[test]
+    fn the_reserved_member_never_survives() {
+        for text in [r#"{"$serde_json::private::Number":"x"}"#, r#"{"a":1,"$serde_json::private::Number":"5"}"#] {
+            assert!(matches!(parse(text.as_bytes()), Err(JsonError::Malformed(_))), "{text}");
+        }
     }
 
     #[test]

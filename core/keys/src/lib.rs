@@ -10,6 +10,7 @@
 
 pub mod base64url;
 pub mod cbor;
+mod compact;
 pub mod cose;
 pub mod entropy;
 pub mod hash;
@@ -17,6 +18,7 @@ pub mod json;
 pub mod jwe;
 pub mod jwk;
 pub mod jws;
+mod private_jwk;
 pub mod secret;
 mod signature;
 pub mod signer;

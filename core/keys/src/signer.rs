@@ -56,8 +56,12 @@ impl fmt::Debug for SigningKey {
 }
 
 impl SigningKey {
-    fn new(key: PrivateKey) -> Self {
+    pub(crate) fn new(key: PrivateKey) -> Self {
         Self { key }
+    }
+
+    pub(crate) fn key(&self) -> &PrivateKey {
+        &self.key
     }
 
     /// A fresh key for `algorithm`.
