@@ -7,6 +7,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
 /// Floor of every crate of the workspace. A crate that is not listed here fails the test, so a new one has to be placed.
 const FLOORS: &[(&str, u8)] = &[
     ("warifu-keys", 0),
+    ("warifu-w3c", 0),
     ("warifu-store", 0),
     ("warifu-server", 0),
     ("warifu-models", 0),
@@ -33,6 +34,9 @@ const ONLY: &[(&str, &[&str])] = &[
     ("ciborium", &["warifu-keys"]),
     ("josekit", &["warifu-tests"]),
     ("aws-lc-rs", &["warifu-keys"]),
+    ("ssi-json-ld", &["warifu-w3c"]),
+    ("ssi-rdf", &["warifu-w3c"]),
+    ("bs58", &["warifu-w3c"]),
     ("redb", &["warifu-store"]),
     ("sled", &["warifu-store"]),
     ("tract-onnx", &["warifu-models"]),

@@ -12,7 +12,6 @@ pub mod claim_path;
 #[cfg(test)]
 mod example;
 pub mod face_template;
-pub mod inspect;
 pub mod kyc;
 pub mod person;
 pub mod pid;

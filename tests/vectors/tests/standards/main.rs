@@ -2,4 +2,9 @@
 #![cfg(test)]
 
 mod corpora;
+mod did_key;
+mod jcs;
 mod rfc9901;
+mod vc_di;
+mod vc_di_ecdsa;
+mod vc_di_eddsa;
