@@ -309,11 +309,13 @@ fn same_branch(asked: &ClaimPath, disclosed: &ClaimPath) -> bool {
 /// Which check an error of the credential layer belongs to.
 fn place(error: &SdJwtError) -> CheckName {
     match error {
-        SdJwtError::Issuer(_) | SdJwtError::IssuerChain(_) => CheckName::IssuerTrusted,
+        SdJwtError::Issuer(_) | SdJwtError::IssuerChain(_) | SdJwtError::IssuerMetadata(_) => CheckName::IssuerTrusted,
         SdJwtError::NotYetValid { .. } | SdJwtError::IssuedInFuture { .. } | SdJwtError::Expired { .. } => {
             CheckName::NotExpired
         }
-        SdJwtError::Audience { .. } | SdJwtError::KeyBindingClaim("aud") => CheckName::Aud,
+        SdJwtError::Audience { .. } | SdJwtError::CredentialAudience | SdJwtError::KeyBindingClaim("aud") => {
+            CheckName::Aud
+        }
         SdJwtError::Nonce | SdJwtError::KeyBindingClaim("nonce") => CheckName::Nonce,
         SdJwtError::KeyBindingAlgorithm
         | SdJwtError::HashAlgorithm(_)
@@ -327,14 +329,21 @@ fn place(error: &SdJwtError) -> CheckName {
         | SdJwtError::KeyBindingClaim(_)
         | SdJwtError::SdHash
         | SdJwtError::KeyBindingTooOld { .. }
-        | SdJwtError::KeyBindingInFuture { .. } => CheckName::KeyBinding,
+        | SdJwtError::KeyBindingInFuture { .. }
+        | SdJwtError::KeyBindingExpired { .. }
+        | SdJwtError::KeyBindingNotYetValid { .. } => CheckName::KeyBinding,
         SdJwtError::Malformed
+        | SdJwtError::JsonForm(_)
         | SdJwtError::TooManyDisclosures(_)
         | SdJwtError::TooDeep
         | SdJwtError::KeyBindingFromIssuer
         | SdJwtError::Jws(_)
         | SdJwtError::DisclosureEncoding { .. }
+        | SdJwtError::DisclosureJson { .. }
         | SdJwtError::DisclosureShape { .. }
+        | SdJwtError::EntryInObject { .. }
+        | SdJwtError::MemberInArray { .. }
+        | SdJwtError::NameTooLong
         | SdJwtError::DuplicateDisclosure { .. }
         | SdJwtError::UnreferencedDisclosure { .. }
         | SdJwtError::ReservedName(_)
@@ -365,6 +374,8 @@ fn held_before(error: &SdJwtError) -> &'static [CheckName] {
             SdJwtError::SdHash
             | SdJwtError::KeyBindingTooOld { .. }
             | SdJwtError::KeyBindingInFuture { .. }
+            | SdJwtError::KeyBindingExpired { .. }
+            | SdJwtError::KeyBindingNotYetValid { .. }
             | SdJwtError::KeyBindingClaim(_),
         ) => &[Name::Signature, Name::IssuerTrusted, Name::NotExpired, Name::Aud, Name::Nonce],
         (Name::KeyBinding | Name::Aud, _) => CREDENTIAL,

@@ -235,7 +235,7 @@ impl Wallet {
     pub(crate) fn reference(&self, id: &CredentialId) -> Result<Reference, Error> {
         let held = self.holding(id)?.held().map_err(Error::Held)?;
         let claim = FaceTemplateClaim::of(&held).ok().flatten().ok_or(Error::NoFaceTemplate)?;
-        let digest = template_digest(&held).map_err(|_| Error::NoFaceTemplate)?.to_owned();
+        let digest = template_digest(&held).map_err(|_| Error::NoFaceTemplate)?;
         let other = || PresenceError::OtherModel(claim.model().to_string());
         // Values on another scale can not be compared with ours.
         if f32::from(claim.scale()) != Template::SCALE {

@@ -69,24 +69,27 @@ pub(crate) struct Contents {
 }
 
 /// Signature, chain and validity hold; whether the credential was revoked is not known yet, so its claims stay closed.
+///
+/// The parameter says what the trust in the issuer rests on: a certificate chain, or a
+/// [`WebIssuer`](sd_jwt::WebIssuer) whose keys came from its own web site.
 #[derive(Clone)]
-pub struct Authentic {
+pub struct Authentic<Issuer = VerifiedChain> {
     pub(crate) contents: Contents,
-    pub(crate) issuer: VerifiedChain,
+    pub(crate) issuer: Issuer,
     pub(crate) sd_jwt: sd_jwt::SdJwt,
 }
 
-impl Authentic {
+impl<Issuer> Authentic<Issuer> {
     /// The status list entry to look up before [`Authentic::settle`]; `None` if the credential can not be revoked.
     #[must_use]
     pub fn status_reference(&self) -> Option<&StatusReference> {
         self.contents.status.as_ref()
     }
 
-    /// The issuer's certificate and the trust anchor it was found under. Whom the credential is from says this chain,
-    /// never an `iss` claim.
+    /// What the issuer was authenticated by. For a chain: its certificate and the trust anchor it was found under; whom
+    /// the credential is from says this chain, never an `iss` claim.
     #[must_use]
-    pub fn issuer(&self) -> &VerifiedChain {
+    pub fn issuer(&self) -> &Issuer {
         &self.issuer
     }
 
@@ -108,6 +111,23 @@ impl Authentic {
         self.contents.holder_key.as_ref()
     }
 
+    /// Accepts a credential that names no status list; fails with [`SettleError::StatusNotLookedUp`] if it names one.
+    pub fn settle_without_status(self, now: Timestamp) -> Result<Verified<Issuer>, SettleError> {
+        match self.contents.status {
+            Some(_) => Err(SettleError::StatusNotLookedUp),
+            None => self.unexpired(now),
+        }
+    }
+
+    fn unexpired(self, now: Timestamp) -> Result<Verified<Issuer>, SettleError> {
+        match self.contents.expires {
+            Some(at) if now >= at => Err(SettleError::Expired { at }),
+            Some(_) | None => Ok(Verified { contents: self.contents, issuer: self.issuer, sd_jwt: self.sd_jwt }),
+        }
+    }
+}
+
+impl Authentic {
     /// Accepts the credential if `token` is of its list, from its trust anchor, fresh at `now`, and says valid.
     pub fn settle(self, token: &StatusToken, now: Timestamp) -> Result<Verified, SettleError> {
         let reference = self.contents.status.as_ref().ok_or(SettleError::NoStatus)?;
@@ -129,25 +149,10 @@ impl Authentic {
             Status::Other(value) => Err(SettleError::UnknownStatus(value)),
         }
     }
-
-    /// Accepts a credential that names no status list; fails with [`SettleError::StatusNotLookedUp`] if it names one.
-    pub fn settle_without_status(self, now: Timestamp) -> Result<Verified, SettleError> {
-        match self.contents.status {
-            Some(_) => Err(SettleError::StatusNotLookedUp),
-            None => self.unexpired(now),
-        }
-    }
-
-    fn unexpired(self, now: Timestamp) -> Result<Verified, SettleError> {
-        match self.contents.expires {
-            Some(at) if now >= at => Err(SettleError::Expired { at }),
-            Some(_) | None => Ok(Verified { contents: self.contents, issuer: self.issuer, sd_jwt: self.sd_jwt }),
-        }
-    }
 }
 
 /// Shows the type only: claims are personal data.
-impl fmt::Debug for Authentic {
+impl<Issuer> fmt::Debug for Authentic<Issuer> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Authentic({})", self.contents.type_identifier)
     }
@@ -155,22 +160,22 @@ impl fmt::Debug for Authentic {
 
 /// A credential that passed every check. Only here can its claims be read.
 #[derive(Clone)]
-pub struct Verified {
+pub struct Verified<Issuer = VerifiedChain> {
     pub(crate) contents: Contents,
-    pub(crate) issuer: VerifiedChain,
+    pub(crate) issuer: Issuer,
     pub(crate) sd_jwt: sd_jwt::SdJwt,
 }
 
-impl Verified {
+impl<Issuer> Verified<Issuer> {
     /// The disclosed claims, registered ones included; always an object.
     #[must_use]
     pub fn claims(&self) -> &Value {
         &self.contents.claims
     }
 
-    /// The issuer's certificate and the trust anchor it was found under.
+    /// What the issuer was authenticated by; for a chain, its certificate and the trust anchor it was found under.
     #[must_use]
-    pub fn issuer(&self) -> &VerifiedChain {
+    pub fn issuer(&self) -> &Issuer {
         &self.issuer
     }
 
@@ -218,7 +223,7 @@ impl Verified {
 }
 
 /// Shows the type only: claims are personal data.
-impl fmt::Debug for Verified {
+impl<Issuer> fmt::Debug for Verified<Issuer> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Verified({})", self.contents.type_identifier)
     }

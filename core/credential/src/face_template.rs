@@ -241,7 +241,7 @@ impl FaceTemplateClaim {
 }
 
 /// The commitment: the `_sd` digest of the `face_template` disclosure of a held credential.
-pub fn template_digest(held: &Held) -> Result<&str, Error> {
+pub fn template_digest(held: &Held) -> Result<String, Error> {
     held.digest_of(CLAIM).ok_or(Error::Missing)
 }
 

@@ -373,7 +373,7 @@ impl World {
             model: model(),
             operating_point: "fmr-1e-3".to_owned(),
             liveness: Liveness::Passive,
-            template_digest: face_template::template_digest(&self.wallet.held).unwrap().to_owned(),
+            template_digest: face_template::template_digest(&self.wallet.held).unwrap(),
         }
     }
 

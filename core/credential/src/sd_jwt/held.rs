@@ -8,8 +8,7 @@ use warifu_keys::jws::{self, Header, Unverified};
 use warifu_keys::x509::Certificate;
 use warifu_keys::{PublicKey, Signer};
 
-use super::disclosure::{Content, unpack};
-use super::{Error, KEY_BINDING_TYP, KeyBinding, SdJwt, sd_hash};
+use super::{Error, KEY_BINDING_TYP, KeyBinding, SdJwt, Unopened, digest};
 use crate::authentic::Contents;
 use crate::claim_path::ClaimPath;
 use crate::status::StatusReference;
@@ -25,7 +24,7 @@ pub struct Held {
 impl Held {
     /// Keeps a credential that passed every check.
     #[must_use]
-    pub fn keep(verified: Verified) -> Self {
+    pub fn keep<Issuer>(verified: Verified<Issuer>) -> Self {
         Self { sd_jwt: verified.sd_jwt, contents: verified.contents }
     }
 
@@ -33,12 +32,11 @@ impl Held {
     ///
     /// Only for a wallet that verified the credential before and kept the text where nobody else can write.
     pub fn dangerous_reload(text: &str) -> Result<Self, Error> {
-        let (sd_jwt, key_binding) = SdJwt::parse(text)?;
+        let (Unopened { sd_jwt, contents, jws }, key_binding) = Unopened::parse(text)?;
         if !key_binding.is_empty() {
             return Err(Error::KeyBindingFromIssuer);
         }
-        let payload = Unverified::parse(&sd_jwt.jwt)?.dangerous_claims()?;
-        let (sd_jwt, contents) = sd_jwt.read(payload)?;
+        let (sd_jwt, contents) = sd_jwt.open(jws.dangerous_claims()?, contents)?;
         Ok(Self { sd_jwt, contents })
     }
 
@@ -46,7 +44,7 @@ impl Held {
     /// clear.
     #[must_use]
     pub fn text(&self) -> String {
-        self.sd_jwt.text(|_| true)
+        self.sd_jwt.text().to_owned()
     }
 
     /// All claims, registered ones included; always an object.
@@ -82,7 +80,7 @@ impl Held {
     /// The issuer's certificates, leaf first, as they stand in the credential: for the issuer's name on the card and
     /// the authority key identifiers of a query. They were verified when the credential was received, not now.
     pub fn issuer_chain(&self) -> Result<Vec<Certificate>, Error> {
-        Ok(Unverified::parse(&self.sd_jwt.jwt)?.x5c()?)
+        Ok(Unverified::parse(self.sd_jwt.jwt())?.x5c()?)
     }
 
     /// Where its status is listed.
@@ -100,31 +98,18 @@ impl Held {
     /// Paths of everything that can be withheld, in the order of the issuer's disclosures.
     #[must_use]
     pub fn available(&self) -> Vec<ClaimPath> {
-        self.sd_jwt.places.iter().map(|place| place.path.clone()).collect()
+        self.sd_jwt.places().to_vec()
     }
 
     /// The `_sd` digest of the disclosure of a top-level claim; `None` if the claim is not there or always visible.
     #[must_use]
-    pub fn digest_of(&self, claim: &str) -> Option<&str> {
-        let path = ClaimPath::claim(claim);
-        let at = self.sd_jwt.places.iter().position(|place| place.path == path)?;
-        let disclosure = self.sd_jwt.disclosures.get(at)?;
-        matches!(disclosure.content, Content::Member { .. }).then_some(disclosure.digest.as_str())
+    pub fn digest_of(&self, claim: &str) -> Option<String> {
+        self.sd_jwt.digest_of(&ClaimPath::claim(claim))
     }
 
     /// What a verifier will see if these paths are presented: for the consent screen. Always an object.
     pub fn reveals(&self, paths: &[ClaimPath]) -> Result<Value, Error> {
-        let keep = self.needed(paths)?;
-        let chosen: Vec<_> = self
-            .sd_jwt
-            .disclosures
-            .iter()
-            .zip(&keep)
-            .filter(|(_, keep)| **keep)
-            .map(|(item, _)| item.clone())
-            .collect();
-        let payload = Unverified::parse(&self.sd_jwt.jwt)?.dangerous_claims()?;
-        Ok(Value::Object(unpack(payload, &chosen)?.claims))
+        Ok(Value::Object(self.sd_jwt.claims_of(&self.needed(paths)?)?))
     }
 
     /// Presents the claims of `paths` and nothing else that can be withheld, bound to one verifier and one request (RFC
@@ -138,12 +123,12 @@ impl Held {
         if self.holder_key().ok_or(Error::NoHolderKey)? != &signer.public_key() {
             return Err(Error::NotTheHolderKey);
         }
-        let mut text = self.sd_jwt.text(|at| keep.get(at).copied().unwrap_or(false));
+        let mut text = self.sd_jwt.text_of(&keep);
         let mut claims = Map::new();
         claims.insert("iat".to_owned(), Value::from(binding.issued_at.as_second()));
         claims.insert("aud".to_owned(), Value::from(binding.audience.as_str()));
         claims.insert("nonce".to_owned(), Value::from(binding.nonce.as_str()));
-        claims.insert("sd_hash".to_owned(), Value::from(sd_hash(&text)));
+        claims.insert("sd_hash".to_owned(), Value::from(digest(self.sd_jwt.hash(), &text)));
         for (name, value) in &binding.extra {
             if claims.insert(name.clone(), value.clone()).is_some() {
                 return Err(Error::ExtraClaim(name.clone()));
@@ -155,13 +140,13 @@ impl Held {
 
     /// Which disclosures the paths need, one flag for each.
     fn needed(&self, paths: &[ClaimPath]) -> Result<Vec<bool>, Error> {
-        let mut keep = vec![false; self.sd_jwt.disclosures.len()];
+        let mut keep = vec![false; self.sd_jwt.places().len()];
         for path in paths {
             let selected = path
                 .resolve(&self.contents.claims)
                 .map_err(|source| Error::NotHeld { path: path.to_string(), source })?;
-            for (keep, place) in keep.iter_mut().zip(&self.sd_jwt.places) {
-                *keep |= selected.iter().any(|path| path.same_branch(&place.path));
+            for (keep, place) in keep.iter_mut().zip(self.sd_jwt.places()) {
+                *keep |= selected.iter().any(|path| path.same_branch(place));
             }
         }
         Ok(keep)

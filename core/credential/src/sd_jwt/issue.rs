@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+use warifu_keys::hash::HashAlgorithm;
 use warifu_keys::jws::{self, Header};
 use warifu_keys::x509::Certificate;
-use warifu_keys::{Entropy, PublicKey, Signer, base64url, sha256};
+use warifu_keys::{Entropy, PublicKey, Signer, base64url};
 
-use super::disclosure::Disclosure;
-use super::{Error, HASH, MAX_DEPTH, NEVER_SELECTIVE, TYP, digest};
+use super::disclosure::{is_reserved, write};
+use super::{Error, MAX_DEPTH, NEVER_SELECTIVE, TYP, digest};
 use crate::claim_path::{ClaimPath, PathStep};
 use crate::status::StatusReference;
 
@@ -16,7 +17,9 @@ use crate::status::StatusReference;
 pub struct Claims {
     values: Map<String, Value>,
     selective: Selective,
-    decoys: u8,
+    /// Digests come in multiples of this.
+    multiple: u8,
+    hash: HashAlgorithm,
 }
 
 #[derive(Clone, PartialEq)]
@@ -29,7 +32,7 @@ impl Claims {
     /// Claims that are all visible in every presentation, until marked otherwise.
     #[must_use]
     pub fn new(values: Map<String, Value>) -> Self {
-        Self { values, selective: Selective::Paths(Vec::new()), decoys: 0 }
+        Self { values, selective: Selective::Paths(Vec::new()), multiple: 1, hash: HashAlgorithm::Sha256 }
     }
 
     /// Makes what `path` leads to selectively disclosable: that member or entry itself, not what is inside. With
@@ -50,10 +53,21 @@ impl Claims {
         self
     }
 
-    /// Adds up to `most` decoy digests to every `_sd` array, so that their number says less (RFC 9901 section 4.2.5).
+    /// Fills every `_sd` array, and every array with selectively disclosable entries, with decoy digests up to a
+    /// multiple of `multiple`; 0 and 1 add none (RFC 9901 section 4.2.5).
+    ///
+    /// The number is fixed by the claims and not drawn, so that copies of one credential are alike in shape and people
+    /// with a claim more or less mostly are. In arrays the decoys come last: positions keep their meaning.
     #[must_use]
-    pub fn with_decoys(mut self, most: u8) -> Self {
-        self.decoys = most;
+    pub fn with_decoys(mut self, multiple: u8) -> Self {
+        self.multiple = multiple.max(1);
+        self
+    }
+
+    /// Makes the digests, and later `sd_hash`, with another hash than SHA-256 (`_sd_alg`).
+    #[must_use]
+    pub fn hashed_with(mut self, hash: HashAlgorithm) -> Self {
+        self.hash = hash;
         self
     }
 
@@ -122,7 +136,7 @@ pub fn issue(
     let mut payload = packing.object(&claims.values)?;
     let disclosures = packing.disclosures;
     if !disclosures.is_empty() {
-        payload.insert("_sd_alg".to_owned(), Value::from(HASH));
+        payload.insert("_sd_alg".to_owned(), Value::from(claims.hash.sd_jwt_name()));
     }
     for (name, value) in registered.claims() {
         payload.insert(name.to_owned(), value);
@@ -173,7 +187,7 @@ impl Packing<'_> {
         let mut packed = Map::new();
         let mut digests = Vec::new();
         for (name, value) in map {
-            if matches!(name.as_str(), "_sd" | "..." | "_sd_alg") {
+            if is_reserved(name) {
                 return Err(Error::ReservedName(name.clone()));
             }
             let (selective, value) = self.below(PathStep::Name(name.clone()), value)?;
@@ -184,9 +198,8 @@ impl Packing<'_> {
             }
         }
         if !digests.is_empty() {
-            for _ in 0..self.entropy.below(u64::from(self.claims.decoys) + 1) {
-                digests.push(base64url::encode(&sha256(&self.entropy.array::<32>())));
-            }
+            let decoys = self.decoys(digests.len());
+            digests.extend((0..decoys).map(|_| self.decoy()));
             // Sorted digests keep no trace of the order of the claims (RFC 9901 section 4.2.4.1).
             digests.sort_unstable();
             packed.insert("_sd".to_owned(), Value::from(digests));
@@ -195,12 +208,26 @@ impl Packing<'_> {
     }
 
     fn array(&mut self, items: &[Value]) -> Result<Vec<Value>, Error> {
-        let mut packed = Vec::new();
+        let placeholder = |digest: String| json!({ "...": digest });
+        let mut packed = Vec::with_capacity(items.len());
+        let mut digests = 0;
         for (index, item) in items.iter().enumerate() {
             let (selective, value) = self.below(PathStep::Index(index), item)?;
-            packed.push(if selective { json!({ "...": self.disclose(None, &value) }) } else { value });
+            digests += usize::from(selective);
+            packed.push(if selective { placeholder(self.disclose(None, &value)) } else { value });
         }
+        packed.extend((0..self.decoys(digests)).map(|_| placeholder(self.decoy())));
         Ok(packed)
+    }
+
+    /// How many decoys go with this many digests.
+    fn decoys(&self, digests: usize) -> usize {
+        digests.next_multiple_of(usize::from(self.claims.multiple)) - digests
+    }
+
+    /// A digest that no disclosure has.
+    fn decoy(&self) -> String {
+        base64url::encode(&self.claims.hash.digest(&self.entropy.array::<32>()))
     }
 
     fn below(&mut self, step: PathStep, value: &Value) -> Result<(bool, Value), Error> {
@@ -216,8 +243,8 @@ impl Packing<'_> {
 
     /// Adds a disclosure and gives its digest.
     fn disclose(&mut self, name: Option<&str>, value: &Value) -> String {
-        let text = Disclosure::text_of(self.entropy.array(), name, value);
-        let digest = digest(&text);
+        let text = write(self.entropy.array(), name, value);
+        let digest = digest(self.claims.hash, &text);
         self.disclosures.push(text);
         digest
     }

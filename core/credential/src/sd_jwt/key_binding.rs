@@ -8,8 +8,9 @@ use warifu_keys::jws::{JwsError, Unverified};
 use warifu_keys::x509::Certificate;
 use warifu_keys::{PublicKey, equal_in_constant_time};
 
-use super::{Error, KEY_BINDING_TYP, SdJwt, authenticate, numeric_date};
+use super::{Error, KEY_BINDING_TYP, SdJwt, Unopened, WebIssuer, json_form, numeric_date};
 use crate::Authentic;
+use crate::sd_jwt::issuer_metadata::IssuerKeys;
 
 /// What the holder says in the key binding JWT.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,9 +40,8 @@ pub struct KeyBindingRules<'a> {
 
 /// A presentation that came over the wire: nothing in it may be believed.
 pub struct Presentation {
-    pub(super) sd_jwt: SdJwt,
-    pub(super) jws: Unverified,
-    pub(super) key_binding: Unverified,
+    unopened: Unopened,
+    key_binding: Unverified,
 }
 
 /// Shows nothing: claims are personal data.
@@ -55,33 +55,73 @@ impl Presentation {
     /// Reads an SD-JWT with a key binding JWT; [`Error::NoKeyBinding`] if that is missing. Whether key binding is
     /// needed is never decided by whether it is there (RFC 9901 section 7.3).
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let (sd_jwt, key_binding) = SdJwt::parse(text)?;
+        let (unopened, key_binding) = Unopened::parse(text)?;
         if key_binding.is_empty() {
             return Err(Error::NoKeyBinding);
         }
-        let jws = Unverified::parse(&sd_jwt.jwt)?;
         let key_binding = Unverified::parse(key_binding).map_err(Error::KeyBinding)?;
-        Ok(Self { sd_jwt, jws, key_binding })
+        Ok(Self { unopened, key_binding })
     }
 
-    /// Checks the credential as [`super::Received::authenticate`] does, and the key binding JWT by `rules`.
+    /// Reads an SD-JWT with a key binding JWT in JSON form (RFC 9901 section 8), with the rules of
+    /// [`Presentation::parse`].
+    pub fn parse_json(bytes: &[u8]) -> Result<Self, Error> {
+        Self::parse(&json_form::to_compact(bytes)?)
+    }
+
+    /// The `iss` claim that nobody has verified: only to know whose keys to fetch.
+    #[must_use]
+    pub fn dangerous_issuer(&self) -> Option<String> {
+        self.unopened.dangerous_issuer()
+    }
+
+    /// Checks the credential as [`Received::authenticate`](super::Received::authenticate) does, and the key binding JWT
+    /// by `rules`.
     pub fn authenticate(
         self,
         anchors: &[Certificate],
         now: Timestamp,
         rules: &KeyBindingRules<'_>,
     ) -> Result<(Authentic, KeyBound), Error> {
-        let authentic = authenticate(&self.jws, self.sd_jwt, anchors, now)?;
-        let key = authentic.holder_key().ok_or(Error::NoHolderKey)?;
-        let bound = check(&self.key_binding, key, authentic.sd_jwt.sd_hash(), now, rules)?;
-        Ok((authentic, bound))
+        bind(self.unopened.by_chain(anchors, now)?, &self.key_binding, now, rules)
+    }
+
+    /// Checks the credential as [`Received::authenticate_by_metadata`](super::Received::authenticate_by_metadata) does,
+    /// and the key binding JWT by `rules`.
+    pub fn authenticate_by_metadata(
+        self,
+        keys: &IssuerKeys,
+        now: Timestamp,
+        rules: &KeyBindingRules<'_>,
+    ) -> Result<(Authentic<WebIssuer>, KeyBound), Error> {
+        bind(self.unopened.by_metadata(keys, now)?, &self.key_binding, now, rules)
     }
 }
 
+/// The rules about the presentation as a whole, once the credential is authentic.
+fn bind<Issuer>(
+    authentic: Authentic<Issuer>,
+    key_binding: &Unverified,
+    now: Timestamp,
+    rules: &KeyBindingRules<'_>,
+) -> Result<(Authentic<Issuer>, KeyBound), Error> {
+    // Whom the issuer made the credential for, if it says so (RFC 9901 section 7.1 step 6, RFC 7519 section 4.1.3).
+    match authentic.contents.claims.get("aud") {
+        None => {}
+        Some(Value::String(audience)) if audience == rules.audience => {}
+        Some(Value::Array(audiences)) if audiences.iter().any(|audience| audience == rules.audience) => {}
+        Some(_) => return Err(Error::CredentialAudience),
+    }
+    let key = authentic.holder_key().ok_or(Error::NoHolderKey)?;
+    let bound = check(key_binding, key, &authentic.sd_jwt, now, rules)?;
+    Ok((authentic, bound))
+}
+
+/// The rules of RFC 9901 section 7.3 step 5.
 pub(super) fn check(
     jws: &Unverified,
     key: &PublicKey,
-    sd_hash: String,
+    sd_jwt: &SdJwt,
     now: Timestamp,
     rules: &KeyBindingRules<'_>,
 ) -> Result<KeyBound, Error> {
@@ -103,6 +143,7 @@ pub(super) fn check(
     if !same(text("nonce")?, rules.nonce) {
         return Err(Error::Nonce);
     }
+    let sd_hash = sd_jwt.sd_hash();
     if !same(text("sd_hash")?, &sd_hash) {
         return Err(Error::SdHash);
     }
@@ -114,7 +155,26 @@ pub(super) fn check(
     if -age > rules.leeway {
         return Err(Error::KeyBindingInFuture { at: issued_at });
     }
+    check_life(&claims, now, rules.leeway)?;
     Ok(KeyBound { claims, issued_at, sd_hash })
+}
+
+/// A JWT that says how long it lives is held to it (RFC 9901 section 7.3 step 5.h, RFC 7519 sections 4.1.4 and 4.1.5).
+fn check_life(claims: &Map<String, Value>, now: Timestamp, leeway: SignedDuration) -> Result<(), Error> {
+    let time = |name: &'static str| {
+        claims.get(name).map(|value| numeric_date(value).ok_or(Error::KeyBindingClaim(name))).transpose()
+    };
+    if let Some(at) = time("exp")?
+        && now.duration_since(at) >= leeway
+    {
+        return Err(Error::KeyBindingExpired { at });
+    }
+    if let Some(from) = time("nbf")?
+        && from.duration_since(now) > leeway
+    {
+        return Err(Error::KeyBindingNotYetValid { from });
+    }
+    Ok(())
 }
 
 /// The claims of a key binding JWT that was checked: the holder of the key said this, to this verifier, now.

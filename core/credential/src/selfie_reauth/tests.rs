@@ -43,7 +43,7 @@ fn assertion(held: &Held) -> Assertion {
         model: model(),
         operating_point: "fmr-1e-3".to_owned(),
         liveness: Liveness::Passive,
-        template_digest: template_digest(held).unwrap().to_owned(),
+        template_digest: template_digest(held).unwrap(),
     }
 }
 
