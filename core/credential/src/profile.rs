@@ -10,7 +10,7 @@ use crate::claim_path::{ClaimPath, PathStep};
 use crate::sd_jwt::{self, Claims, IssuerKey, Registered};
 use crate::status::StatusReference;
 
-/// Most decoy digests per level of an SD-JWT VC.
+/// Digests of an SD-JWT VC come in multiples of this on every level; decoys make up the rest.
 const DECOYS: u8 = 4;
 
 /// Why a credential of a profile can not be made.
