@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use warifu_credential::face_template::{FaceTemplateClaim, Source};
 use warifu_credential::kyc::{Assurance, KycClaims, Level, Method};
-use warifu_credential::person::{CountryCode, Sex};
+use warifu_credential::person::{CountryCode, PlaceOfBirth, Sex};
 use warifu_models::face::Template;
 
 use crate::Error;
@@ -46,7 +46,10 @@ pub fn claims(
             identity::Sex::Male => Sex::Male,
             identity::Sex::Unspecified => Sex::Unknown,
         },
-        place_of_birth: None,
+        place_of_birth: who
+            .birth_place
+            .clone()
+            .map(|locality| PlaceOfBirth { locality: Some(locality), ..PlaceOfBirth::default() }),
         picture: document.portrait.as_ref().map(|portrait| portrait.jpeg.0.clone()),
         issuing_country: country(&who.issuing_state),
         issuing_authority: None,

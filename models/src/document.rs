@@ -23,7 +23,7 @@ mod visual;
 mod zone;
 
 pub use quality::PageQuality;
-pub use visual::{Agreement, VisualField, VisualZone};
+pub use visual::{Agreement, Printed, VisualField, VisualZone};
 
 /// Least height of a zone's line as cut out, in pixels, for a reading to be accepted without a person.
 pub const MIN_LINE_HEIGHT: f32 = 16.0;
@@ -393,6 +393,8 @@ mod tests {
             let reading = read(&models, &page.turned(turns), TODAY).unwrap();
             assert_eq!(reading.acceptance(), Acceptance::Accepted, "{turns} turns: {reading:?}");
             assert_eq!(reading.quarter_turns, (4 - turns) % 4);
+            let place = reading.visual.birth_place.as_ref().map(|place| place.value.as_str());
+            assert_eq!(place, Some(specimen.birth_place.as_str()), "{turns} turns: {:?}", reading.lines);
             let zone = reading.mrz.unwrap();
             assert_eq!(zone.mrz.lines, specimen.zone().unwrap());
             assert_eq!(zone.mrz.sex == Sex::Female, specimen.sex == Sex::Female);

@@ -117,6 +117,9 @@ pub struct IdVerification {
     pub full_name: Option<String>,
     /// Date of birth.
     pub date_of_birth: Option<Date>,
+    /// Place of birth as printed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place_of_birth: Option<String>,
     /// Age in years when the decision was made.
     pub age: Option<u16>,
     /// `M`, `F` or `U`.

@@ -125,6 +125,7 @@ pub(crate) fn decision() -> Decision {
             last_name: Some("Mustermann".to_owned()),
             full_name: Some("Erika Mustermann".to_owned()),
             date_of_birth: Some("1984-01-26".parse().unwrap()),
+            place_of_birth: None,
             age: Some(42),
             gender: Some("F".to_owned()),
             nationality: Some("UTO".to_owned()),

@@ -97,6 +97,7 @@ fn decision(open: &OpenSession, issuer: &Issuer, now: Timestamp) -> Decision {
             full_name: identity.map(|who| who.full_name()),
             date_of_birth: identity.and_then(|who| who.birth_date),
             age: identity.and_then(|who| who.age(day)),
+            place_of_birth: identity.and_then(|who| who.birth_place.clone()),
             gender: identity.map(|who| who.sex.letter().to_owned()),
             nationality: identity.map(|who| who.nationality.clone()),
             issuing_state: identity.map(|who| who.issuing_state.clone()),

@@ -27,6 +27,9 @@ pub struct Identity {
     pub expires: Option<Date>,
     /// Optional data of the zone, often a personal number; absent when empty.
     pub personal_number: Option<String>,
+    /// Place of birth as printed, where it was read clearly. No check digit vouches for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub birth_place: Option<String>,
 }
 
 /// Sex as in a machine-readable zone.
@@ -178,6 +181,7 @@ pub(crate) mod tests {
             issuing_state: "UTO".to_owned(),
             expires: Some(date(2031, 4, 15)),
             personal_number: None,
+            birth_place: None,
         }
     }
 

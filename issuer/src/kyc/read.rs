@@ -2,6 +2,7 @@
 //! services call it on a blocking thread.
 
 use jiff::civil::Date;
+use warifu_credential::person;
 use warifu_models::document::{self, Acceptance, Certainty, DocumentReading, MrzReading};
 use warifu_models::face::{self, Face, FaceError, FaceReading};
 use warifu_models::liveness::{self, NotPerformed, Passive};
@@ -19,7 +20,7 @@ use crate::kyc::identity::{DocumentKind, Identity, Sex};
 const PORTRAIT_HEIGHT: u32 = 280;
 /// Its JPEG quality.
 const PORTRAIT_QUALITY: u8 = 75;
-/// Confidence from which a printed name is taken over in its own spelling.
+/// Confidence from which printed text is taken over in its own spelling.
 const PRINTED: f32 = 0.9;
 
 /// Why nothing was measured.
@@ -131,7 +132,13 @@ fn identity(mrz: &warifu_models::mrz::Mrz, visual: &document::VisualZone) -> Ide
         issuing_state: mrz.issuer.clone(),
         expires: mrz.expiry.date,
         personal_number: (!optional.is_empty()).then_some(optional),
+        birth_place: visual.birth_place.as_ref().filter(|place| clear(place)).map(|place| place.value.clone()),
     }
+}
+
+/// Whether a value that stands in print only was read clearly enough to be taken over.
+fn clear(printed: &document::Printed) -> bool {
+    printed.confidence >= PRINTED && printed.value.chars().count() <= person::MAX_TEXT
 }
 
 /// The name as printed, with its accents and case, where it agrees with the zone and nothing else stands in the line.

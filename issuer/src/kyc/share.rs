@@ -214,6 +214,7 @@ fn claims(scope: &[Scope]) -> Result<Vec<ClaimName>, Error> {
         "first_name",
         "last_name",
         "date_of_birth",
+        "place_of_birth",
         "gender",
         "nationality",
         "document_type",

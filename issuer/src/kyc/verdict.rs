@@ -11,7 +11,7 @@ use crate::kyc::workflow::{Consequence, Workflow};
 /// An identity that passed every check its workflow asks for. Only [`decide`] makes one, so minting cannot skip it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Approved {
-    identity: Identity,
+    identity: Box<Identity>,
     passed: Vec<CheckName>,
     warnings: Vec<Cause>,
 }
@@ -103,7 +103,7 @@ pub fn decide(identity: Identity, signals: &[Signal], workflow: &Workflow) -> Ve
         Consequence::Accept | Consequence::Warn => {
             let passed =
                 signals.iter().filter(|signal| signal.outcome == Outcome::Pass).map(|signal| signal.name).collect();
-            Verdict::Approved(Approved { identity, passed, warnings: causes })
+            Verdict::Approved(Approved { identity: Box::new(identity), passed, warnings: causes })
         }
     }
 }

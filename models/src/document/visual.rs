@@ -23,6 +23,17 @@ pub struct VisualZone {
     pub birth_date: VisualField,
     /// Date of expiry.
     pub expiry: VisualField,
+    /// Place of birth, which no zone has: nothing confirms it but how clearly it was read.
+    pub birth_place: Option<Printed>,
+}
+
+/// A value that stands in print only.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Printed {
+    /// The line, as read.
+    pub value: String,
+    /// Confidence of the line, 0 to 1.
+    pub confidence: f32,
 }
 
 /// One value in print.
@@ -81,7 +92,7 @@ pub enum Agreement {
 }
 
 impl VisualZone {
-    /// All five values.
+    /// All five values that are compared.
     pub fn fields(&self) -> [&VisualField; 5] {
         [&self.surname, &self.given_names, &self.number, &self.birth_date, &self.expiry]
     }
@@ -94,6 +105,7 @@ impl VisualZone {
             number: field(VisualName::Number),
             birth_date: field(VisualName::BirthDate),
             expiry: field(VisualName::Expiry),
+            birth_place: None,
         }
     }
 
@@ -107,6 +119,7 @@ impl VisualZone {
             number: number(&mrz.number, &lines),
             birth_date: date(VisualName::BirthDate, dates[0], &dates, &lines),
             expiry: date(VisualName::Expiry, dates[1], &dates, &lines),
+            birth_place: birth_place(&lines),
         }
     }
 
@@ -239,10 +252,38 @@ const NUMBER_LABELS: &[&str] = &["NO", "NUMBER", "NUMERO", "NR"];
 const BIRTH_LABELS: &[&str] = &["BIRTH", "NAISSANCE", "GEBURTSDATUM", "NACIMIENTO", "URODZENIA", "NASCITA", "RODENJA"];
 const EXPIRY_LABELS: &[&str] = &["EXPIRY", "EXPIRATION", "EXPIRES", "VALID", "ABLAUFDATUM", "CADUCIDAD", "WAZNOSCI"];
 
+/// Pairs of words that a label for the place of birth has, and single ones.
+const BIRTH_PLACE_LABELS: &[&[&str]] = &[
+    &["PLACE", "BIRTH"],
+    &["LIEU", "NAISSANCE"],
+    &["GEBURTSORT"],
+    &["LUGAR", "NACIMIENTO"],
+    &["LUOGO", "NASCITA"],
+    &["MIEJSCE", "URODZENIA"],
+];
+
+fn is_birth_place_label(words: &[String]) -> bool {
+    BIRTH_PLACE_LABELS.iter().any(|label| label.iter().all(|wanted| words.iter().any(|word| word == wanted)))
+}
+
+fn birth_place(lines: &[&TextLine]) -> Option<Printed> {
+    let line = under(lines, is_birth_place_label)?;
+    let value = line.text.trim();
+    let letters = value.chars().filter(|character| character.is_alphabetic()).count();
+    let digits = value.chars().any(|character| character.is_ascii_digit());
+    // A date or a number there is another field's value.
+    (letters >= 2 && !digits && !is_birth_place_label(&transliterate::name(value)))
+        .then(|| Printed { value: value.to_owned(), confidence: line.confidence })
+}
+
 /// The line under the first line that has one of the words: as its label.
 fn labelled<'a>(lines: &[&'a TextLine], labels: &[&str]) -> Option<&'a TextLine> {
-    let label =
-        lines.iter().find(|line| transliterate::name(&line.text).iter().any(|word| labels.contains(&word.as_str())))?;
+    under(lines, |words| words.iter().any(|word| labels.contains(&word.as_str())))
+}
+
+/// The line under the first line whose words say that it is the label.
+fn under<'a>(lines: &[&'a TextLine], is_label: impl Fn(&[String]) -> bool) -> Option<&'a TextLine> {
+    let label = lines.iter().find(|line| is_label(&transliterate::name(&line.text)))?;
     let (width, height) = size(&label.quad);
     let along = Point {
         x: (label.quad[1].x - label.quad[0].x) / width.max(1e-3),
@@ -474,6 +515,20 @@ mod tests {
         for (a, b) in [("G", "6"), ("S", "8"), ("B", "1"), ("Z", "5"), ("L", "1")] {
             assert_ne!(folded(a), folded(b));
         }
+    }
+
+    #[test]
+    fn a_place_of_birth_stands_under_its_label() {
+        let check = |texts: &[&str], expected: Option<&str>| {
+            let found = VisualZone::compare(&mrz(), &page(texts)).birth_place;
+            assert_eq!(found.as_ref().map(|printed| printed.value.as_str()), expected, "{texts:?}");
+        };
+        check(&["Place of birth / Lieu de naissance", "NOVA ALBA"], Some("NOVA ALBA"));
+        check(&["Geburtsort", "KÖLN"], Some("KÖLN"));
+        check(&["Date of birth / Date de naissance", "12 AUG 1974"], None);
+        check(&["Place of birth", "12 AUG 1974"], None);
+        check(&["Place of birth"], None);
+        check(&["ZENITH", "Place of birth"], None);
     }
 
     #[test]
