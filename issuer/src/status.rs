@@ -167,7 +167,7 @@ impl Issuer {
         }
         let ttl = self.config.status_ttl;
         let expires = now.saturating_add(ttl).and_then(|until| until.saturating_add(VALID)).unwrap_or(Timestamp::MAX);
-        let claims = TokenClaims { uri: self.list_address(list)?, issued_at: now, expires, ttl };
+        let claims = TokenClaims { uri: self.list_address(list)?, issued_at: now, expires, ttl, aggregation_uri: None };
         let token = statuses.sign(&claims, &self.chain, &*self.document_signer)?;
         lists.insert(list, Cached { token: token.clone(), signed: now });
         Ok(token)

@@ -169,11 +169,11 @@ impl Verifier {
         now: Timestamp,
         tally: &mut Tally,
     ) -> Option<Verified> {
-        let (settled, valid) = match authentic.status_reference().cloned() {
+        let (settled, valid) = match authentic.wanted_status() {
             None => (authentic.settle_without_status(now), "can not be revoked"),
-            Some(reference) => match self.statuses.at(&reference.uri, &authentic.issuer().anchor, now).await {
+            Some(wanted) => match self.statuses.at(&wanted, now).await {
                 // The signer of the list must be allowed to publish lists, beside being the issuer's.
-                Ok(token) if !trust.status_anchors(now).contains(&token.signer().anchor) => {
+                Ok(token) if !token.signer().anchor().is_some_and(|it| trust.status_anchors(now).contains(it)) => {
                     tally.pass(CheckName::NotExpired, "");
                     tally.fail(CheckName::NotRevoked, "the signer of the status list is not trusted for status lists");
                     return None;

@@ -25,7 +25,7 @@ use crate::history::{ClaimsOf, Party, TransactionType};
 use crate::holding::{CredentialFacts, CredentialId, DeviceKey, Holding, Origin, rows};
 use crate::store::StoreError;
 use crate::type_metadata::{TypeMetadata, TypeMetadataError};
-use crate::wire::{self, Unanswered, Wire};
+use crate::wire::{self, Unanswered};
 use crate::{Error, Wallet};
 
 /// Why an offer did not become a stored credential.
@@ -70,6 +70,9 @@ pub enum AcceptError {
     /// The type metadata, or the credential against it.
     #[error("{0}")]
     TypeMetadata(#[from] TypeMetadataError),
+    /// The status list is at no address that can be called.
+    #[error("the credential's status list: {0}")]
+    StatusAddress(#[source] UrlError),
     /// The status list could not be read.
     #[error("the credential's status: {0}")]
     StatusList(#[from] status::Error),
@@ -105,7 +108,7 @@ impl AcceptError {
             Self::WrongKey => "wrong_key",
             Self::OtherType { .. } => "other_type",
             Self::TypeAddress(_) | Self::TypeMetadata(_) => "type_metadata",
-            Self::StatusList(_) => "status_unavailable",
+            Self::StatusAddress(_) | Self::StatusList(_) => "status_unavailable",
             Self::NotValid(SettleError::Revoked) => "revoked",
             Self::NotValid(SettleError::Suspended) => "suspended",
             Self::NotValid(_) => "status_not_valid",
@@ -285,11 +288,26 @@ impl Wallet {
             return Err(AcceptError::OtherType { found: authentic.vct().chars().take(80).collect() });
         }
         let metadata = self.type_metadata(authentic.vct()).await?;
-        let verified = settle(self.wire(), authentic, now).await?;
+        let verified = self.settle(authentic, now).await?;
         metadata.check_mandatory(verified.claims())?;
         let held = Held::keep(verified);
         metadata.check_disclosability(held.claims(), &held.available())?;
         Ok((held, Origin { metadata, issuer: String::new(), issuer_name: entity.name }))
+    }
+
+    /// Demands that the status list which the credential names says valid.
+    async fn settle(&self, authentic: Authentic, now: Timestamp) -> Result<Verified, AcceptError> {
+        let Some(wanted) = authentic.wanted_status() else { return Ok(authentic.settle_without_status(now)?) };
+        http::check_callable(wanted.uri).map_err(AcceptError::StatusAddress)?;
+        let kept = self.statuses().look_up(&wanted, now);
+        let token = match kept {
+            Some(token) => token,
+            None => {
+                let body = wire::get(self.wire(), wanted.uri, wanted.accept::<StatusToken>()).await?;
+                self.statuses().take_in(&wanted, &body, now)?
+            }
+        };
+        Ok(authentic.settle(&token, now)?)
     }
 
     async fn type_metadata(&self, vct: &str) -> Result<TypeMetadata, AcceptError> {
@@ -297,17 +315,6 @@ impl Wallet {
         let body = wire::get(self.wire(), &url, "application/json").await?;
         Ok(TypeMetadata::parse(&body, vct)?)
     }
-}
-
-/// Fetches the status list that a credential names and demands that it says valid.
-pub(crate) async fn settle(wire: &dyn Wire, authentic: Authentic, now: Timestamp) -> Result<Verified, AcceptError> {
-    let Some(reference) = authentic.status_reference() else { return Ok(authentic.settle_without_status(now)?) };
-    let uri = reference.uri.clone();
-    http::check_callable(&uri).map_err(AcceptError::TypeAddress)?;
-    let body = wire::get(wire, &uri, status::MEDIA_TYPE).await?;
-    let text = std::str::from_utf8(&body).map_err(|_| AcceptError::NoCredential)?;
-    let token = StatusToken::verify(text, &uri, &authentic.issuer().anchor, now)?;
-    Ok(authentic.settle(&token, now)?)
 }
 
 /// The refusal of every question, if there is no usable list.

@@ -1,10 +1,11 @@
 //! The front of the crate: a wallet that is open.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jiff::Timestamp;
 use serde::Serialize;
 use warifu_credential::face_template::{FaceTemplateClaim, template_digest};
+use warifu_credential::status::{self, Cache, StatusToken};
 use warifu_keys::x509::Certificate;
 use warifu_keys::{Entropy, Secret};
 use warifu_models::face::Template;
@@ -35,6 +36,7 @@ pub struct Wallet {
     wire: Arc<dyn Wire>,
     entropy: Arc<dyn Entropy>,
     lists: TrustedLists,
+    statuses: Mutex<Cache<StatusToken>>,
     load_models: Arc<LoadModels>,
     models: Arc<OnceLock<Models>>,
 }
@@ -125,7 +127,8 @@ impl Wallet {
 
     fn around(store: Store, wire: Arc<dyn Wire>, entropy: Arc<dyn Entropy>, load_models: LoadModels) -> Self {
         let lists = TrustedLists::default();
-        Self { store, wire, entropy, lists, load_models: Arc::new(load_models), models: Arc::default() }
+        let statuses = Mutex::new(Cache::new(status::Limits::default()));
+        Self { store, wire, entropy, lists, statuses, load_models: Arc::new(load_models), models: Arc::default() }
     }
 
     /// What this wallet is.
@@ -253,6 +256,10 @@ impl Wallet {
 
     pub(crate) fn wire(&self) -> &dyn Wire {
         self.wire.as_ref()
+    }
+
+    pub(crate) fn statuses(&self) -> MutexGuard<'_, Cache<StatusToken>> {
+        self.statuses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn entropy(&self) -> &dyn Entropy {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use warifu_keys::PublicKey;
 use warifu_keys::x509::VerifiedChain;
 
-use crate::status::{self, Status, StatusReference, StatusToken};
+use crate::status::{self, Status, StatusReference, StatusToken, TrustedSigner};
 use crate::{Format, sd_jwt};
 
 /// Why an authentic credential is not accepted.
@@ -136,7 +136,7 @@ impl Authentic {
         }
         // The list must be signed under the anchor that the credential was found under: another trusted issuer must not
         // be able to speak for this one.
-        if token.signer().anchor != self.issuer.anchor {
+        if !token.signer().is(&TrustedSigner::Anchor(&self.issuer.anchor)) {
             return Err(SettleError::OtherAnchor);
         }
         if now > token.fresh_until() {

@@ -113,6 +113,7 @@ pub(crate) fn token_claims(uri: &Url) -> TokenClaims {
         issued_at: after(-60),
         expires: after(7200),
         ttl: jiff::SignedDuration::from_secs(600),
+        aggregation_uri: None,
     }
 }
 

@@ -1,33 +1,45 @@
-//! Token Status List (draft-ietf-oauth-status-list-20), JWT form: building, signing, and looking up.
+//! Status of credentials: Token Status List (draft-ietf-oauth-status-list-20) as JWT and CWT, and the identifier list of
+//! ISO/IEC 18013-5 (second edition, section 12.3.6).
 //!
-//! Left out: the CWT form (comes with mdoc), status list aggregation, and historical lookups (`?time=`).
+//! * [`StatusList`] is the packed list, [`StatusReference`] and [`StatusReferences`] what credentials say of theirs.
+//! * [`StatusToken`] and [`IdentifierList`] are signed lists that were checked; [`TokenClaims`] is what both say beside
+//!   the list, [`TrustedSigner`] whose signature counts.
+//! * [`Cache`] keeps checked lists while they are fresh; [`Aggregation`] names all lists of an issuer.
+//!
+//! Nothing here fetches: bytes and time come from the caller. MACs (`COSE_Mac0`) are left out, as they need a secret that
+//! issuer and verifier share.
 
-use std::fmt;
-use std::io::{Read as _, Write as _};
-
-use flate2::Compression;
-use flate2::read::ZlibDecoder;
-use flate2::write::ZlibEncoder;
-use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value, json};
+use jiff::Timestamp;
+use serde_json::{Value, json};
 use url::Url;
-use warifu_keys::jws::{self, Header, JwsError};
+use warifu_keys::cbor::CborError;
+use warifu_keys::cose::CoseError;
+use warifu_keys::jws::JwsError;
 use warifu_keys::signer::SignerError;
-use warifu_keys::x509::{self, Certificate, Purpose, VerifiedChain, X509Error};
-use warifu_keys::{Signer, base64url};
+use warifu_keys::x509::X509Error;
 
-use crate::sd_jwt::{CLOCK_SKEW, numeric_date};
-
+mod aggregation;
+mod cwt;
+mod identifier_list;
+mod jwt;
+mod list;
+mod reader;
 mod reference;
+mod token;
 
+pub use aggregation::{Aggregation, MAX_LISTS};
+pub use identifier_list::{IDENTIFIERS_MEDIA_TYPE, IdentifierList, Identifiers, MAX_IDENTIFIERS};
+pub use list::{Bits, MAX_INFLATED, StatusList};
+pub use reader::{Cache, Limits, Listed, Wanted};
 pub use reference::{IdentifierReference, MAX_IDENTIFIER, StatusReferences};
+pub use token::{Encoding, ListSigner, StatusToken, TokenClaims, TrustedSigner};
 
-/// Header `typ` of a status list token.
+/// Header `typ` of a status list token in JWT form.
 pub const TYP: &str = "statuslist+jwt";
-/// Media type of a status list token.
+/// Media type of a status list token in JWT form.
 pub const MEDIA_TYPE: &str = "application/statuslist+jwt";
-/// Largest list after inflation, in bytes: 64 million entries of one bit.
-pub const MAX_INFLATED: usize = 8 * 1024 * 1024;
+/// Media type, and protected header 16, of a status list token in CWT form.
+pub const MEDIA_TYPE_CWT: &str = "application/statuslist+cwt";
 
 /// Why a status list or its token was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,18 +63,39 @@ pub enum Error {
         /// Entries in the list.
         len: u64,
     },
-    /// `lst` is not base64url of a zlib stream, or the stream has trailing bytes.
-    #[error("the list is not a zlib stream in base64url")]
+    /// `lst` is not base64url.
+    #[error("the list is not base64url")]
+    NotBase64url,
+    /// `lst` is not a ZLIB stream.
+    #[error("the list is not a ZLIB stream")]
     NotZlib,
-    /// More than [`MAX_INFLATED`] bytes.
+    /// Bytes follow the ZLIB stream in `lst`.
+    #[error("bytes follow the compressed list")]
+    Trailing,
+    /// More bytes than [`MAX_INFLATED`].
     #[error("the list is too large")]
     TooLarge,
-    /// `status_list` in a credential is not `{idx, uri}` with an http or https URI.
+    /// `status` in a credential has no `status_list` of `idx` and an http or https `uri`.
     #[error("the status reference is malformed")]
     Reference,
-    /// The token's JWS is malformed, of another type, or its signature is wrong.
+    /// The token's JWS can not be read.
     #[error("status token: {0}")]
     Jws(String),
+    /// The token's COSE_Sign1 can not be read.
+    #[error("status token: {0}")]
+    Cose(CoseError),
+    /// The claims of a token in CWT form are not acceptable CBOR.
+    #[error("claims of the status token: {0}")]
+    Cbor(#[from] CborError),
+    /// The token is of another type.
+    #[error("the token's type is `{found}`")]
+    Type {
+        /// What its header says.
+        found: String,
+    },
+    /// The token's signature is wrong, or was made by none of the issuer's keys.
+    #[error("the status token's signature is wrong")]
+    Signature,
     /// The signer's chain was refused.
     #[error("status token signer: {0}")]
     Chain(#[from] X509Error),
@@ -87,6 +120,27 @@ pub enum Error {
         /// Its `exp`.
         at: Timestamp,
     },
+    /// A list that mobile documents refer to has one bit per entry (ISO/IEC 18013-5 section 12.3.6).
+    #[error("a list for mobile documents has 1 bit per entry, this one has {0}")]
+    MdocBits(u8),
+    /// A list that mobile documents refer to is a CWT (ISO/IEC 18013-5 section 12.3.6).
+    #[error("a list for mobile documents is a CWT")]
+    MdocEncoding,
+    /// A list that mobile documents refer to expires (ISO/IEC 18013-5 section 12.3.6).
+    #[error("a list for mobile documents has an `exp`")]
+    MdocExpiry,
+    /// The chain of a list that mobile documents refer to is protected (ISO/IEC 18013-5 section 12.3.6).
+    #[error("the certificates of a list for mobile documents are in the protected header")]
+    MdocChain,
+    /// An identifier is empty or longer than [`MAX_IDENTIFIER`] bytes.
+    #[error("an identifier of {0} bytes is not allowed")]
+    Identifier(usize),
+    /// More identifiers than [`MAX_IDENTIFIERS`].
+    #[error("the list has too many identifiers")]
+    TooManyIdentifiers,
+    /// A status list aggregation is not `{"status_lists": […]}` of http or https URIs.
+    #[error("the status list aggregation is malformed: {0}")]
+    Aggregation(&'static str),
     /// The signing key could not be used.
     #[error("the status signing key could not be used: {0}")]
     Signer(String),
@@ -96,7 +150,20 @@ impl From<JwsError> for Error {
     fn from(error: JwsError) -> Self {
         match error {
             JwsError::Certificate(error) => Self::Chain(error),
+            JwsError::Type { found, .. } => Self::Type { found: shortened(&found) },
+            JwsError::BadSignature | JwsError::AlgorithmMismatch { .. } => Self::Signature,
             other => Self::Jws(other.to_string()),
+        }
+    }
+}
+
+impl From<CoseError> for Error {
+    fn from(error: CoseError) -> Self {
+        match error {
+            CoseError::Certificate(error) => Self::Chain(error),
+            CoseError::Type { found, .. } => Self::Type { found: shortened(&found) },
+            CoseError::BadSignature | CoseError::AlgorithmMismatch { .. } => Self::Signature,
+            other => Self::Cose(other),
         }
     }
 }
@@ -169,274 +236,13 @@ impl StatusReference {
     }
 }
 
-/// Bits per entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Bits {
-    /// Valid and invalid only.
-    One,
-    /// Values 0 to 3.
-    Two,
-    /// Values 0 to 15.
-    Four,
-    /// Values 0 to 255.
-    Eight,
-}
-
-impl Bits {
-    /// 1, 2, 4 or 8.
-    #[must_use]
-    pub fn count(self) -> u8 {
-        match self {
-            Self::One => 1,
-            Self::Two => 2,
-            Self::Four => 4,
-            Self::Eight => 8,
-        }
-    }
-
-    /// The member of this size; [`Error::Bits`] for any other than 1, 2, 4 and 8.
-    pub fn from_count(count: u64) -> Result<Self, Error> {
-        match count {
-            1 => Ok(Self::One),
-            2 => Ok(Self::Two),
-            4 => Ok(Self::Four),
-            8 => Ok(Self::Eight),
-            other => Err(Error::Bits(other)),
-        }
-    }
-
-    fn mask(self) -> u8 {
-        u8::MAX >> (8 - self.count())
-    }
-}
-
-/// A list of statuses, packed (draft-20 section 4.1): entry `i` starts at the least significant free bit of its byte.
-#[derive(Clone, PartialEq, Eq)]
-pub struct StatusList {
-    bits: Bits,
-    bytes: Vec<u8>,
-}
-
-impl fmt::Debug for StatusList {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "StatusList({} entries of {} bits)", self.len(), self.bits.count())
-    }
-}
-
-impl StatusList {
-    /// A list of at least `len` entries, all valid; the length is rounded up to whole bytes. Lists that would exceed
-    /// [`MAX_INFLATED`] are [`Error::TooLarge`].
-    pub fn new(bits: Bits, len: usize) -> Result<Self, Error> {
-        let size = len.div_ceil(usize::from(8 / bits.count()));
-        if size > MAX_INFLATED {
-            return Err(Error::TooLarge);
-        }
-        Ok(Self { bits, bytes: vec![0; size] })
-    }
-
-    /// A list from its packed bytes.
-    pub fn from_bytes(bits: Bits, bytes: Vec<u8>) -> Result<Self, Error> {
-        if bytes.len() > MAX_INFLATED { Err(Error::TooLarge) } else { Ok(Self { bits, bytes }) }
-    }
-
-    /// The packed bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// Bits per entry.
-    #[must_use]
-    pub fn bits(&self) -> Bits {
-        self.bits
-    }
-
-    /// Entries in the list.
-    #[must_use]
-    pub fn len(&self) -> u64 {
-        self.bytes.len() as u64 * u64::from(8 / self.bits.count())
-    }
-
-    /// Whether the list has no entries.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
-    /// The status at `idx`, or [`Error::OutOfRange`].
-    pub fn get(&self, idx: u64) -> Result<Status, Error> {
-        let (byte, shift) = self.place(idx)?;
-        let value = self.bytes.get(byte).map(|byte| byte >> shift & self.bits.mask());
-        value.map(Status::from_value).ok_or(Error::OutOfRange { idx, len: self.len() })
-    }
-
-    /// Sets the status at `idx`; [`Error::OutOfRange`] or [`Error::ValueTooLarge`] leave the list as it was.
-    pub fn set(&mut self, idx: u64, status: Status) -> Result<(), Error> {
-        let (value, mask) = (status.value(), self.bits.mask());
-        if value > mask {
-            return Err(Error::ValueTooLarge { value, bits: self.bits.count() });
-        }
-        let out_of_range = Error::OutOfRange { idx, len: self.len() };
-        let (byte, shift) = self.place(idx)?;
-        let byte = self.bytes.get_mut(byte).ok_or(out_of_range)?;
-        *byte = *byte & !(mask << shift) | value << shift;
-        Ok(())
-    }
-
-    /// The list in its compressed wire form, `lst`.
-    pub fn encode(&self) -> Result<String, Error> {
-        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
-        let compressed = encoder.write_all(&self.bytes).and_then(|()| encoder.finish());
-        // Writing into memory has no other reason to fail than memory itself.
-        Ok(base64url::encode(&compressed.map_err(|_| Error::TooLarge)?))
-    }
-
-    /// Reads `lst`; inflates at most [`MAX_INFLATED`] bytes.
-    pub fn decode(bits: Bits, lst: &str) -> Result<Self, Error> {
-        let compressed = base64url::decode(lst).map_err(|_| Error::NotZlib)?;
-        let mut decoder = ZlibDecoder::new(compressed.as_slice());
-        let mut bytes = Vec::new();
-        decoder.by_ref().take(MAX_INFLATED as u64 + 1).read_to_end(&mut bytes).map_err(|_| Error::NotZlib)?;
-        if bytes.len() > MAX_INFLATED {
-            return Err(Error::TooLarge);
-        }
-        if decoder.total_in() != compressed.len() as u64 {
-            return Err(Error::NotZlib);
-        }
-        Ok(Self { bits, bytes })
-    }
-
-    /// Signs the list as a status list token (draft-20 section 5.1). `chain` is the signer's, leaf first, without the
-    /// root.
-    ///
-    /// Deployed verifiers demand the key that signed the credentials, so sign with the document signer.
-    pub fn sign(&self, claims: &TokenClaims, chain: &[Certificate], signer: &dyn Signer) -> Result<String, Error> {
-        let mut payload = Map::new();
-        payload.insert("sub".to_owned(), Value::from(claims.uri.as_str()));
-        payload.insert("iat".to_owned(), Value::from(claims.issued_at.as_second()));
-        payload.insert("exp".to_owned(), Value::from(claims.expires.as_second()));
-        payload.insert("ttl".to_owned(), Value::from(claims.ttl.as_secs()));
-        payload.insert("status_list".to_owned(), json!({ "bits": self.bits.count(), "lst": self.encode()? }));
-        Ok(jws::sign_claims(Header::typ(TYP).x5c(chain), &payload, signer)?)
-    }
-
-    fn place(&self, idx: u64) -> Result<(usize, u32), Error> {
-        let out_of_range = || Error::OutOfRange { idx, len: self.len() };
-        if idx >= self.len() {
-            return Err(out_of_range());
-        }
-        let per_byte = u64::from(8 / self.bits.count());
-        let byte = usize::try_from(idx / per_byte).map_err(|_| out_of_range())?;
-        Ok((byte, (idx % per_byte) as u32 * u32::from(self.bits.count())))
-    }
-}
-
-/// What a status list token says beside the list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenClaims {
-    /// `sub`: the URI that the token is served at and that credentials name.
-    pub uri: Url,
-    /// `iat`.
-    pub issued_at: Timestamp,
-    /// `exp`: from then on the token counts no more.
-    pub expires: Timestamp,
-    /// `ttl`: how long a copy may be used after fetching, in whole seconds above 0.
-    pub ttl: SignedDuration,
-}
-
-/// A status list whose signature, subject and validity were checked.
-#[derive(Debug, Clone)]
-pub struct StatusToken {
-    uri: Url,
-    list: StatusList,
-    signer: VerifiedChain,
-    issued_at: Timestamp,
-    fresh_until: Timestamp,
-}
-
-impl StatusToken {
-    /// Checks a fetched token: type, signature by a document signer under `anchor`, `sub` equal to `uri`, `iat`, `exp`,
-    /// and the list itself (draft-20 section 8.3).
-    ///
-    /// `anchor` is the trust anchor of the credential whose status is wanted ([`crate::Authentic::issuer`]); it may
-    /// also be the very certificate that signed, where a trusted list names end-entity certificates.
-    pub fn verify(token: &str, uri: &Url, anchor: &Certificate, now: Timestamp) -> Result<Self, Error> {
-        let jws = jws::Unverified::parse(token.trim())?;
-        jws.expect_typ(TYP)?;
-        let chain = jws.x5c()?;
-        let signer = x509::verify_chain(&chain, std::slice::from_ref(anchor), Purpose::DocumentSigner, now)?;
-        let claims = jws.verify_claims(&signer.leaf.public_key()?)?;
-        Self::from_claims(&claims, uri, signer, now)
-    }
-
-    fn from_claims(
-        claims: &Map<String, Value>,
-        uri: &Url,
-        signer: VerifiedChain,
-        now: Timestamp,
-    ) -> Result<Self, Error> {
-        let sub = claims.get("sub").and_then(Value::as_str).ok_or(Error::Claim("sub"))?;
-        if http_url(sub).as_ref() != Some(uri) {
-            return Err(Error::Subject { found: sub.chars().take(80).collect() });
-        }
-        let issued_at = claims.get("iat").and_then(numeric_date).ok_or(Error::Claim("iat"))?;
-        if issued_at > now.saturating_add(CLOCK_SKEW).unwrap_or(Timestamp::MAX) {
-            return Err(Error::IssuedInFuture { at: issued_at });
-        }
-        let mut fresh_until = Timestamp::MAX;
-        if let Some(exp) = claims.get("exp") {
-            let at = numeric_date(exp).ok_or(Error::Claim("exp"))?;
-            if now >= at {
-                return Err(Error::Expired { at });
-            }
-            fresh_until = at;
-        }
-        if let Some(ttl) = claims.get("ttl") {
-            // A positive number of seconds, counted from when the copy was fetched.
-            let seconds = ttl.as_f64().filter(|seconds| *seconds > 0.0).ok_or(Error::Claim("ttl"))?;
-            let ttl = SignedDuration::try_from_secs_f64(seconds).unwrap_or(SignedDuration::MAX);
-            fresh_until = fresh_until.min(now.saturating_add(ttl).unwrap_or(Timestamp::MAX));
-        }
-        let list = claims.get("status_list").ok_or(Error::Claim("status_list"))?;
-        let bits = list.get("bits").and_then(Value::as_u64).ok_or(Error::Claim("bits"))?;
-        let lst = list.get("lst").and_then(Value::as_str).ok_or(Error::Claim("lst"))?;
-        let list = StatusList::decode(Bits::from_count(bits)?, lst)?;
-        Ok(Self { uri: uri.clone(), list, signer, issued_at, fresh_until })
-    }
-
-    /// The status at `idx`, or [`Error::OutOfRange`].
-    pub fn status(&self, idx: u64) -> Result<Status, Error> {
-        self.list.get(idx)
-    }
-
-    /// Where the list is served.
-    #[must_use]
-    pub fn uri(&self) -> &Url {
-        &self.uri
-    }
-
-    /// Who signed it, and under which anchor.
-    #[must_use]
-    pub fn signer(&self) -> &VerifiedChain {
-        &self.signer
-    }
-
-    /// `iat`.
-    #[must_use]
-    pub fn issued_at(&self) -> Timestamp {
-        self.issued_at
-    }
-
-    /// Last instant at which this copy may be used: the earlier of `exp` and the time of the check plus `ttl`. A cache
-    /// drops the copy then.
-    #[must_use]
-    pub fn fresh_until(&self) -> Timestamp {
-        self.fresh_until
-    }
-}
-
 fn http_url(text: &str) -> Option<Url> {
     Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}
+
+/// Foreign text, fit for a message.
+fn shortened(text: &str) -> String {
+    text.chars().take(80).collect()
 }
 
 #[cfg(test)]

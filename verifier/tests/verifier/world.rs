@@ -463,6 +463,7 @@ fn status_token(signer: &Credentials, uri: &Url, status: Status, now: Timestamp)
         issued_at: now,
         expires: now + SignedDuration::from_hours(2),
         ttl: SignedDuration::from_secs(600),
+        aggregation_uri: None,
     };
     list.sign(&claims, &signer.chain, &signer.key).unwrap()
 }

@@ -158,6 +158,7 @@ fn check_at_verifier(world: &World, asked: &Demand) {
         issued_at: now(),
         expires: now() + SignedDuration::from_hours(1),
         ttl: SignedDuration::from_mins(10),
+        aggregation_uri: None,
     };
     let list = StatusList::new(Bits::from_count(1).unwrap(), 1024).unwrap();
     let token = list.sign(&claims, &[chain], signer).unwrap();

@@ -410,6 +410,7 @@ impl World {
             issued_at: now(),
             expires: now() + SignedDuration::from_hours(12),
             ttl: SignedDuration::from_mins(10),
+            aggregation_uri: None,
         };
         assert_eq!(status::MEDIA_TYPE, "application/statuslist+jwt");
         text(list.sign(&claims, std::slice::from_ref(&self.signer.0), &self.signer.1).unwrap())

@@ -5,6 +5,7 @@ mod corpora;
 mod did_key;
 mod jcs;
 mod rfc9901;
+mod token_status_list;
 mod vc_di;
 mod vc_di_ecdsa;
 mod vc_di_eddsa;
