@@ -1,7 +1,5 @@
 //! One issuer, one holder and one clock for the tests, and the shared vectors.
 
-use std::path::{Path, PathBuf};
-
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use url::Url;
@@ -143,25 +141,4 @@ pub(crate) fn rules() -> KeyBindingRules<'static> {
         max_age: jiff::SignedDuration::from_secs(300),
         leeway: jiff::SignedDuration::from_secs(30),
     }
-}
-
-/// A file among the shared vectors, below `WARIFU_SHARED` or the folder `shared` beside the workspace.
-pub(crate) fn vector(path: &str) -> Option<String> {
-    let beside = || {
-        Path::new(env!("CARGO_MANIFEST_DIR"))
-            .ancestors()
-            .map(|folder| folder.join("shared"))
-            .find(|folder| folder.is_dir())
-    };
-    let root = std::env::var_os("WARIFU_SHARED").map(PathBuf::from).or_else(beside);
-    let text = root.and_then(|root| std::fs::read_to_string(root.join("vectors").join(path)).ok());
-    if text.is_none() {
-        println!("skipped: {path}: shared data is absent");
-    }
-    text
-}
-
-/// The text without white space: published examples are folded.
-pub(crate) fn unfold(text: &str) -> String {
-    text.split_whitespace().collect()
 }

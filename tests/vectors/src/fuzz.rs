@@ -3,8 +3,15 @@
 //! A target passes when it returns: whatever the bytes are, nothing panics, hangs or takes more memory than its cap.
 //! Where a parser also writes, the target demands that what was read is written back the same.
 
+use std::sync::LazyLock;
+
+use jiff::Timestamp;
+use url::Url;
 use warifu_credential::sd_jwt;
-use warifu_keys::{cbor, cose};
+use warifu_credential::status::{
+    IdentifierList, Identifiers, StatusList, StatusReferences, StatusToken, TrustedSigner,
+};
+use warifu_keys::{cbor, cose, json};
 
 /// One door: takes anything, returns.
 pub type Target = fn(&[u8]);
@@ -16,6 +23,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("sd_jwt_json", sd_jwt_json),
     ("cbor", cbor),
     ("cose_sign1", cose_sign1),
+    ("status_list_jwt", status_list_jwt),
+    ("status_list_cwt", status_list_cwt),
+    ("identifier_list", identifier_list),
 ];
 
 /// An SD-JWT VC as an issuer sends it, opened without its signature: what is kept comes back letter by letter.
@@ -59,3 +69,40 @@ pub fn cose_sign1(bytes: &[u8]) {
     }
     let _ = cose::Sign1::parse_tagged(bytes);
 }
+
+/// A status list token in JWT form, and the list behind its signature.
+pub fn status_list_jwt(bytes: &[u8]) {
+    let _ = StatusToken::verify(bytes, &LIST, NOBODY, Timestamp::UNIX_EPOCH);
+    if let Ok(list) = json::parse(bytes).map_err(|_| ()).and_then(|list| StatusList::from_json(&list).map_err(|_| ())) {
+        let again = list.to_json(None).map(|written| StatusList::from_json(&written));
+        assert_eq!(again, Ok(Ok(list)));
+    }
+}
+
+/// A status list token in CWT form, and the list behind its signature.
+pub fn status_list_cwt(bytes: &[u8]) {
+    let _ = StatusToken::verify(bytes, &LIST, NOBODY, Timestamp::UNIX_EPOCH);
+    if let Ok(value) = cbor::parse(bytes) {
+        let _ = StatusReferences::from_cbor(&value);
+        if let Ok(list) = StatusList::from_cbor(&value) {
+            let again = list.to_cbor(None).map(|written| StatusList::from_cbor(&written));
+            assert_eq!(again, Ok(Ok(list)));
+        }
+    }
+}
+
+/// An identifier list token, and the list behind its signature.
+pub fn identifier_list(bytes: &[u8]) {
+    let _ = IdentifierList::verify(bytes, &LIST, NOBODY, Timestamp::UNIX_EPOCH);
+    if let Some(list) = cbor::parse(bytes).ok().and_then(|value| Identifiers::from_cbor(&value).ok()) {
+        assert_eq!(Identifiers::from_cbor(&list.to_cbor(None)), Ok(list));
+    }
+}
+
+/// Nobody's signature counts, so what is read is the envelope.
+const NOBODY: TrustedSigner<'static> = TrustedSigner::Issuer { id: "https://issuer.example", keys: &[] };
+
+static LIST: LazyLock<Url> = LazyLock::new(|| {
+    #[expect(clippy::expect_used, reason = "a constant")]
+    Url::parse("https://issuer.example/status/1").expect("a URL")
+});

@@ -5,8 +5,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use url::Url;
 use warifu_credential::status::{
-    Bits, Encoding, Error, Status, StatusList, StatusReference, StatusToken, TrustedSigner,
+    Bits, Encoding, Error, Status, StatusList, StatusReference, StatusReferences, StatusToken, TrustedSigner,
 };
+use warifu_keys::cbor;
+use warifu_keys::cose::{CoseError, Sign1};
 use warifu_keys::{Jwk, PublicKey};
 use warifu_vectors::vector_text;
 
@@ -258,4 +260,82 @@ fn referenced_token_in_jose() {
     ] {
         assert_eq!(StatusReference::from_status_claim(&refused), Err(Error::Reference), "{refused}");
     }
+}
+
+/// The bytes in an example file of hexadecimal lines, after a comment in some.
+fn hex_in(text: &str) -> Vec<u8> {
+    let hex = unfold(text.split("encoded:").last().unwrap());
+    (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[at * 2..at * 2 + 2], 16).unwrap()).collect()
+}
+
+fn hex_file(test: &str, file: &str) -> Option<Vec<u8>> {
+    vector_text(test, &format!("token-status-list/{file}.txt")).map(|text| hex_in(&text))
+}
+
+/// The annotated hexadecimal of an example is of the same bytes.
+fn check_annotated(test: &str, file: &str, expected: &[u8]) {
+    let Some(text) = vector_text(test, &format!("token-status-list/{file}_diag.txt")) else { return };
+    let hex: String = text.lines().filter_map(|line| line.split('#').next()).collect();
+    assert_eq!(hex_in(&hex), expected, "{file}");
+}
+
+/// Section 4.3.
+#[test]
+fn short_lists_in_cbor() {
+    for (file, bits, bytes) in [
+        ("status_list_encoding", Bits::One, [0xb9, 0xa3].as_slice()),
+        ("status_list_encoding2", Bits::Two, &[0xc9, 0x44, 0xf9]),
+    ] {
+        let Some(encoded) = hex_file("short_lists_in_cbor", &format!("{file}_cbor")) else { return };
+        let list = StatusList::from_cbor(&cbor::parse(&encoded).unwrap()).unwrap();
+        assert_eq!((list.bits(), list.as_bytes()), (bits, bytes), "{file}");
+        let written = StatusList::from_bytes(bits, bytes.to_vec()).unwrap().to_cbor(None).unwrap();
+        assert_eq!(cbor::encode(&written), encoded, "{file}");
+        check_annotated("short_lists_in_cbor", &format!("{file}_cbor"), &encoded);
+    }
+}
+
+#[test]
+fn long_lists_of_the_appendix_in_cbor() {
+    for (file, expected) in LONG {
+        let Some(encoded) = hex_file("long_lists_of_the_appendix_in_cbor", &format!("{file}_cbor")) else { return };
+        let list = StatusList::from_cbor(&cbor::parse(&encoded).unwrap()).unwrap();
+        assert_eq!(list.len(), 1 << 20, "{file}");
+        assert_eq!(nonzero(&list), expected, "{file}");
+    }
+    let Some(encoded) = hex_file("long_lists_of_the_appendix_in_cbor", "status_list_encoding8_cbor") else { return };
+    check_8_bits(&StatusList::from_cbor(&cbor::parse(&encoded).unwrap()).unwrap());
+}
+
+/// Section 5.2.
+#[test]
+fn token_in_cwt_form() {
+    let Some(token) = hex_file("token_in_cwt_form", "status_list_cwt") else { return };
+    check_annotated("token_in_cwt_form", "status_list_cwt", &token);
+    check_token(&token, Encoding::Cwt);
+    // Not wrapped in the tag of a CWT (61), and not without the tag of a COSE_Sign1.
+    let keys = [example_key()];
+    let issuer = TrustedSigner::Issuer { id: "https://example.com", keys: &keys };
+    for refused in [[&[0xd8, 0x3d], token.as_slice()].concat(), token[1..].to_vec()] {
+        let refused = StatusToken::verify(&refused, &list_uri(), issuer, then()).unwrap_err();
+        assert!(matches!(refused, Error::Cose(CoseError::Tag { .. })), "{refused:?}");
+    }
+    // A list for mobile documents needs certificates; this one names a key only.
+    let verified = StatusToken::verify(&token, &list_uri(), issuer, then()).unwrap();
+    assert_eq!(verified.check_for_mdoc(), Err(Error::MdocChain));
+}
+
+/// Section 6.3: claim 65535 of a CWT.
+#[test]
+fn referenced_token_in_cose() {
+    let Some(token) = hex_file("referenced_token_in_cose", "referenced_token_cwt") else { return };
+    check_annotated("referenced_token_in_cose", "referenced_token_cwt", &token);
+    let message = Sign1::parse_tagged(&token).unwrap();
+    let claims = cbor::parse(message.verify(&example_key(), &[]).unwrap()).unwrap();
+    let claims = claims.into_map().unwrap();
+    let (_, status) = claims.iter().find(|(label, _)| *label == cbor::Value::from(65535)).unwrap();
+    let references = StatusReferences::from_cbor(status).unwrap();
+    let expected = StatusReferences::status_list(StatusReference { uri: list_uri(), idx: 0 });
+    assert_eq!(references, expected);
+    assert_eq!(references.to_cbor(), *status);
 }
