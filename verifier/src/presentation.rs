@@ -56,7 +56,7 @@ impl Settled {
 
     /// Everything that the holder chose to disclose.
     pub(crate) fn disclosed(&self) -> Vec<ClaimPath> {
-        Held::keep(self.verified.clone()).available()
+        Held::keep(self.verified.clone()).map(|held| held.available()).unwrap_or_default()
     }
 
     /// The claims about the person, without the registered ones that belong to the credential.

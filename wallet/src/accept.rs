@@ -230,7 +230,7 @@ impl Wallet {
         let described = server.answer(&answer)?;
         let known = described
             .configurations()
-            .find(|(_, configuration)| Format::from_identifier(&configuration.format).is_some())
+            .find(|(_, configuration)| Format::from_identifier(&configuration.format) == Some(Format::SdJwtVc))
             .map(|(id, configuration)| (id.to_owned(), configuration.vct.clone()));
         let (configuration_id, vct) = known.ok_or(AcceptError::NoKnownFormat)?;
         let key = Arc::new(SigningKey::generate_p256(self.entropy()));
@@ -290,7 +290,7 @@ impl Wallet {
         let metadata = self.type_metadata(authentic.vct()).await?;
         let verified = self.settle(authentic, now).await?;
         metadata.check_mandatory(verified.claims())?;
-        let held = Held::keep(verified);
+        let held = Held::keep(verified).ok_or(AcceptError::NoKnownFormat)?;
         metadata.check_disclosability(held.claims(), &held.available())?;
         Ok((held, Origin { metadata, issuer: String::new(), issuer_name: entity.name }))
     }

@@ -8,8 +8,10 @@ use serde_json::Value;
 use warifu_keys::PublicKey;
 use warifu_keys::x509::VerifiedChain;
 
-use crate::status::{self, Status, StatusReference, StatusToken, TrustedSigner};
-use crate::{Format, sd_jwt};
+use crate::Format;
+use crate::mdoc::Mdoc;
+use crate::sd_jwt::SdJwt;
+use crate::status::{self, IdentifierReference, Status, StatusReference, StatusToken, TrustedSigner};
 
 /// Why an authentic credential is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,22 +70,56 @@ pub(crate) struct Contents {
     pub(crate) withheld: BTreeSet<String>,
 }
 
+/// What only one format has; each variant is the credential as it came, its signature checked.
+#[derive(Clone)]
+pub(crate) enum Form {
+    /// With the disclosures that were sent.
+    SdJwtVc(SdJwt),
+    /// With the elements that were sent.
+    Mdoc(Box<Mdoc>),
+}
+
+impl Form {
+    fn mdoc(&self) -> Option<&Mdoc> {
+        match self {
+            Self::Mdoc(mdoc) => Some(mdoc),
+            Self::SdJwtVc(_) => None,
+        }
+    }
+
+    /// Where a revoked credential would be named, for formats that have such lists.
+    fn identifier_reference(&self) -> Option<&IdentifierReference> {
+        self.mdoc()?.mso().status.as_ref()?.identifier_list.as_ref()
+    }
+}
+
 /// Signature, chain and validity hold; whether the credential was revoked is not known yet, so its claims stay closed.
 ///
 /// The parameter says what the trust in the issuer rests on: a certificate chain, or a
-/// [`WebIssuer`](sd_jwt::WebIssuer) whose keys came from its own web site.
+/// [`WebIssuer`](crate::sd_jwt::WebIssuer) whose keys came from its own web site.
 #[derive(Clone)]
 pub struct Authentic<Issuer = VerifiedChain> {
     pub(crate) contents: Contents,
     pub(crate) issuer: Issuer,
-    pub(crate) sd_jwt: sd_jwt::SdJwt,
+    pub(crate) form: Form,
 }
 
 impl<Issuer> Authentic<Issuer> {
-    /// The status list entry to look up before [`Authentic::settle`]; `None` if the credential can not be revoked.
+    /// The status list entry to look up before [`Authentic::settle`]; `None` if the credential names no status list.
     #[must_use]
     pub fn status_reference(&self) -> Option<&StatusReference> {
         self.contents.status.as_ref()
+    }
+
+    /// The identifier to look up in an identifier list; only an mdoc has one. Where both lists are named, either says it.
+    #[must_use]
+    pub fn identifier_reference(&self) -> Option<&IdentifierReference> {
+        self.form.identifier_reference()
+    }
+
+    /// What only an mdoc has: what the issuer signed beside the elements.
+    pub(crate) fn mdoc(&self) -> Option<&Mdoc> {
+        self.form.mdoc()
     }
 
     /// What the issuer was authenticated by. For a chain: its certificate and the trust anchor it was found under; whom
@@ -99,30 +135,30 @@ impl<Issuer> Authentic<Issuer> {
         self.contents.format
     }
 
-    /// The type identifier (`vct`).
+    /// The type identifier: `vct`, or the `docType` of an mdoc.
     #[must_use]
     pub fn vct(&self) -> &str {
         &self.contents.type_identifier
     }
 
-    /// The key that the credential is bound to (`cnf`).
+    /// The key that the credential is bound to: `cnf`, or the device key of an mdoc.
     #[must_use]
     pub fn holder_key(&self) -> Option<&PublicKey> {
         self.contents.holder_key.as_ref()
     }
 
-    /// Accepts a credential that names no status list; fails with [`SettleError::StatusNotLookedUp`] if it names one.
+    /// Accepts a credential that names no list; fails with [`SettleError::StatusNotLookedUp`] if it names one.
     pub fn settle_without_status(self, now: Timestamp) -> Result<Verified<Issuer>, SettleError> {
-        match self.contents.status {
-            Some(_) => Err(SettleError::StatusNotLookedUp),
-            None => self.unexpired(now),
+        match (&self.contents.status, self.form.identifier_reference()) {
+            (None, None) => self.unexpired(now),
+            (_, _) => Err(SettleError::StatusNotLookedUp),
         }
     }
 
     fn unexpired(self, now: Timestamp) -> Result<Verified<Issuer>, SettleError> {
         match self.contents.expires {
             Some(at) if now >= at => Err(SettleError::Expired { at }),
-            Some(_) | None => Ok(Verified { contents: self.contents, issuer: self.issuer, sd_jwt: self.sd_jwt }),
+            Some(_) | None => Ok(Verified { contents: self.contents, issuer: self.issuer, form: self.form }),
         }
     }
 }
@@ -163,11 +199,12 @@ impl<Issuer> fmt::Debug for Authentic<Issuer> {
 pub struct Verified<Issuer = VerifiedChain> {
     pub(crate) contents: Contents,
     pub(crate) issuer: Issuer,
-    pub(crate) sd_jwt: sd_jwt::SdJwt,
+    pub(crate) form: Form,
 }
 
 impl<Issuer> Verified<Issuer> {
-    /// The disclosed claims, registered ones included; always an object.
+    /// The disclosed claims; always an object. For an SD-JWT VC registered ones are included; for an mdoc it is
+    /// `{namespace: {element: value}}` with values by RFC 8949 section 6.1.
     #[must_use]
     pub fn claims(&self) -> &Value {
         &self.contents.claims
@@ -185,7 +222,7 @@ impl<Issuer> Verified<Issuer> {
         self.contents.format
     }
 
-    /// The type identifier (`vct`).
+    /// The type identifier: `vct`, or the `docType` of an mdoc.
     #[must_use]
     pub fn vct(&self) -> &str {
         &self.contents.type_identifier
@@ -209,16 +246,34 @@ impl<Issuer> Verified<Issuer> {
         self.contents.status.as_ref()
     }
 
-    /// The key that the credential is bound to (`cnf`).
+    /// The key that the credential is bound to: `cnf`, or the device key of an mdoc.
     #[must_use]
     pub fn holder_key(&self) -> Option<&PublicKey> {
         self.contents.holder_key.as_ref()
     }
 
-    /// Whether `digest` stands in the issuer-signed top-level `_sd` and its claim was not disclosed.
+    /// Whether the issuer signed `digest`, base64url, for a claim or element that was not disclosed: for an SD-JWT VC in
+    /// the top-level `_sd`.
     #[must_use]
     pub fn withholds(&self, digest: &str) -> bool {
-        self.contents.withheld.contains(digest)
+        match &self.form {
+            Form::SdJwtVc(_) => self.contents.withheld.contains(digest),
+            Form::Mdoc(mdoc) => mdoc.withholds(digest),
+        }
+    }
+
+    /// What only an mdoc has: its elements in CBOR, and what the issuer signed beside them.
+    #[must_use]
+    pub fn mdoc(&self) -> Option<&Mdoc> {
+        self.form.mdoc()
+    }
+
+    /// What only an SD-JWT VC has.
+    pub(crate) fn sd_jwt(&self) -> Option<&SdJwt> {
+        match &self.form {
+            Form::SdJwtVc(sd_jwt) => Some(sd_jwt),
+            Form::Mdoc(_) => None,
+        }
     }
 }
 

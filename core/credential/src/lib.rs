@@ -1,7 +1,8 @@
 //! Credentials: made by the issuer, held and presented by the wallet, authenticated by the verifier.
 //!
 //! A credential's life is a chain of types; each step consumes the one before and only the last has readable claims:
-//! [`sd_jwt::Received`] or [`sd_jwt::Presentation`], then [`Authentic`], then [`Verified`]. Token Status Lists are in
+//! [`sd_jwt::Received`] or [`sd_jwt::Presentation`], [`mdoc::Received`] or [`mdoc::Presentation`], then [`Authentic`], then
+//! [`Verified`]. Token Status Lists are in
 //! [`status`], the selfie protocol in [`face_template`] and [`selfie_reauth`], what is minted in [`profile`] with [`kyc`] and
 //! [`pid`].
 //!
@@ -13,6 +14,7 @@ pub mod claim_path;
 mod example;
 pub mod face_template;
 pub mod kyc;
+pub mod mdoc;
 pub mod person;
 pub mod pid;
 pub mod profile;
@@ -28,6 +30,8 @@ pub use claim_path::{ClaimPath, PathStep};
 pub enum Format {
     /// SD-JWT VC (draft-ietf-oauth-sd-jwt-vc-19 over RFC 9901).
     SdJwtVc,
+    /// ISO mdoc (ISO/IEC 18013-5, second edition).
+    Mdoc,
 }
 
 impl Format {
@@ -36,6 +40,7 @@ impl Format {
     pub fn identifier(self) -> &'static str {
         match self {
             Self::SdJwtVc => "dc+sd-jwt",
+            Self::Mdoc => "mso_mdoc",
         }
     }
 
@@ -44,6 +49,7 @@ impl Format {
     pub fn from_identifier(identifier: &str) -> Option<Self> {
         match identifier {
             "dc+sd-jwt" => Some(Self::SdJwtVc),
+            "mso_mdoc" => Some(Self::Mdoc),
             _ => None,
         }
     }

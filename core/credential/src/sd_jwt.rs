@@ -35,7 +35,7 @@ use disclosure::Content;
 use issuer_metadata::{IssuerKeys, IssuerMetadataError};
 
 use crate::Authentic;
-use crate::authentic::Contents;
+use crate::authentic::{Contents, Form};
 
 /// Header `typ` of the issuer-signed JWT.
 pub const TYP: &str = "dc+sd-jwt";
@@ -138,7 +138,7 @@ impl Unopened {
 
     fn with_issuer<Issuer>(self, issuer: Issuer, key: &PublicKey, now: Timestamp) -> Result<Authentic<Issuer>, Error> {
         let (sd_jwt, contents) = self.open(key, now)?;
-        Ok(Authentic { contents, issuer, sd_jwt })
+        Ok(Authentic { contents, issuer, form: Form::SdJwtVc(sd_jwt) })
     }
 
     /// Everything after the issuer's key is known.

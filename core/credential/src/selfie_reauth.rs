@@ -330,7 +330,7 @@ pub fn check(
     policy: &Policy,
     now: Timestamp,
 ) -> Result<ReauthFacts, ReauthError> {
-    if key_bound.sd_hash() != presentation.sd_jwt.sd_hash() {
+    if presentation.sd_jwt().is_none_or(|sd_jwt| key_bound.sd_hash() != sd_jwt.sd_hash()) {
         return Err(ReauthError::OtherPresentation);
     }
     let claims = key_bound.claims();

@@ -487,7 +487,7 @@ fn minted(
     let authentic = Received::parse(&text).unwrap().authenticate(&anchors, now).unwrap();
     let token = status_token(signer, status_uri, Status::Valid, now);
     let token = StatusToken::verify(&token, status_uri, &anchors[0], now).unwrap();
-    Wallet { held: Held::keep(authentic.settle(&token, now).unwrap()), key }
+    Wallet { held: Held::keep(authentic.settle(&token, now).unwrap()).unwrap(), key }
 }
 
 /// The members that a policy's request has in common.

@@ -55,7 +55,7 @@ fn minted_and_held() {
         &authentic.issuer().anchor,
         now(),
     );
-    let held = Held::keep(authentic.settle(&list.unwrap(), now()).unwrap());
+    let held = Held::keep(authentic.settle(&list.unwrap(), now()).unwrap()).unwrap();
     let claims = held.claims();
     assert_eq!(claims["family_name"], "ERIKSSON");
     assert_eq!(claims["birthdate"], "1974-08-12");

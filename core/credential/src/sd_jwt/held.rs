@@ -9,7 +9,7 @@ use warifu_keys::x509::Certificate;
 use warifu_keys::{PublicKey, Signer};
 
 use super::{Error, KEY_BINDING_TYP, KeyBinding, SdJwt, Unopened, digest};
-use crate::authentic::Contents;
+use crate::authentic::{Contents, Form};
 use crate::claim_path::ClaimPath;
 use crate::status::StatusReference;
 use crate::{Format, Verified};
@@ -22,10 +22,13 @@ pub struct Held {
 }
 
 impl Held {
-    /// Keeps a credential that passed every check.
+    /// Keeps a credential that passed every check; `None` if it is of another format.
     #[must_use]
-    pub fn keep<Issuer>(verified: Verified<Issuer>) -> Self {
-        Self { sd_jwt: verified.sd_jwt, contents: verified.contents }
+    pub fn keep<Issuer>(verified: Verified<Issuer>) -> Option<Self> {
+        match verified.form {
+            Form::SdJwtVc(sd_jwt) => Some(Self { sd_jwt, contents: verified.contents }),
+            Form::Mdoc(_) => None,
+        }
     }
 
     /// Reads back what [`Held::text`] gave, without looking at the issuer's signature, its chain or the time.

@@ -10,6 +10,7 @@ use warifu_keys::{PublicKey, equal_in_constant_time};
 
 use super::{Error, KEY_BINDING_TYP, SdJwt, Unopened, WebIssuer, json_form, numeric_date};
 use crate::Authentic;
+use crate::authentic::Form;
 use crate::sd_jwt::issuer_metadata::IssuerKeys;
 
 /// What the holder says in the key binding JWT.
@@ -113,7 +114,8 @@ fn bind<Issuer>(
         Some(_) => return Err(Error::CredentialAudience),
     }
     let key = authentic.holder_key().ok_or(Error::NoHolderKey)?;
-    let bound = check(key_binding, key, &authentic.sd_jwt, now, rules)?;
+    let Form::SdJwtVc(sd_jwt) = &authentic.form else { return Err(Error::Malformed) };
+    let bound = check(key_binding, key, sd_jwt, now, rules)?;
     Ok((authentic, bound))
 }
 

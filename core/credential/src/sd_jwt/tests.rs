@@ -43,7 +43,7 @@ fn verified(world: &World, text: &str) -> Verified {
 }
 
 fn held(world: &World) -> Held {
-    Held::keep(verified(world, &world.issue(&claims(), None)))
+    Held::keep(verified(world, &world.issue(&claims(), None))).unwrap()
 }
 
 fn paths(list: Value) -> Vec<ClaimPath> {

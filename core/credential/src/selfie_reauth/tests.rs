@@ -34,7 +34,7 @@ fn held(world: &World) -> Held {
         .selective(ClaimPath::claim(CLAIM));
     let text = world.issue(&claims, None);
     let authentic = Received::parse(&text).unwrap().authenticate(&world.anchors(), now()).unwrap();
-    Held::keep(authentic.settle_without_status(now()).unwrap())
+    Held::keep(authentic.settle_without_status(now()).unwrap()).unwrap()
 }
 
 fn assertion(held: &Held) -> Assertion {

@@ -71,7 +71,7 @@ fn appendix_a_3_person_identification_data() {
     assert_eq!(claims["sex"], 2);
     assert_eq!(claims.as_object().unwrap().len(), 5 + 15);
 
-    let held = Held::keep(verified);
+    let held = Held::keep(verified).unwrap();
     let path = serde_json::from_value(json!(["age_equal_or_over", "18"])).unwrap();
     assert_eq!(held.reveals(&[path]).unwrap()["age_equal_or_over"], json!({ "18": true }));
 
@@ -124,7 +124,7 @@ fn openid4vp_sd_jwt_vcld() {
 
     // From the issuance, our holder makes the SD-JWT of the example.
     let received = Received::parse(&issuance).unwrap().authenticate_by_metadata(&keys, now).unwrap();
-    let held = Held::keep(received.settle_without_status(now).unwrap());
+    let held = Held::keep(received.settle_without_status(now).unwrap()).unwrap();
     assert_eq!(held.claims()["ld"], user_claims["ld"]);
     let path = serde_json::from_value(json!(["ld", "credentialSubject", "givenName"])).unwrap();
     assert_eq!(held.reveals(&[path]).unwrap(), contents);

@@ -95,7 +95,7 @@ fn decoys_fill_up() {
     let world = world("decoys");
     let payload = |multiple: u8| {
         let text = world.issue(&claims().with_decoys(multiple), None);
-        let held = Held::keep(verified(&world, &text));
+        let held = Held::keep(verified(&world, &text)).unwrap();
         for (name, value) in person() {
             assert_eq!(held.claims()[&name], value);
         }

@@ -59,7 +59,7 @@ fn trust_from_the_web_shows_in_the_type() {
     let authentic: Authentic<WebIssuer> = received().authenticate_by_metadata(&keys, now()).unwrap();
     assert_eq!(authentic.issuer().identifier(), ISS);
     assert_eq!(authentic.issuer().key(), &world.signer.public_key());
-    let held = Held::keep(authentic.settle_without_status(now()).unwrap());
+    let held = Held::keep(authentic.settle_without_status(now()).unwrap()).unwrap();
     // The normal door wants a chain.
     let by_chain = received().authenticate(&world.anchors(), now());
     assert!(matches!(by_chain, Err(Error::Jws(JwsError::Certificate(X509Error::Missing)))));

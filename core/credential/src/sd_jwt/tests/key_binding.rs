@@ -33,7 +33,7 @@ fn key_binding_must_fail() {
     let swapped = format!("{}~{}~{}~{key_binding}", parts[0], parts[2], parts[1]);
     assert!(matches!(refuse(&swapped, rules(), now()), Error::SdHash));
     // Key binding of another copy of the same credential.
-    let copy = Held::keep(verified(&world, &world.issue(&claims(), None)));
+    let copy = Held::keep(verified(&world, &world.issue(&claims(), None))).unwrap();
     let copied = copy.present(&[], &binding(), &world.holder).unwrap();
     let stolen = format!("{front}{}", copied.rsplit_once('~').unwrap().1);
     assert!(matches!(refuse(&stolen, rules(), now()), Error::SdHash));
@@ -134,7 +134,7 @@ fn audience_of_the_credential() {
     let world = world("audience");
     let attempt = |aud: Value| {
         let issued = world.signed(json!({ "aud": aud }), &[]);
-        let held = Held::keep(verified(&world, &issued));
+        let held = Held::keep(verified(&world, &issued)).unwrap();
         let text = held.present(&[], &binding(), &world.holder).unwrap();
         Presentation::parse(&text).unwrap().authenticate(&world.anchors(), now(), &rules()).map(drop)
     };
@@ -155,7 +155,7 @@ fn every_hash() {
         assert_eq!(payload["_sd_alg"], hash.sd_jwt_name());
         let long = |digest: &Value| base64url::decode(digest.as_str().unwrap()).unwrap().len() == hash.digest_bytes();
         assert!(payload["_sd"].as_array().unwrap().iter().all(long));
-        let held = Held::keep(verified(&world, &text));
+        let held = Held::keep(verified(&world, &text)).unwrap();
         assert!(payload["_sd"].as_array().unwrap().contains(&json!(held.digest_of("sex").unwrap())));
         let text = held.present(&paths(json!([["sex"]])), &binding(), &world.holder).unwrap();
         let attempt = |text: &str| Presentation::parse(text).unwrap().authenticate(&world.anchors(), now(), &rules());

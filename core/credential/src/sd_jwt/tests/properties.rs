@@ -137,7 +137,7 @@ proptest! {
         let world = &*WORLD;
         let claims = Claims::new(values).with_decoys(decoys).hashed_with(hash);
         let claims = to_paths(&selective).into_iter().fold(claims, Claims::selective);
-        let held = Held::keep(verified(world, &world.issue(&claims, None)));
+        let held = Held::keep(verified(world, &world.issue(&claims, None))).unwrap();
         let available: std::collections::BTreeSet<ClaimPath> = held.available().into_iter().collect();
         prop_assert_eq!(available, to_paths(&selective).into_iter().collect());
 
