@@ -49,6 +49,7 @@ impl Authentic {
     pub fn wanted_status(&self) -> Option<Wanted<'_>> {
         let encoding = match self.format() {
             Format::SdJwtVc => Encoding::Jwt,
+            Format::Mdoc => Encoding::Cwt,
         };
         let signer = TrustedSigner::Anchor(&self.issuer().anchor);
         self.status_reference().map(|reference| Wanted { uri: &reference.uri, signer, encoding })
