@@ -31,9 +31,13 @@ pub trait Signer: Send + Sync {
 }
 
 /// A private key in memory; wiped when dropped, silent in `Debug`.
+///
+/// ECDSA nonces are deterministic (RFC 6979), unless [`with_fast_path`](Self::with_fast_path) was asked for.
 #[derive(Clone)]
 pub struct SigningKey {
     key: PrivateKey,
+    #[cfg(feature = "aws-lc")]
+    fast: Option<std::sync::Arc<signature::aws_lc::KeyPair>>,
 }
 
 /// The secret half by curve.
@@ -57,7 +61,22 @@ impl fmt::Debug for SigningKey {
 
 impl SigningKey {
     pub(crate) fn new(key: PrivateKey) -> Self {
-        Self { key }
+        Self {
+            key,
+            #[cfg(feature = "aws-lc")]
+            fast: None,
+        }
+    }
+
+    /// The same key, which from now on signs with AWS-LC where the feature `aws-lc` is on: for keys that a server signs
+    /// with all day. AWS-LC draws the nonces of ECDSA, so two signatures of one message differ.
+    #[must_use]
+    pub fn with_fast_path(self) -> Self {
+        Self {
+            #[cfg(feature = "aws-lc")]
+            fast: signature::aws_lc::KeyPair::new(&self.key).map(std::sync::Arc::new),
+            ..self
+        }
     }
 
     pub(crate) fn key(&self) -> &PrivateKey {
@@ -165,7 +184,11 @@ impl Signer for SigningKey {
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignerError> {
-        signature::sign(&self.key, message)
+        #[cfg(feature = "aws-lc")]
+        if let Some(fast) = &self.fast {
+            return fast.sign(message);
+        }
+        signature::portable::sign(&self.key, message)
     }
 }
 

@@ -231,7 +231,8 @@ fn certificate(file: &str, read: Read<'_>) -> Result<Certificate, BundleError> {
 
 fn signing_key(file: &str, read: Read<'_>) -> Result<SigningKey, BundleError> {
     let text = read(file).map_err(|source| BundleError::Read { file: file.to_owned(), source })?;
-    SigningKey::from_pkcs8_pem(&text).map_err(|_| BundleError::Key { file: file.to_owned() })
+    let key = SigningKey::from_pkcs8_pem(&text).map_err(|_| BundleError::Key { file: file.to_owned() })?;
+    Ok(key.with_fast_path())
 }
 
 #[cfg(test)]
