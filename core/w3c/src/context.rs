@@ -70,6 +70,12 @@ impl Contexts {
         Self(pinned.into_iter().map(|(url, document)| (url.to_owned(), document.clone())).collect())
     }
 
+    /// No contexts at all, for documents without meaning in JSON-LD.
+    #[must_use]
+    pub fn none() -> Self {
+        Self(BTreeMap::new())
+    }
+
     /// Adds a context under its address. It is the caller's to vouch for: whoever writes a context says what signed
     /// words mean.
     pub fn with(mut self, url: &str, text: &str) -> Result<Self, ContextError> {

@@ -1,7 +1,7 @@
 //! Decentralized identifiers (W3C DID 1.0) and the keys that their documents name.
 //!
-//! Nothing is fetched here: [`key`] and [`jwk`] carry their key in the identifier; [`web`] says which
-//! address to fetch and judges what came back.
+//! Nothing is fetched here: [`key`] and [`jwk`] carry their key in the identifier; [`web`] and [`webvh`] say which
+//! addresses to fetch and judge what came back.
 
 use serde_json::{Map, Value, json};
 use warifu_keys::{Jwk, PublicKey};
@@ -11,6 +11,7 @@ use crate::multikey;
 pub mod jwk;
 pub mod key;
 pub mod web;
+pub mod webvh;
 
 /// Longest identifier, in characters; did:jwk needs the most.
 pub const MAX_CHARACTERS: usize = 2048;
@@ -386,6 +387,7 @@ mod tests {
             if let Ok(did) = Did::parse(&text) {
                 let _ = Documents::offline().document(&did);
                 let _ = web::document_url(&did);
+                let _ = webvh::log_url(&did);
             }
         }
     }

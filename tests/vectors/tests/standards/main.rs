@@ -3,6 +3,7 @@
 
 mod corpora;
 mod did_key;
+mod did_webvh;
 mod iso_18013_5;
 mod jcs;
 mod rfc9901;
