@@ -5,9 +5,12 @@
 //! the roles this crate neither fetches nor asks for the time: documents, instants and randomness are arguments.
 
 pub mod context;
+pub mod credential;
 pub mod data_integrity;
 pub mod did;
 pub mod jcs;
+pub mod jose;
 pub mod multikey;
 pub mod rdfc;
 pub mod time;
+pub mod verify;
