@@ -4,6 +4,7 @@
 //! signature is made by a [`warifu_keys::Signer`] and checked by a [`warifu_keys::PublicKey`]. Like its neighbours below
 //! the roles this crate neither fetches nor asks for the time: documents, instants and randomness are arguments.
 
+pub mod bitstring_status_list;
 pub mod context;
 pub mod credential;
 pub mod data_integrity;

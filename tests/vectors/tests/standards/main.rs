@@ -1,6 +1,7 @@
 //! One module per standard: its own examples must pass, and each rule it states has a row that breaks just that rule.
 #![cfg(test)]
 
+mod bitstring_status_list;
 mod corpora;
 mod did_key;
 mod did_webvh;
