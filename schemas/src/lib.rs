@@ -3,6 +3,7 @@
 //! One table per profile serves every encoding: SD-JWT VC claim paths, mdoc element identifiers, labels for people. The
 //! code that makes and reads credentials takes names and disclosure rules from here, so they can not drift apart.
 
+pub mod json_ld;
 pub mod kyc;
 pub mod pid;
 mod type_metadata;

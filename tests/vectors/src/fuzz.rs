@@ -11,7 +11,12 @@ use warifu_credential::sd_jwt;
 use warifu_credential::status::{
     IdentifierList, Identifiers, StatusList, StatusReferences, StatusToken, TrustedSigner,
 };
-use warifu_keys::{cbor, cose, json};
+use warifu_keys::{HashAlgorithm, cbor, cose, json};
+use warifu_w3c::bitstring_status_list::{Bitstring, Entry};
+use warifu_w3c::context::Contexts;
+use warifu_w3c::did::{Did, Documents, webvh};
+use warifu_w3c::verify::Verifier;
+use warifu_w3c::{data_integrity, jcs};
 
 /// One door: takes anything, returns.
 pub type Target = fn(&[u8]);
@@ -26,6 +31,11 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("status_list_jwt", status_list_jwt),
     ("status_list_cwt", status_list_cwt),
     ("identifier_list", identifier_list),
+    ("did_webvh", did_webvh),
+    ("vc_jwt", vc_jwt),
+    ("data_integrity", data_integrity),
+    ("jcs", jcs),
+    ("bitstring_status_list", bitstring_status_list),
 ];
 
 /// An SD-JWT VC as an issuer sends it, opened without its signature: what is kept comes back letter by letter.
@@ -106,3 +116,66 @@ static LIST: LazyLock<Url> = LazyLock::new(|| {
     #[expect(clippy::expect_used, reason = "a constant")]
     Url::parse("https://issuer.example/status/1").expect("a URL")
 });
+
+/// A did:webvh log, and the file of its witnesses behind a form feed: a log that holds is written back as it was read.
+pub fn did_webvh(bytes: &[u8]) {
+    static DID: LazyLock<Option<Did>> =
+        LazyLock::new(|| Did::parse("did:webvh:QmcAxRq5Mcz7PzaHXVUqRUCJfWNEEvaBNeC47Lr2iTEFx5:example.com").ok());
+    let Some(did) = &*DID else { return };
+    let mut parts = bytes.splitn(2, |byte| *byte == 0x0c);
+    let log = parts.next().unwrap_or_default();
+    if let Ok(chain) = webvh::Chain::verify(did, log, Timestamp::MAX) {
+        assert_eq!(chain.to_jsonl().lines().count(), chain.versions().len());
+        if let Ok(log) = chain.witnessed(parts.next(), Timestamp::MAX) {
+            let _ = log.resolve(webvh::At::Latest);
+        }
+    }
+}
+
+fn contexts() -> &'static Contexts {
+    static CONTEXTS: LazyLock<Contexts> = LazyLock::new(Contexts::builtin);
+    &CONTEXTS
+}
+
+/// A W3C credential or presentation, however it is secured.
+pub fn vc_jwt(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let documents = Documents::offline();
+        let verifier = Verifier { documents: &documents, contexts: contexts(), now: Timestamp::UNIX_EPOCH };
+        let _ = verifier.credential(text);
+        let _ = verifier.presentation(text, Some("n"), None);
+    }
+}
+
+/// A document with Data Integrity proofs, read as JSON-LD whatever its proofs are worth.
+pub fn data_integrity(bytes: &[u8]) {
+    if let Ok(members) = json::parse_object(bytes) {
+        let _ = contexts().canonical(&members, HashAlgorithm::Sha256);
+        let purpose = warifu_w3c::did::Relationship::AssertionMethod;
+        let expected = data_integrity::Expected { purpose, challenge: None, domain: None, now: Timestamp::UNIX_EPOCH };
+        let _ = data_integrity::verify(&members, &expected, &Documents::offline(), contexts());
+    }
+}
+
+/// Canonical JSON: what is written reads back to the same canonical text.
+pub fn jcs(bytes: &[u8]) {
+    if let Ok(value) = json::parse(bytes)
+        && let Ok(text) = jcs::canonical(&value)
+    {
+        let again = json::parse(text.as_bytes()).ok().and_then(|value| jcs::canonical(&value).ok());
+        assert_eq!(again.as_deref(), Some(text.as_str()));
+    }
+}
+
+/// An encoded list, or an entry of `credentialStatus`: what is read is written back to the same meaning.
+pub fn bitstring_status_list(bytes: &[u8]) {
+    if let Some(Ok(list)) = std::str::from_utf8(bytes).ok().map(|text| Bitstring::decode(text.trim(), 1)) {
+        let again = list.encode().and_then(|text| Bitstring::decode(&text, 1));
+        assert_eq!(again.as_ref(), Ok(&list));
+        let _ = list.value(list.entries());
+    }
+    if let Ok(Ok(entry)) = json::parse_object(bytes).map(|members| Entry::parse(&members)) {
+        let again = entry.to_value().as_object().map(Entry::parse);
+        assert_eq!(again, Some(Ok(entry)));
+    }
+}

@@ -12,3 +12,4 @@ mod token_status_list;
 mod vc_di;
 mod vc_di_ecdsa;
 mod vc_di_eddsa;
+mod vcdm;
