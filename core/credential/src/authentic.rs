@@ -6,12 +6,15 @@ use std::fmt;
 use jiff::Timestamp;
 use serde_json::Value;
 use warifu_keys::PublicKey;
-use warifu_keys::x509::VerifiedChain;
+use warifu_keys::x509::{Certificate, VerifiedChain};
 
 use crate::Format;
 use crate::mdoc::Mdoc;
 use crate::sd_jwt::SdJwt;
-use crate::status::{self, IdentifierReference, Status, StatusReference, StatusToken, TrustedSigner};
+use crate::status::{
+    self, IdentifierList, IdentifierReference, ListSigner, Status, StatusReference, StatusReferences, StatusToken,
+    TrustedSigner,
+};
 
 /// Why an authentic credential is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -87,9 +90,13 @@ impl Form {
         }
     }
 
+    fn mdoc_status(&self) -> Option<&StatusReferences> {
+        self.mdoc()?.mso().status.as_ref()
+    }
+
     /// Where a revoked credential would be named, for formats that have such lists.
     fn identifier_reference(&self) -> Option<&IdentifierReference> {
-        self.mdoc()?.mso().status.as_ref()?.identifier_list.as_ref()
+        self.mdoc_status()?.identifier_list.as_ref()
     }
 }
 
@@ -170,21 +177,64 @@ impl Authentic {
         if token.uri() != &reference.uri {
             return Err(SettleError::OtherList);
         }
-        // The list must be signed under the anchor that the credential was found under: another trusted issuer must not
-        // be able to speak for this one.
-        if !token.signer().is(&TrustedSigner::Anchor(&self.issuer.anchor)) {
-            return Err(SettleError::OtherAnchor);
+        check_list(token.signer(), self.status_list_anchor(), token.fresh_until(), now)?;
+        match self.contents.format {
+            Format::Mdoc => token.check_for_mdoc()?,
+            Format::SdJwtVc => (),
         }
-        if now > token.fresh_until() {
-            return Err(SettleError::StaleStatus { until: token.fresh_until() });
+        let status = token.status(reference.idx)?;
+        self.decide(status, now)
+    }
+
+    /// Accepts an mdoc if its identifier is not in `list`, which has to be the one it names, from its trust anchor and
+    /// fresh at `now` (ISO/IEC 18013-5 second edition, section 12.3.6).
+    pub fn settle_with_identifiers(self, list: &IdentifierList, now: Timestamp) -> Result<Verified, SettleError> {
+        let reference = self.identifier_reference().ok_or(SettleError::NoStatus)?;
+        if list.uri() != &reference.uri {
+            return Err(SettleError::OtherList);
         }
-        match token.status(reference.idx)? {
+        check_list(list.signer(), self.identifier_list_anchor(), list.fresh_until(), now)?;
+        let status = list.status(&reference.id);
+        self.decide(status, now)
+    }
+
+    /// Under which anchor the credential's status list is signed: the one that its issuer was found under, or the one that
+    /// its issuer signed in its place.
+    pub(crate) fn status_list_anchor(&self) -> &Certificate {
+        let named = self.form.mdoc_status().and_then(|status| status.status_list_certificate.as_ref());
+        named.unwrap_or(&self.issuer.anchor)
+    }
+
+    /// Under which anchor the credential's identifier list is signed, as for the status list.
+    pub(crate) fn identifier_list_anchor(&self) -> &Certificate {
+        let named = self.form.mdoc_status().and_then(|status| status.identifier_list_certificate.as_ref());
+        named.unwrap_or(&self.issuer.anchor)
+    }
+
+    fn decide(self, status: Status, now: Timestamp) -> Result<Verified, SettleError> {
+        match status {
             Status::Valid => self.unexpired(now),
             Status::Invalid => Err(SettleError::Revoked),
             Status::Suspended => Err(SettleError::Suspended),
             Status::Other(value) => Err(SettleError::UnknownStatus(value)),
         }
     }
+}
+
+/// A list counts only under the anchor of the credential: another trusted issuer must not be able to speak for this one.
+fn check_list(
+    signer: &ListSigner,
+    anchor: &Certificate,
+    fresh_until: Timestamp,
+    now: Timestamp,
+) -> Result<(), SettleError> {
+    if !signer.is(&TrustedSigner::Anchor(anchor)) {
+        return Err(SettleError::OtherAnchor);
+    }
+    if now > fresh_until {
+        return Err(SettleError::StaleStatus { until: fresh_until });
+    }
+    Ok(())
 }
 
 /// Shows the type only: claims are personal data.

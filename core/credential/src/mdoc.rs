@@ -65,6 +65,10 @@ pub enum Error {
     /// A member is missing or of the wrong kind.
     #[error("`{0}` is missing or malformed")]
     Member(&'static str),
+    /// A member that the structure does not have, where no signature covers it: `nameSpaces` under a wrong name would
+    /// silently withhold everything.
+    #[error("unknown member `{0}`")]
+    UnknownMember(String),
     /// Another version than [`VERSION`].
     #[error("{part} has version `{found}`")]
     Version {
@@ -229,3 +233,6 @@ fn item_digest(hash: HashAlgorithm, item: Vec<u8>) -> Vec<u8> {
 fn shortened(text: &str) -> String {
     text.chars().take(80).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -111,6 +111,8 @@ impl Presentation {
             (None, Some(mac)) => Proof::Mac(Mac0::from_value(mac).map_err(Error::DeviceMac)?),
             (Some(_), Some(_)) | (None, None) => return Err(Error::Member("deviceAuth")),
         };
+        auth.finish()?;
+        device.finish()?;
         let device_elements = DataElements::from_cbor(elements, "DeviceNameSpaces")?;
         Ok(Self { doc_type, signed, device_name_spaces, device_elements, device_auth })
     }

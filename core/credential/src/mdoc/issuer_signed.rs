@@ -50,7 +50,9 @@ impl IssuerSigned {
     pub(super) fn from_cbor(value: Value) -> Result<Self, Error> {
         let mut signed = Members::of(value, "issuerSigned")?;
         let issuer_auth = signed.required("issuerAuth")?;
-        let Some(name_spaces) = signed.optional("nameSpaces") else {
+        let name_spaces = signed.optional("nameSpaces");
+        signed.finish()?;
+        let Some(name_spaces) = name_spaces else {
             return Ok(Self { name_spaces: Vec::new(), issuer_auth });
         };
         let items = |items: Value| -> Result<Vec<Item>, Error> {

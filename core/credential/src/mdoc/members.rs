@@ -8,7 +8,8 @@ use super::{Error, shortened};
 /// Tag of a date and time text (RFC 8949 section 3.4.1).
 const TDATE: u64 = 0;
 
-/// A map that is being read. Members that nobody takes are ignored, as the standard reserves them for future use.
+/// A map that is being read. Members that nobody takes are ignored, as the standard reserves them for future use, unless
+/// [`Members::finish`] says otherwise.
 pub(super) struct Members(Vec<(Value, Value)>);
 
 impl Members {
@@ -28,6 +29,14 @@ impl Members {
 
     pub(super) fn required(&mut self, name: &'static str) -> Result<Value, Error> {
         self.optional(name).ok_or(Error::Member(name))
+    }
+
+    /// Demands that every member was taken.
+    pub(super) fn finish(self) -> Result<(), Error> {
+        match self.0.first() {
+            None => Ok(()),
+            Some((name, _)) => Err(Error::UnknownMember(shortened(name.as_text().unwrap_or("(no text)")))),
+        }
     }
 
     pub(super) fn text(&mut self, name: &'static str) -> Result<String, Error> {

@@ -51,8 +51,16 @@ impl Authentic {
             Format::SdJwtVc => Encoding::Jwt,
             Format::Mdoc => Encoding::Cwt,
         };
-        let signer = TrustedSigner::Anchor(&self.issuer().anchor);
+        let signer = TrustedSigner::Anchor(self.status_list_anchor());
         self.status_reference().map(|reference| Wanted { uri: &reference.uri, signer, encoding })
+    }
+
+    /// The identifier list to look up before [`Authentic::settle_with_identifiers`]; `None` if the credential names none.
+    #[must_use]
+    pub fn wanted_identifiers(&self) -> Option<Wanted<'_>> {
+        let signer = TrustedSigner::Anchor(self.identifier_list_anchor());
+        let reference = self.identifier_reference()?;
+        Some(Wanted { uri: &reference.uri, signer, encoding: Encoding::Cwt })
     }
 }
 
