@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use warifu_server::telemetry;
 
 mod bench;
+mod credential;
 pub mod demo;
 mod document;
 mod face;
@@ -41,6 +42,9 @@ enum Command {
     /// Faces: measure matching.
     #[command(subcommand)]
     Face(face::FaceCommand),
+    /// Credentials: decode and verify.
+    #[command(subcommand)]
+    Credential(credential::CredentialCommand),
     /// The trust registry.
     #[command(subcommand)]
     Registry(registry::RegistryCommand),
@@ -102,6 +106,7 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Models(ModelsCommand::List(args)) => models::list(&args)?,
         Command::Document(command) => document::run(command)?,
         Command::Face(command) => face::run(command)?,
+        Command::Credential(command) => return credential::run(command).await,
         Command::Registry(command) => registry::run(command).await?,
         Command::Issuer(command) => serve::issuer(command).await?,
         Command::Verifier(command) => serve::verifier(command).await?,

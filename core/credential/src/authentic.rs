@@ -148,6 +148,12 @@ impl<Issuer> Authentic<Issuer> {
         &self.contents.type_identifier
     }
 
+    /// From when on the credential is not accepted; `None` if it names no end.
+    #[must_use]
+    pub fn expires(&self) -> Option<Timestamp> {
+        self.contents.expires
+    }
+
     /// The key that the credential is bound to: `cnf`, or the device key of an mdoc.
     #[must_use]
     pub fn holder_key(&self) -> Option<&PublicKey> {

@@ -2,9 +2,8 @@
 //!
 //! A credential's life is a chain of types; each step consumes the one before and only the last has readable claims:
 //! [`sd_jwt::Received`] or [`sd_jwt::Presentation`], [`mdoc::Received`] or [`mdoc::Presentation`], then [`Authentic`], then
-//! [`Verified`]. Token Status Lists are in
-//! [`status`], the selfie protocol in [`face_template`] and [`selfie_reauth`], what is minted in [`profile`] with [`kyc`] and
-//! [`pid`].
+//! [`Verified`]. Status lists are in [`status`], the selfie protocol in [`face_template`] and [`selfie_reauth`], what is
+//! minted in [`profile`] with [`kyc`] and [`pid`]. [`inspect`] and [`report`] are for people who want to see or to know why.
 //!
 //! Everything is a pure function of its arguments: time, entropy and fetched documents come from the caller.
 
@@ -13,11 +12,13 @@ pub mod claim_path;
 #[cfg(test)]
 mod example;
 pub mod face_template;
+pub mod inspect;
 pub mod kyc;
 pub mod mdoc;
 pub mod person;
 pub mod pid;
 pub mod profile;
+pub mod report;
 pub mod sd_jwt;
 pub mod selfie_reauth;
 pub mod status;

@@ -27,6 +27,7 @@ pub use error::Error;
 pub use held::Held;
 pub use issue::{Claims, IssuerKey, Registered, issue};
 pub use issuer_metadata::WebIssuer;
+pub use json_form::to_compact;
 pub use key_binding::{KeyBinding, KeyBindingRules, KeyBound, Presentation};
 
 pub(crate) use compact::SdJwt;
@@ -76,7 +77,7 @@ impl Received {
 
     /// Reads an SD-JWT in JSON form (RFC 9901 section 8), with the rules of [`Received::parse`].
     pub fn parse_json(bytes: &[u8]) -> Result<Self, Error> {
-        Self::parse(&json_form::to_compact(bytes)?)
+        Self::parse(&to_compact(bytes)?)
     }
 
     /// The `iss` claim that nobody has verified: only to know whose keys to fetch ([`issuer_metadata`]).
