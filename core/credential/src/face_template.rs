@@ -11,8 +11,8 @@ use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 use warifu_keys::{Secret, base64url};
 
-use crate::Verified;
 use crate::sd_jwt::Held;
+use crate::{Verified, mdoc};
 
 /// Name of the claim.
 pub const CLAIM: &str = "face_template";
@@ -240,6 +240,18 @@ impl FaceTemplateClaim {
     }
 }
 
+impl FaceTemplateClaim {
+    /// The template of an mdoc in the holder's hands, in the namespace of its document type; `None` if it has none.
+    pub fn of_mdoc(held: &mdoc::Held) -> Result<Option<Self>, Error> {
+        held.claims().get(held.doc_type()).and_then(|elements| elements.get(CLAIM)).map(Self::from_value).transpose()
+    }
+}
+
+/// The commitment of an mdoc: the digest that its issuer signed for the element `face_template`.
+pub fn mdoc_template_digest(held: &mdoc::Held) -> Result<String, Error> {
+    held.digest_of(held.doc_type(), CLAIM).ok_or(Error::Missing)
+}
+
 /// The commitment: the `_sd` digest of the `face_template` disclosure of a held credential.
 pub fn template_digest(held: &Held) -> Result<String, Error> {
     held.digest_of(CLAIM).ok_or(Error::Missing)
@@ -261,7 +273,11 @@ pub enum Commitment {
 /// How the digest `template_digest` stands in a verified presentation.
 #[must_use]
 pub fn commitment(presentation: &Verified, template_digest: &str) -> Commitment {
-    if presentation.claims().get(CLAIM).is_some() {
+    let disclosed = match presentation.mdoc() {
+        Some(mdoc) => mdoc.elements().any(|(_, element, _)| element == CLAIM),
+        None => presentation.claims().get(CLAIM).is_some(),
+    };
+    if disclosed {
         Commitment::Disclosed
     } else if presentation.withholds(template_digest) {
         Commitment::Withheld

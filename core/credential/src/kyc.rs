@@ -185,4 +185,4 @@ fn age_equal_or_over(birthdate: Date, on: Date) -> Value {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

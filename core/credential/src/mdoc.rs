@@ -30,6 +30,7 @@ mod session_transcript;
 
 pub use device_response::{DeviceAuth, DeviceResponse, DeviceSigned, Presentation, Session};
 pub use elements::DataElements;
+pub(crate) use elements::from_json;
 pub use held::{DeviceKey, Held};
 pub use issue::{Issuance, Validity, issue};
 pub use issuer_signed::{Mdoc, Received};

@@ -176,4 +176,4 @@ impl Address {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -10,6 +10,10 @@ use crate::claim_path::{ClaimPath, PathStep};
 use crate::sd_jwt::{self, Claims, IssuerKey, Registered};
 use crate::status::StatusReference;
 
+mod mdoc;
+
+pub use mdoc::{element_value, mint_mdoc};
+
 /// Digests of an SD-JWT VC come in multiples of this on every level; decoys make up the rest.
 const DECOYS: u8 = 4;
 
@@ -22,6 +26,9 @@ pub enum Error {
     /// The credential could not be issued.
     #[error(transparent)]
     Issue(#[from] sd_jwt::Error),
+    /// The mdoc could not be issued.
+    #[error(transparent)]
+    IssueMdoc(#[from] crate::mdoc::Error),
 }
 
 /// The claims of one person by one profile, in the JSON form, checked against the profile's rules. Only the profiles'

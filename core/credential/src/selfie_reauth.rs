@@ -10,14 +10,18 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
-use warifu_keys::{base64url, json as strict_json, sha256};
+use warifu_keys::{base64url, cbor, json as strict_json, sha256};
 
 use crate::Verified;
 use crate::face_template::{self, Commitment, ModelId};
+use crate::mdoc::{self, DataElements, DeviceSigned};
 use crate::sd_jwt::{CLOCK_SKEW, KeyBound, numeric_date};
 
 /// `type` of the transaction data entry.
 pub const TYPE: &str = "urn:warifu:selfie-reauth:1";
+/// Namespace of the device-signed elements with the answer, where the credential is an mdoc (OpenID4VP 1.0 appendix
+/// B.2.1). The elements have the names of the key binding JWT's members.
+pub const NAMESPACE: &str = "org.warifu.selfie-reauth.1";
 /// Member of the key binding JWT with the answer.
 pub const MEMBER: &str = "selfie_reauth";
 /// Member of the key binding JWT with the entries' hashes (OpenID4VP 1.0 appendix B.3.3.1).
@@ -245,6 +249,18 @@ impl Assertion {
     }
 }
 
+impl Assertion {
+    /// What an mdoc's device signs in place of [`Assertion::key_binding_claims`]: the same members as elements of
+    /// [`NAMESPACE`].
+    #[must_use]
+    pub fn device_elements(&self, transaction_data: &[&str]) -> DataElements {
+        let members = self.key_binding_claims(transaction_data);
+        members.iter().fold(DataElements::new(), |elements, (name, value)| {
+            elements.with(NAMESPACE, name, mdoc::from_json(value).unwrap_or(cbor::Value::Null))
+        })
+    }
+}
+
 /// What the verifier accepts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
@@ -333,7 +349,34 @@ pub fn check(
     if presentation.sd_jwt().is_none_or(|sd_jwt| key_bound.sd_hash() != sd_jwt.sd_hash()) {
         return Err(ReauthError::OtherPresentation);
     }
-    let claims = key_bound.claims();
+    check_answer(entry, key_bound.claims(), Some(key_bound.issued_at()), presentation, policy, now)
+}
+
+/// Checks the answer of an mdoc's device to `entry`, as [`check`] does. A device signature has no instant of its own, so
+/// only the clocks at the match and at the check are compared.
+pub fn check_device_signed(
+    entry: &Entry,
+    device: &DeviceSigned,
+    presentation: &Verified,
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<ReauthFacts, ReauthError> {
+    if presentation.mdoc().is_none_or(|mdoc| !device.belongs_to(mdoc)) {
+        return Err(ReauthError::OtherPresentation);
+    }
+    let claims = device.claims();
+    let claims = claims.get(NAMESPACE).and_then(Value::as_object).ok_or(ReauthError::NotCovered)?;
+    check_answer(entry, claims, None, presentation, policy, now)
+}
+
+fn check_answer(
+    entry: &Entry,
+    claims: &Map<String, Value>,
+    signed_at: Option<Timestamp>,
+    presentation: &Verified,
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<ReauthFacts, ReauthError> {
     if claims.get(HASHES_ALG).is_some_and(|name| name != "sha-256") {
         return Err(ReauthError::HashAlgorithm);
     }
@@ -361,7 +404,7 @@ pub fn check(
     let at = answer.matched_at;
     let age = now.duration_since(at);
     // The same clock wrote both instants, so there is no skew between match and signature.
-    if -age > CLOCK_SKEW || at > key_bound.issued_at() {
+    if -age > CLOCK_SKEW || signed_at.is_some_and(|signed_at| at > signed_at) {
         return Err(ReauthError::InFuture { at });
     }
     if age > policy.max_age.min(SignedDuration::from_secs(i64::from(demand.max_age))) {

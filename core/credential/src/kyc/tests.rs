@@ -9,7 +9,7 @@ use crate::profile::{Minting, claim_path, mint_sd_jwt};
 use crate::sd_jwt::{Held, Received};
 use crate::status::{StatusReference, StatusToken};
 
-fn identity() -> KycClaims {
+pub(crate) fn identity() -> KycClaims {
     let model = ModelId::new("sface", &[3; 32]).unwrap();
     KycClaims {
         family_name: "ERIKSSON".to_owned(),

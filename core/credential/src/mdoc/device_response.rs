@@ -10,7 +10,7 @@ use warifu_keys::jwe::AgreementKey;
 use warifu_keys::x509::Certificate;
 use warifu_keys::{PublicKey, base64url, sha256};
 
-use super::issuer_signed::IssuerSigned;
+use super::issuer_signed::{IssuerSigned, Mdoc};
 use super::members::{self, Members, embedded, map};
 use super::{DataElements, Error, MAX_DOCUMENTS, SessionTranscript, VERSION};
 use crate::Authentic;
@@ -132,6 +132,7 @@ impl Presentation {
         session: &Session<'_>,
     ) -> Result<(Authentic, DeviceSigned), Error> {
         let Self { doc_type, signed, device_name_spaces, device_elements, device_auth } = self;
+        let issuer_signature = signed.issuer_signature().to_vec();
         let authentic = signed.authenticate(Some(&doc_type), anchors, now)?;
         // An authenticated mdoc always has both.
         let mso = authentic.mdoc().ok_or(Error::Member("issuerAuth"))?.mso();
@@ -148,7 +149,7 @@ impl Presentation {
             }
         };
         mso.key_authorizations.check(&device_elements)?;
-        Ok((authentic, DeviceSigned { elements: device_elements, by }))
+        Ok((authentic, DeviceSigned { elements: device_elements, by, issuer_signature }))
     }
 }
 
@@ -177,6 +178,7 @@ pub enum DeviceAuth {
 pub struct DeviceSigned {
     elements: DataElements,
     by: DeviceAuth,
+    issuer_signature: Vec<u8>,
 }
 
 impl DeviceSigned {
@@ -196,6 +198,11 @@ impl DeviceSigned {
     #[must_use]
     pub fn by(&self) -> DeviceAuth {
         self.by
+    }
+
+    /// Whether the device said this in the same presentation as the credential.
+    pub(crate) fn belongs_to(&self, mdoc: &Mdoc) -> bool {
+        self.issuer_signature == mdoc.signed.issuer_signature()
     }
 }
 

@@ -123,6 +123,21 @@ pub(crate) fn to_json(value: &Value) -> Json {
     }
 }
 
+/// A JSON value as CBOR, as far as it says what it is: text stays text; `None` for fractions.
+pub(crate) fn from_json(value: &Json) -> Option<Value> {
+    Some(match value {
+        Json::Null => Value::Null,
+        Json::Bool(bit) => Value::Bool(*bit),
+        Json::Number(number) => number.as_i64().map(Value::from).or_else(|| number.as_u64().map(Value::from))?,
+        Json::String(text) => Value::from(text.as_str()),
+        Json::Array(items) => Value::Array(items.iter().map(from_json).collect::<Option<_>>()?),
+        Json::Object(members) => {
+            let members = members.iter().map(|(name, value)| Some((name.as_str().into(), from_json(value)?)));
+            Value::Map(members.collect::<Option<_>>()?)
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

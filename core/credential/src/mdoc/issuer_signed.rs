@@ -93,6 +93,12 @@ impl IssuerSigned {
         })
     }
 
+    /// The bytes of the issuer's signature: no two mdocs have the same.
+    pub(super) fn issuer_signature(&self) -> &[u8] {
+        let parts = self.issuer_auth.as_array().map(Vec::as_slice).unwrap_or_default();
+        parts.last().and_then(Value::as_bytes).map(Vec::as_slice).unwrap_or_default()
+    }
+
     pub(super) fn sign1(&self) -> Result<Sign1, Error> {
         Sign1::from_value(self.issuer_auth.clone()).map_err(Error::IssuerAuth)
     }
