@@ -7,10 +7,10 @@ use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use url::Url;
-use warifu_credential::sd_jwt;
 use warifu_credential::status::{
     IdentifierList, Identifiers, StatusList, StatusReferences, StatusToken, TrustedSigner,
 };
+use warifu_credential::{mdoc, sd_jwt};
 use warifu_keys::{HashAlgorithm, cbor, cose, json};
 use warifu_w3c::bitstring_status_list::{Bitstring, Entry};
 use warifu_w3c::context::Contexts;
@@ -36,6 +36,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("data_integrity", data_integrity),
     ("jcs", jcs),
     ("bitstring_status_list", bitstring_status_list),
+    ("issuer_signed", issuer_signed),
+    ("device_response", device_response),
 ];
 
 /// An SD-JWT VC as an issuer sends it, opened without its signature: what is kept comes back letter by letter.
@@ -177,5 +179,29 @@ pub fn bitstring_status_list(bytes: &[u8]) {
     if let Ok(Ok(entry)) = json::parse_object(bytes).map(|members| Entry::parse(&members)) {
         let again = entry.to_value().as_object().map(Entry::parse);
         assert_eq!(again, Some(Ok(entry)));
+    }
+}
+
+/// An mdoc as an issuer hands it out, opened without its signature: what is kept comes back byte for byte.
+pub fn issuer_signed(bytes: &[u8]) {
+    let _ = mdoc::Received::parse(bytes);
+    if let Ok(held) = mdoc::Held::dangerous_reload(bytes) {
+        let again = mdoc::Held::dangerous_reload(&held.to_bytes());
+        assert!(again.is_ok_and(|again| again.claims() == held.claims()));
+    }
+}
+
+/// A device response, authenticated under no anchor at all.
+pub fn device_response(bytes: &[u8]) {
+    if let Ok(response) = mdoc::DeviceResponse::parse(bytes) {
+        let transcript = mdoc::SessionTranscript::new(&mdoc::Handover::OpenId4VpDcApi {
+            origin: "https://verifier.example",
+            nonce: "nonce",
+            encryption_key: None,
+        });
+        let session = mdoc::Session { transcript: &transcript, reader_key: None };
+        for document in response.documents() {
+            assert!(document.authenticate(&[], Timestamp::UNIX_EPOCH, &session).is_err());
+        }
     }
 }

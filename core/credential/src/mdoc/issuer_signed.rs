@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::Timestamp;
-use warifu_keys::base64url;
 use warifu_keys::cbor::{self, Value};
 use warifu_keys::cose::{CoseError, Sign1};
 use warifu_keys::x509::{self, Certificate, Purpose, VerifiedChain};
+use warifu_keys::{PublicKey, base64url};
 
 use super::members::{self, Members, by_text, embedded, map};
 use super::mso::{Mso, digest_id};
@@ -104,11 +104,7 @@ impl IssuerSigned {
     }
 
     pub(super) fn chain(&self) -> Result<Vec<Certificate>, Error> {
-        match self.sign1()?.x5chain() {
-            Ok(chain) => Ok(chain),
-            Err(CoseError::Certificate(error)) => Err(Error::Issuer(error)),
-            Err(other) => Err(Error::IssuerAuth(other)),
-        }
+        self.sign1()?.x5chain().map_err(chain_refused)
     }
 
     /// The issuer-signed payload without a look at the signature.
@@ -124,10 +120,24 @@ impl IssuerSigned {
         anchors: &[Certificate],
         now: Timestamp,
     ) -> Result<Authentic, Error> {
-        let issuer = x509::verify_chain(&self.chain()?, anchors, Purpose::DocumentSigner, now)?;
-        check_country(&issuer)?;
         let auth = self.sign1()?;
-        let mso = Mso::parse(auth.verify(&issuer.leaf.public_key()?, b"").map_err(Error::IssuerAuth)?)?;
+        let chain = auth.x5chain().map_err(chain_refused)?;
+        let issuer = x509::verify_chain(&chain, anchors, Purpose::DocumentSigner, now)?;
+        let key = issuer.leaf.public_key()?;
+        self.authenticate_by(&auth, issuer, &key, doc_type, now)
+    }
+
+    /// Everything after the issuer's chain is known.
+    fn authenticate_by(
+        self,
+        auth: &Sign1,
+        issuer: VerifiedChain,
+        key: &PublicKey,
+        doc_type: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Authentic, Error> {
+        check_country(&issuer)?;
+        let mso = Mso::parse(auth.verify(key, b"").map_err(Error::IssuerAuth)?)?;
         if let Some(document) = doc_type.filter(|document| *document != mso.doc_type) {
             return Err(Error::DocType { document: shortened(document), signed: shortened(&mso.doc_type) });
         }
@@ -163,6 +173,13 @@ impl IssuerSigned {
                 Err(Error::IssuingCountry { found: shortened(item.value.as_text().unwrap_or_default()), signer })
             }
         }
+    }
+}
+
+fn chain_refused(error: CoseError) -> Error {
+    match error {
+        CoseError::Certificate(error) => Error::Issuer(error),
+        other => Error::IssuerAuth(other),
     }
 }
 
