@@ -380,15 +380,18 @@ impl Sign1 {
 
     /// The certificates of `x5chain`, leaf first, from whichever header has it; nothing about them is verified.
     pub fn x5chain(&self) -> Result<Vec<Certificate>, CoseError> {
-        match self.protected_x5chain() {
-            Err(CoseError::Certificate(X509Error::Missing)) => certificates(find(&self.message.unprotected, X5CHAIN)),
-            found => found,
-        }
+        parsed(&self.x5chain_der()?)
+    }
+
+    /// As [`Sign1::x5chain`], before the certificates are read: to know a chain again.
+    pub fn x5chain_der(&self) -> Result<Vec<&[u8]>, CoseError> {
+        let protected = find(&self.message.protected.header, X5CHAIN);
+        certificates(protected.or_else(|| find(&self.message.unprotected, X5CHAIN)))
     }
 
     /// The certificates of `x5chain` in the protected header only.
     pub fn protected_x5chain(&self) -> Result<Vec<Certificate>, CoseError> {
-        certificates(find(&self.message.protected.header, X5CHAIN))
+        parsed(&certificates(find(&self.message.protected.header, X5CHAIN))?)
     }
 
     /// Checks the signature over the payload inside, and gives that.
@@ -537,11 +540,15 @@ fn find(header: &CosetHeader, label: i64) -> Option<&Value> {
     header.rest.iter().find(|(found, _)| *found == Label::Int(label)).map(|(_, value)| value)
 }
 
-fn certificates(chain: Option<&Value>) -> Result<Vec<Certificate>, CoseError> {
-    let der = |value: &Value| match value {
-        Value::Bytes(der) => Ok(Certificate::from_der(der)?),
-        _ => Err(CoseError::Certificate(X509Error::Malformed("x5chain".to_owned()))),
-    };
+fn parsed(chain: &[&[u8]]) -> Result<Vec<Certificate>, CoseError> {
+    Ok(chain.iter().map(|der| Certificate::from_der(der)).collect::<Result<_, _>>()?)
+}
+
+fn certificates(chain: Option<&Value>) -> Result<Vec<&[u8]>, CoseError> {
+    fn der(value: &Value) -> Result<&[u8], CoseError> {
+        let der = value.as_bytes().ok_or_else(|| X509Error::Malformed("x5chain".to_owned()))?;
+        Ok(der)
+    }
     match chain {
         None => Err(X509Error::Missing.into()),
         Some(Value::Array(list)) if list.is_empty() => Err(X509Error::Missing.into()),

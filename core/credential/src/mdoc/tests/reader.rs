@@ -2,12 +2,12 @@
 
 use std::slice::from_ref;
 
-use warifu_keys::HashAlgorithm;
 use warifu_keys::cbor::CborError;
 use warifu_keys::cose::CoseError;
 use warifu_keys::jwk::KeyError;
 use warifu_keys::x509::issue::{Authority, Period, Request, Subject};
 use warifu_keys::x509::{Certificate, Purpose, X509Error};
+use warifu_keys::{Algorithm, HashAlgorithm};
 
 use super::*;
 
@@ -162,7 +162,7 @@ fn issuer_auth() {
     let header = |pairs: Value| Value::Bytes(cbor::encode(&pairs));
     // EdDSA under a P-256 key.
     let eddsa = header(Value::Map(vec![(Value::from(1), Value::from(-8))]));
-    let expected = CoseError::AlgorithmMismatch { alg: warifu_keys::Algorithm::EdDsa };
+    let expected = CoseError::AlgorithmMismatch { alg: Algorithm::EdDsa };
     check_issued(|issued| *at(issued, &["issuerAuth", "0"]) = eddsa, &Error::IssuerAuth(expected));
     // `alg` where nobody signs it.
     let unprotected = |issued: &mut Value| {
@@ -182,8 +182,8 @@ fn issuer_auth() {
     assert_eq!(refused(&world, &bytes), Error::IssuerAuth(CoseError::BadSignature));
 }
 
-/// A document signer of `country` and `purpose` under a root of `UT`, and an mdoc of it.
-fn by_another_signer(country: &str, purpose: Purpose) -> (Certificate, Vec<u8>) {
+/// A document signer of `country` and `purpose` under a root of `UT`, and an mdoc of it, bound to its own key.
+fn by_another_signer(country: &str, purpose: Purpose, algorithm: Algorithm) -> (Certificate, Vec<u8>, SigningKey) {
     let entropy = Seeded::dangerous_new("signer");
     let subject = |name: &str, country: &str| Subject {
         common_name: name.to_owned(),
@@ -194,7 +194,7 @@ fn by_another_signer(country: &str, purpose: Purpose) -> (Certificate, Vec<u8>) 
     let key = SigningKey::generate_p256(&entropy);
     let root =
         Authority::self_signed(&subject("Root", "UT"), key, period, "https://issuer.example/", &entropy).unwrap();
-    let signer = SigningKey::generate_p256(&entropy);
+    let signer = SigningKey::generate(algorithm, &entropy);
     let request = Request {
         subject: subject("Signer", country),
         public_key: &signer.public_key(),
@@ -213,7 +213,8 @@ fn by_another_signer(country: &str, purpose: Purpose) -> (Certificate, Vec<u8>) 
         status: None,
     };
     let issuer = crate::sd_jwt::IssuerKey { signer: &signer, chain: &chain };
-    (root.certificate().clone(), issue(&elements(), &issuance, issuer, &entropy).unwrap())
+    let bytes = issue(&elements(), &issuance, issuer, &entropy).unwrap();
+    (root.certificate().clone(), bytes, signer)
 }
 
 #[test]
@@ -221,18 +222,34 @@ fn signers() {
     let refused = |root: &Certificate, bytes: &[u8]| {
         Received::parse(bytes).unwrap().authenticate(from_ref(root), now()).map(|_| ())
     };
-    let (root, good) = by_another_signer("UT", Purpose::DocumentSigner);
+    let (root, good, _) = by_another_signer("UT", Purpose::DocumentSigner, Algorithm::Es256);
     refused(&root, &good).unwrap();
     let error = refused(&world("other").root, &good).unwrap_err();
     assert!(matches!(error, Error::Issuer(X509Error::NoAnchor { .. })), "{error}");
-    let (root, bytes) = by_another_signer("UT", Purpose::Access);
+    let (root, bytes, _) = by_another_signer("UT", Purpose::Access, Algorithm::Es256);
     assert!(matches!(refused(&root, &bytes), Err(Error::Issuer(X509Error::WrongPurpose { .. }))));
-    let (root, bytes) = by_another_signer("XX", Purpose::DocumentSigner);
+    let (root, bytes, _) = by_another_signer("XX", Purpose::DocumentSigner, Algorithm::Es256);
     let expected = Error::SignerCountry { signer: "XX".to_owned(), authority: "UT".to_owned() };
     assert_eq!(refused(&root, &bytes).unwrap_err(), expected);
 }
 
-/// The element says `UT`, and the signer is found by a trusted list that names it itself.
+/// Issuers and devices with every algorithm of the project.
+#[test]
+fn every_algorithm() {
+    let transcript = transcript();
+    for algorithm in Algorithm::ALL {
+        let (root, bytes, key) = by_another_signer("UT", Purpose::DocumentSigner, algorithm);
+        let authentic = Received::parse(&bytes).unwrap().authenticate(from_ref(&root), now()).unwrap();
+        let held = Held::keep(authentic.settle_without_status(now()).unwrap()).unwrap();
+        let key = DeviceKey::Signs(&key);
+        let response = held.present(SOME, &DataElements::new(), &transcript, key).unwrap();
+        let session = Session { transcript: &transcript, reader_key: None };
+        let document = DeviceResponse::parse(&response).unwrap().only().unwrap();
+        document.authenticate(from_ref(&root), now(), &session).unwrap_or_else(|error| panic!("{algorithm}: {error}"));
+    }
+}
+
+/// `issuing_country` is the signer's where it speaks of this mdoc, and nobody's concern where it speaks of another.
 #[test]
 fn issuing_country() {
     let world = world("country");
