@@ -9,6 +9,7 @@ use warifu_server::telemetry;
 mod bench;
 mod credential;
 pub mod demo;
+mod did;
 mod document;
 mod face;
 pub mod files;
@@ -16,6 +17,7 @@ pub mod models;
 mod registry;
 pub mod sandbox;
 mod serve;
+mod vc;
 mod wallet;
 
 /// Exit status for a person who was not approved, or a selfie that did not match.
@@ -56,6 +58,15 @@ enum Command {
     Verifier(serve::VerifierCommand),
     /// The wallet on this machine.
     Wallet(wallet::WalletArgs),
+    /// Decentralized identifiers: make keys, resolve documents, write did:webvh logs.
+    #[command(subcommand)]
+    Did(did::DidCommand),
+    /// W3C credentials: issue and verify.
+    #[command(subcommand)]
+    Vc(vc::VcCommand),
+    /// W3C presentations: issue and verify.
+    #[command(subcommand)]
+    Vp(vc::VpCommand),
     /// Measures speed and memory.
     #[command(subcommand)]
     Bench(bench::BenchCommand),
@@ -111,6 +122,9 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Issuer(command) => serve::issuer(command).await?,
         Command::Verifier(command) => serve::verifier(command).await?,
         Command::Wallet(args) => return wallet::run(args).await,
+        Command::Did(command) => did::run(command).await?,
+        Command::Vc(command) => return vc::vc(command).await,
+        Command::Vp(command) => return vc::vp(command).await,
         Command::Bench(command) => bench::run(command).await?,
     }
     Ok(ExitCode::SUCCESS)

@@ -48,7 +48,7 @@ pub enum DidError {
     },
     /// No document is at hand for this identifier.
     #[error("`{0}` is not resolved")]
-    Unresolved(String),
+    Unresolved(Did),
     /// The document has no such verification method.
     #[error("there is no verification method `{0}`")]
     NoSuchMethod(String),
@@ -277,7 +277,7 @@ impl Documents {
             "jwk" => jwk::resolve(did),
             _ => {
                 let found = self.0.iter().find(|document| document.id() == did);
-                found.cloned().ok_or_else(|| DidError::Unresolved(short(did.as_str())))
+                found.cloned().ok_or_else(|| DidError::Unresolved(did.clone()))
             }
         }
     }

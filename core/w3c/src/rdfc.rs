@@ -327,7 +327,8 @@ impl Term {
 
 const XSD_STRING: &str = "http://www.w3.org/2001/XMLSchema#string";
 
-/// RDFC-1.0 section 5: `ECHAR` where there is one, `UCHAR` for other controls, everything else as it is.
+/// RDFC-1.0 section 5: `ECHAR` where there is one, `UCHAR` for other controls and for what is no character in XML 1.1,
+/// everything else as it is.
 fn escape(c: char, line: &mut String) {
     match c {
         '"' => line.push_str("\\\""),
@@ -337,7 +338,9 @@ fn escape(c: char, line: &mut String) {
         '\n' => line.push_str("\\n"),
         '\u{c}' => line.push_str("\\f"),
         '\r' => line.push_str("\\r"),
-        c if c < ' ' || c == '\u{7f}' => line.push_str(&format!("\\u{:04X}", u32::from(c))),
+        c if c < ' ' || matches!(c, '\u{7f}' | '\u{fffe}' | '\u{ffff}') => {
+            line.push_str(&format!("\\u{:04X}", u32::from(c)))
+        }
         c => line.push(c),
     }
 }

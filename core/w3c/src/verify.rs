@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::context::Contexts;
 use crate::credential::{self, Credential, ModelError, Presentation};
 use crate::data_integrity::{self, Expected, Proof, ProofError};
-use crate::did::{self, Did, Documents, Relationship};
+use crate::did::{self, Did, DidError, Documents, Relationship};
 use crate::jose::{self, Answer, JoseError};
 
 /// Why a credential or presentation was not believed.
@@ -36,6 +36,18 @@ pub enum VerifyError {
     /// The presentation names no holder, so nobody can be held to it.
     #[error("the presentation names no holder")]
     NoHolder,
+}
+
+impl VerifyError {
+    /// The identifier whose document was missing: resolve it, add it to the [`Documents`], and verify again.
+    #[must_use]
+    pub fn unresolved(&self) -> Option<&Did> {
+        match self {
+            Self::Proof(ProofError::Method(DidError::Unresolved(did)))
+            | Self::Jose(JoseError::Did(DidError::Unresolved(did))) => Some(did),
+            Self::Proof(_) | Self::Jose(_) | Self::Model(_) | Self::Signer { .. } | Self::NoHolder => None,
+        }
+    }
 }
 
 /// What verification needs to know.

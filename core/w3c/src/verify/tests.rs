@@ -125,6 +125,39 @@ fn only_the_named_one_may_sign() {
     assert!(matches!(world.verifier().presentation(&text, None, None), Err(VerifyError::NoHolder)));
 }
 
+/// Whose document is missing is said, and once it is there the same text verifies.
+#[test]
+fn resolved_on_demand() {
+    let mut world = World::new(Algorithm::EdDsa);
+    let did = did::Did::parse("did:web:issuer.example").unwrap();
+    let mut credential = world.unsigned();
+    credential["issuer"] = did.as_str().into();
+    let members = credential.as_object().unwrap();
+    let method = format!("{did}#1");
+    let options = Options::new(Cryptosuite::EddsaJcs2022, &method, Relationship::AssertionMethod, now());
+    let embedded = data_integrity::sign(members, &options, &world.issuer, &world.contexts).unwrap();
+    let credential = Credential::from_members(members.clone()).unwrap();
+    let jwt = jose::sign_credential(&credential, &method, &world.issuer).unwrap();
+    let texts = [Value::Object(embedded).to_string(), jwt];
+    for text in &texts {
+        assert_eq!(world.verifier().credential(text).unwrap_err().unresolved(), Some(&did));
+    }
+    let document = json!({
+        "id": did.as_str(),
+        "assertionMethod": [{
+            "id": method,
+            "type": "JsonWebKey",
+            "controller": did.as_str(),
+            "publicKeyJwk": world.issuer.public_key().to_jwk().to_value(),
+        }],
+    });
+    let document = did::web::document(&did, document.to_string().as_bytes()).unwrap();
+    world.documents = Documents::offline().with(document);
+    for text in &texts {
+        world.verifier().credential(text).unwrap();
+    }
+}
+
 #[test]
 fn a_presentation_falls_with_each_credential() {
     let world = World::new(Algorithm::EdDsa);
