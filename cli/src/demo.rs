@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Map, Value, json};
+use warifu_credential::type_metadata::path_text;
 use warifu_models::mrz::Sex;
 use warifu_models::picture::Picture;
 use warifu_models::specimen::{self, Specimen};
@@ -17,7 +18,6 @@ use warifu_verifier::Verifier;
 use warifu_wallet::consent::{Asked as _, Ready};
 use warifu_wallet::share::{NewShareRequest, ShareFacts};
 use warifu_wallet::store::Kdf;
-use warifu_wallet::type_metadata::path_text;
 
 use crate::files;
 use crate::sandbox::{Options, Place, Sandbox};

@@ -12,6 +12,7 @@ use serde_json::Value;
 use url::Url;
 use warifu_credential::sd_jwt::{self, Held, Received};
 use warifu_credential::status::{self, StatusToken};
+use warifu_credential::type_metadata::{self, Resolving, TypeMetadata, TypeMetadataError};
 use warifu_credential::{Authentic, Format, SettleError, Verified};
 use warifu_keys::jws::Unverified;
 use warifu_keys::{PublicKey, Signer, SigningKey};
@@ -24,7 +25,6 @@ use warifu_trust::{Refusal, Trust};
 use crate::history::{ClaimsOf, Party, TransactionType};
 use crate::holding::{CredentialFacts, CredentialId, DeviceKey, Holding, Origin, rows};
 use crate::store::StoreError;
-use crate::type_metadata::{TypeMetadata, TypeMetadataError};
 use crate::wire::{self, Unanswered};
 use crate::{Error, Wallet};
 
@@ -287,11 +287,10 @@ impl Wallet {
         if vct.is_some_and(|offered| offered != authentic.vct()) {
             return Err(AcceptError::OtherType { found: authentic.vct().chars().take(80).collect() });
         }
-        let metadata = self.type_metadata(authentic.vct()).await?;
         let verified = self.settle(authentic, now).await?;
-        metadata.check_mandatory(verified.claims())?;
         let held = Held::keep(verified).ok_or(AcceptError::NoKnownFormat)?;
-        metadata.check_disclosability(held.claims(), &held.available())?;
+        let metadata = self.type_metadata(&held).await?;
+        metadata.check_held(&held)?;
         Ok((held, Origin { metadata, issuer: String::new(), issuer_name: entity.name }))
     }
 
@@ -310,10 +309,19 @@ impl Wallet {
         Ok(authentic.settle(&token, now)?)
     }
 
-    async fn type_metadata(&self, vct: &str) -> Result<TypeMetadata, AcceptError> {
-        let url: Url = http::callable(vct).map_err(AcceptError::TypeAddress)?;
-        let body = wire::get(self.wire(), &url, "application/json").await?;
-        Ok(TypeMetadata::parse(&body, vct)?)
+    /// What the credential's type says, with every type that it extends. Types that are no address to fetch from are
+    /// not asked for anywhere else.
+    async fn type_metadata(&self, held: &Held) -> Result<TypeMetadata, AcceptError> {
+        let integrity = held.claims().get("vct#integrity").and_then(Value::as_str);
+        let mut resolving = Resolving::start(held.vct(), integrity)?;
+        loop {
+            let url: Url = http::callable(resolving.wanted()).map_err(AcceptError::TypeAddress)?;
+            let body = wire::get(self.wire(), &url, "application/json").await?;
+            match resolving.feed(&body)? {
+                type_metadata::Progress::Done(metadata) => return Ok(metadata),
+                type_metadata::Progress::More(next) => resolving = next,
+            }
+        }
     }
 }
 

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
 use warifu_credential::ClaimPath;
+use warifu_credential::type_metadata::{TypeMetadata, path_text};
 
 use crate::holding::label;
-use crate::type_metadata::{TypeMetadata, path_text};
 
 /// Longest text of a stranger that is kept, in characters.
 const MAX_TEXT: usize = 300;

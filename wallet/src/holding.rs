@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use warifu_credential::sd_jwt::{self, Held, NEVER_SELECTIVE};
+use warifu_credential::type_metadata::{TypeMetadata, path_text};
 use warifu_credential::{ClaimPath, PathStep};
 use warifu_keys::{Entropy, SigningKey};
 use warifu_schemas::{Attribute, PROFILES, Step};
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::type_metadata::{TypeMetadata, path_text};
 use crate::{Error, Wallet};
 
 /// The claim that holds the face template. It never leaves the wallet.
@@ -336,6 +336,8 @@ pub(crate) fn touches_face_template(path: &ClaimPath) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use warifu_credential::type_metadata::{Progress, Resolving};
+
     use super::*;
 
     #[test]
@@ -352,7 +354,10 @@ mod tests {
         check(ClaimPath::claim("shoe_size"), "en", None);
         let document = serde_json::json!({"vct": "https://a.example/vct/1", "claims": [
             {"path": ["family_name"], "display": [{"locale": "en", "label": "Surname"}]}, {"path": ["birthdate"]}]});
-        let metadata = TypeMetadata::parse(document.to_string().as_bytes(), "https://a.example/vct/1").unwrap();
+        let resolving = Resolving::start("https://a.example/vct/1", None).unwrap();
+        let Ok(Progress::Done(metadata)) = resolving.feed(document.to_string().as_bytes()) else {
+            panic!("it extends nothing");
+        };
         assert_eq!(label(Some(&metadata), &ClaimPath::claim("family_name"), "en"), Some("Surname"));
         assert_eq!(label(Some(&metadata), &ClaimPath::claim("birthdate"), "en"), Some("Date of birth"));
     }

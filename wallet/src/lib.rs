@@ -19,7 +19,6 @@ pub mod qr;
 pub mod share;
 pub mod store;
 mod trusted;
-pub mod type_metadata;
 mod wallet;
 pub mod wire;
 

@@ -22,6 +22,7 @@ pub mod report;
 pub mod sd_jwt;
 pub mod selfie_reauth;
 pub mod status;
+pub mod type_metadata;
 
 pub use authentic::{Authentic, SettleError, Verified};
 pub use claim_path::{ClaimPath, PathStep};

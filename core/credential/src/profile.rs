@@ -109,7 +109,7 @@ impl Minting<'_> {
     }
 }
 
-/// Makes an SD-JWT VC in compact form, with fresh salts and up to four decoys per level.
+/// Makes an SD-JWT VC in compact form, with fresh salts, decoys on every level, and digests in an order of their own.
 pub fn mint_sd_jwt(
     claims: &ProfileClaims,
     minting: &Minting<'_>,

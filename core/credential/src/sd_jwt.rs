@@ -19,6 +19,7 @@ mod disclosure;
 mod error;
 mod held;
 mod issue;
+mod issued;
 pub mod issuer_metadata;
 pub mod json_form;
 mod key_binding;
@@ -31,6 +32,7 @@ pub use json_form::to_compact;
 pub use key_binding::{KeyBinding, KeyBindingRules, KeyBound, Presentation};
 
 pub(crate) use compact::SdJwt;
+pub(crate) use issued::{Issued, Standing};
 
 use disclosure::Content;
 use issuer_metadata::{IssuerKeys, IssuerMetadataError};

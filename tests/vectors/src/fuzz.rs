@@ -3,6 +3,7 @@
 //! A target passes when it returns: whatever the bytes are, nothing panics, hangs or takes more memory than its cap.
 //! Where a parser also writes, the target demands that what was read is written back the same.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
@@ -10,6 +11,8 @@ use url::Url;
 use warifu_credential::status::{
     IdentifierList, Identifiers, StatusList, StatusReferences, StatusToken, TrustedSigner,
 };
+use warifu_credential::type_metadata::svg::Template;
+use warifu_credential::type_metadata::{Progress, Resolving};
 use warifu_credential::{mdoc, sd_jwt};
 use warifu_keys::{HashAlgorithm, cbor, cose, json};
 use warifu_w3c::bitstring_status_list::{Bitstring, Entry};
@@ -26,6 +29,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("sd_jwt", sd_jwt),
     ("sd_jwt_presentation", sd_jwt_presentation),
     ("sd_jwt_json", sd_jwt_json),
+    ("type_metadata", type_metadata),
+    ("svg", svg),
     ("cbor", cbor),
     ("cose_sign1", cose_sign1),
     ("status_list_jwt", status_list_jwt),
@@ -64,6 +69,27 @@ pub fn sd_jwt_json(bytes: &[u8]) {
         assert_eq!(jwt.split('.').count(), 3);
         let _ = sd_jwt::Received::parse_json(bytes);
         let _ = sd_jwt::Presentation::parse_json(bytes);
+    }
+}
+
+/// A type metadata document, and what its pictures hold.
+pub fn type_metadata(bytes: &[u8]) {
+    let read = Resolving::start("urn:fuzz:type", None).and_then(|resolving| resolving.feed(bytes));
+    if let Ok(Progress::Done(metadata)) = read {
+        for display in &metadata.display {
+            let logo = display.logo.iter().map(|logo| &logo.picture);
+            let templates = display.svg_templates.iter().map(|svg| &svg.template);
+            logo.chain(templates).chain(&display.background_image).for_each(|picture| drop(picture.source()));
+        }
+    }
+}
+
+/// A card template; what is drawn from it passes the same checks again.
+pub fn svg(bytes: &[u8]) {
+    let Ok(template) = Template::parse(bytes) else { return };
+    let value = |id: &str| (id.to_owned(), Some("<&>".to_owned()));
+    if let Ok(drawn) = template.render(&BTreeMap::from([value("given_name"), value("family_name")])) {
+        assert!(Template::parse(drawn.as_bytes()).is_ok());
     }
 }
 

@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use maud::{Markup, html};
 use serde_json::Value;
 use warifu_credential::person::CountryCode;
+use warifu_credential::type_metadata::TypeMetadata;
 use warifu_schemas::Kind;
 use warifu_server::extract::Path;
 use warifu_server::page::Icon;
@@ -21,7 +22,6 @@ use warifu_server::{Now, Problem};
 use super::{Agent, Here, Stopped, bare, error_page, message_of, page};
 use crate::history::{Channel, Entry, TransactionResult, TransactionType};
 use crate::holding::{ClaimFact, CredentialId, attribute};
-use crate::type_metadata::TypeMetadata;
 
 /// `GET /credential/{id}`
 pub(super) async fn credential(

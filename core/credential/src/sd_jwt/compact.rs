@@ -8,6 +8,7 @@ use warifu_keys::jwk::{Jwk, PublicKey};
 use warifu_keys::jws::{JwsError, Unverified};
 
 use super::disclosure::{Content, Unpacked, read, unpack};
+use super::issued::Issued;
 use super::{Error, MAX_BYTES, MAX_DISCLOSURES, digest, numeric_date};
 use crate::Format;
 use crate::authentic::Contents;
@@ -98,6 +99,14 @@ impl SdJwt {
     /// What a key binding JWT over all disclosures signs (RFC 9901 section 4.3.1), with the hash of `_sd_alg`.
     pub(crate) fn sd_hash(&self) -> String {
         digest(self.hash, &self.text)
+    }
+
+    /// The credential as it was issued, for statements about it that count withheld entries.
+    pub(crate) fn issued(&self) -> Result<Issued, Error> {
+        let payload = self.dangerous_payload()?;
+        let contents: Vec<Content> =
+            self.disclosures().enumerate().map(|(at, text)| read(at, text)).collect::<Result<_, _>>()?;
+        Ok(Issued::new(payload, self.disclosures().map(|text| digest(self.hash, text)).zip(contents)))
     }
 
     /// The claims with only the disclosures that `keep` marks.

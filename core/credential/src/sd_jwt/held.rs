@@ -8,7 +8,7 @@ use warifu_keys::jws::{self, Header, Unverified};
 use warifu_keys::x509::Certificate;
 use warifu_keys::{PublicKey, Signer};
 
-use super::{Error, KEY_BINDING_TYP, KeyBinding, SdJwt, Unopened, digest};
+use super::{Error, Issued, KEY_BINDING_TYP, KeyBinding, SdJwt, Unopened, digest};
 use crate::authentic::{Contents, Form};
 use crate::claim_path::ClaimPath;
 use crate::status::StatusReference;
@@ -108,6 +108,11 @@ impl Held {
     #[must_use]
     pub fn digest_of(&self, claim: &str) -> Option<String> {
         self.sd_jwt.digest_of(&ClaimPath::claim(claim))
+    }
+
+    /// The credential as it was issued, for what its type says about it.
+    pub(crate) fn issued(&self) -> Result<Issued, Error> {
+        self.sd_jwt.issued()
     }
 
     /// What a verifier will see if these paths are presented: for the consent screen. Always an object.
