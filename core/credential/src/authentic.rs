@@ -10,7 +10,7 @@ use warifu_keys::x509::{Certificate, VerifiedChain};
 
 use crate::Format;
 use crate::mdoc::Mdoc;
-use crate::sd_jwt::SdJwt;
+use crate::sd_jwt::{SdJwt, WebIssuer};
 use crate::status::{
     self, IdentifierList, IdentifierReference, ListSigner, Status, StatusReference, StatusReferences, StatusToken,
     TrustedSigner,
@@ -103,7 +103,7 @@ impl Form {
 /// Signature, chain and validity hold; whether the credential was revoked is not known yet, so its claims stay closed.
 ///
 /// The parameter says what the trust in the issuer rests on: a certificate chain, or a
-/// [`WebIssuer`](crate::sd_jwt::WebIssuer) whose keys came from its own web site.
+/// [`WebIssuer`] whose keys came from its own web site.
 #[derive(Clone)]
 pub struct Authentic<Issuer = VerifiedChain> {
     pub(crate) contents: Contents,
@@ -168,6 +168,15 @@ impl<Issuer> Authentic<Issuer> {
         }
     }
 
+    fn decide(self, status: Status, now: Timestamp) -> Result<Verified<Issuer>, SettleError> {
+        match status {
+            Status::Valid => self.unexpired(now),
+            Status::Invalid => Err(SettleError::Revoked),
+            Status::Suspended => Err(SettleError::Suspended),
+            Status::Other(value) => Err(SettleError::UnknownStatus(value)),
+        }
+    }
+
     fn unexpired(self, now: Timestamp) -> Result<Verified<Issuer>, SettleError> {
         match self.contents.expires {
             Some(at) if now >= at => Err(SettleError::Expired { at }),
@@ -183,7 +192,7 @@ impl Authentic {
         if token.uri() != &reference.uri {
             return Err(SettleError::OtherList);
         }
-        check_list(token.signer(), self.status_list_anchor(), token.fresh_until(), now)?;
+        check_list(token.signer(), &self.status_list_anchor().into(), token.fresh_until(), now)?;
         match self.contents.format {
             Format::Mdoc => token.check_for_mdoc()?,
             Format::SdJwtVc => (),
@@ -199,7 +208,7 @@ impl Authentic {
         if list.uri() != &reference.uri {
             return Err(SettleError::OtherList);
         }
-        check_list(list.signer(), self.identifier_list_anchor(), list.fresh_until(), now)?;
+        check_list(list.signer(), &self.identifier_list_anchor().into(), list.fresh_until(), now)?;
         let status = list.status(&reference.id);
         self.decide(status, now)
     }
@@ -216,25 +225,30 @@ impl Authentic {
         let named = self.form.mdoc_status().and_then(|status| status.identifier_list_certificate.as_ref());
         named.unwrap_or(&self.issuer.anchor)
     }
+}
 
-    fn decide(self, status: Status, now: Timestamp) -> Result<Verified, SettleError> {
-        match status {
-            Status::Valid => self.unexpired(now),
-            Status::Invalid => Err(SettleError::Revoked),
-            Status::Suspended => Err(SettleError::Suspended),
-            Status::Other(value) => Err(SettleError::UnknownStatus(value)),
+impl Authentic<WebIssuer> {
+    /// Accepts the credential if `token` is of its list, signed with a key of the same issuer, fresh at `now`, and says
+    /// valid.
+    pub fn settle(self, token: &StatusToken, now: Timestamp) -> Result<Verified<WebIssuer>, SettleError> {
+        let reference = self.contents.status.as_ref().ok_or(SettleError::NoStatus)?;
+        if token.uri() != &reference.uri {
+            return Err(SettleError::OtherList);
         }
+        check_list(token.signer(), &self.issuer.list_signer(), token.fresh_until(), now)?;
+        let status = token.status(reference.idx)?;
+        self.decide(status, now)
     }
 }
 
-/// A list counts only under the anchor of the credential: another trusted issuer must not be able to speak for this one.
+/// A list counts only from whom the credential is from: another trusted issuer must not be able to speak for this one.
 fn check_list(
     signer: &ListSigner,
-    anchor: &Certificate,
+    own: &TrustedSigner<'_>,
     fresh_until: Timestamp,
     now: Timestamp,
 ) -> Result<(), SettleError> {
-    if !signer.is(&TrustedSigner::Anchor(anchor)) {
+    if !signer.is(own) {
         return Err(SettleError::OtherAnchor);
     }
     if now > fresh_until {

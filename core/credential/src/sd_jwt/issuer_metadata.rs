@@ -15,6 +15,8 @@ use warifu_keys::json::{self, JsonError};
 use warifu_keys::jwk::{Jwk, KeyError, PublicKey};
 use warifu_keys::jws::Unverified;
 
+use crate::status::TrustedSigner;
+
 /// Where the metadata lies, between host and path of the issuer.
 pub const WELL_KNOWN: &str = "/.well-known/jwt-vc-issuer";
 /// Largest document read, in bytes.
@@ -118,7 +120,9 @@ impl Elsewhere {
 #[derive(Clone, PartialEq, Eq)]
 pub struct IssuerKeys {
     issuer: String,
-    keys: Vec<(Option<String>, PublicKey)>,
+    keys: Vec<PublicKey>,
+    /// `kid` of each key.
+    names: Vec<Option<String>>,
 }
 
 impl fmt::Debug for IssuerKeys {
@@ -134,7 +138,7 @@ impl IssuerKeys {
         if list.len() > MAX_KEYS {
             return Err(IssuerMetadataError::JwkSet);
         }
-        let mut keys = Vec::new();
+        let (mut keys, mut names) = (Vec::new(), Vec::new());
         for value in list {
             let jwk = match Jwk::from_value(value) {
                 Ok(jwk) => jwk,
@@ -144,10 +148,11 @@ impl IssuerKeys {
             let signs = jwk.r#use.as_deref().is_none_or(|usage| usage == "sig");
             let Ok(key) = jwk.public_key() else { continue };
             if signs && jwk.alg.as_deref().is_none_or(|alg| alg == key.algorithm().name()) {
-                keys.push((jwk.kid, key));
+                keys.push(key);
+                names.push(jwk.kid);
             }
         }
-        Ok(Self { issuer: issuer.to_owned(), keys })
+        Ok(Self { issuer: issuer.to_owned(), keys, names })
     }
 
     /// The issuer identifier, as it stands in `iss`.
@@ -159,12 +164,12 @@ impl IssuerKeys {
     /// The key that the header of `jws` names. Without a `kid` there must be exactly one key of its algorithm.
     pub(crate) fn signer_of(&self, jws: &Unverified) -> Result<WebIssuer, IssuerMetadataError> {
         let wanted = jws.header_text("kid");
-        let mut fitting = self.keys.iter().filter(|(kid, key)| {
+        let mut fitting = self.keys.iter().zip(&self.names).filter(|(key, kid)| {
             key.algorithm() == jws.algorithm() && wanted.is_none_or(|wanted| kid.as_deref() == Some(wanted))
         });
         let name = || wanted.unwrap_or_default().chars().take(80).collect();
         match (fitting.next(), fitting.next()) {
-            (Some((_, key)), None) => Ok(WebIssuer { keys: self.clone(), key: key.clone() }),
+            (Some((key, _)), None) => Ok(WebIssuer { keys: self.clone(), key: key.clone() }),
             (Some(_), Some(_)) if wanted.is_some() => Err(IssuerMetadataError::AmbiguousKey(name())),
             (Some(_) | None, _) => Err(IssuerMetadataError::UnknownKey(name())),
         }
@@ -191,10 +196,10 @@ impl WebIssuer {
         &self.key
     }
 
-    /// All keys of the issuer, any of which may sign its status lists.
+    /// Whose signature counts on its status lists: any of the keys that it publishes.
     #[must_use]
-    pub fn keys(&self) -> &IssuerKeys {
-        &self.keys
+    pub fn list_signer(&self) -> TrustedSigner<'_> {
+        TrustedSigner::Issuer { id: &self.keys.issuer, keys: &self.keys.keys }
     }
 }
 

@@ -17,6 +17,7 @@ use url::Url;
 
 use super::Error;
 use super::token::{Encoding, ListSigner, StatusToken, TrustedSigner};
+use crate::sd_jwt::WebIssuer;
 use crate::{Authentic, Format};
 
 /// A signed list that someone wants to see.
@@ -61,6 +62,15 @@ impl Authentic {
         let signer = TrustedSigner::Anchor(self.identifier_list_anchor());
         let reference = self.identifier_reference()?;
         Some(Wanted { uri: &reference.uri, signer, encoding: Encoding::Cwt })
+    }
+}
+
+impl Authentic<WebIssuer> {
+    /// The status list to look up before `settle`; `None` if the credential can not be revoked.
+    #[must_use]
+    pub fn wanted_status(&self) -> Option<Wanted<'_>> {
+        let (signer, encoding) = (self.issuer().list_signer(), Encoding::Jwt);
+        self.status_reference().map(|reference| Wanted { uri: &reference.uri, signer, encoding })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::sd_jwt::issuer_metadata::{IssuerKeys, IssuerMetadata, IssuerMetadataError, MAX_KEYS, url};
+use crate::status::StatusToken;
 
 const ISS: &str = "https://issuer.example/tenant/1";
 
@@ -124,6 +125,30 @@ fn which_key() {
     let foreign = Received::parse(&signed(&world, Some("a"), "https://other.example")).unwrap();
     let foreign = foreign.authenticate_by_metadata(&keys(json!([jwk(signer, Some("a"))])).unwrap(), now());
     assert!(matches!(foreign, Err(Error::IssuerMetadata(IssuerMetadataError::OtherIssuer))));
+}
+
+/// A status list counts if a key of the same issuer signed it.
+#[test]
+fn status_from_the_same_issuer() {
+    let (world, stranger) = (world("web status"), world("web stranger"));
+    let payload = json!({ "vct": VCT, "iss": ISS,
+        "status": { "status_list": { "idx": 6, "uri": list_uri().as_str() } } });
+    let signed = jws::sign(Header::typ(TYP), payload.to_string().as_bytes(), &world.signer).unwrap() + "~";
+    let keys = keys(json!([jwk(&world.signer, None)])).unwrap();
+    let authentic = || Received::parse(&signed).unwrap().authenticate_by_metadata(&keys, now()).unwrap();
+    let authentic_at = authentic();
+    let wanted = authentic_at.wanted_status().unwrap();
+    let token = |world: &World, revoked: &[u64]| {
+        wanted.check::<StatusToken>(world.status_token(&list_uri(), 100, revoked).as_bytes(), now())
+    };
+    assert_eq!(authentic().settle(&token(&world, &[]).unwrap(), now()).unwrap().claims()["vct"], VCT);
+    assert!(matches!(authentic().settle(&token(&world, &[6]).unwrap(), now()), Err(SettleError::Revoked)));
+    assert!(token(&stranger, &[]).is_err());
+    assert!(matches!(authentic().settle_without_status(now()), Err(SettleError::StatusNotLookedUp)));
+    // A list that was accepted under a chain is not this issuer's, though the key is the same.
+    let by_chain =
+        StatusToken::verify(world.status_token(&list_uri(), 100, &[]).as_bytes(), &list_uri(), &world.root, now());
+    assert!(matches!(authentic().settle(&by_chain.unwrap(), now()), Err(SettleError::OtherAnchor)));
 }
 
 #[test]
