@@ -12,6 +12,7 @@ use crate::claim_path::{ClaimPath, PathError};
 use crate::example::{AUDIENCE, NONCE, VCT, World, after, binding, cnf, disclosure, list_uri, now, rules, world};
 use crate::{SettleError, Verified};
 
+mod batch;
 mod issue;
 mod issuer_metadata;
 mod json_form;
