@@ -8,6 +8,7 @@
 //! Everything is a pure function of its arguments: time, entropy and fetched documents come from the caller.
 
 mod authentic;
+mod chain_cache;
 pub mod claim_path;
 #[cfg(test)]
 mod example;
@@ -25,6 +26,7 @@ pub mod status;
 pub mod type_metadata;
 
 pub use authentic::{Authentic, SettleError, Verified};
+pub use chain_cache::ChainCache;
 pub use claim_path::{ClaimPath, PathStep};
 
 /// A credential format; each has a module of its own.

@@ -10,8 +10,8 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use warifu_keys::hash::HashAlgorithm;
-use warifu_keys::jws::Unverified;
-use warifu_keys::x509::{self, Certificate, Purpose};
+use warifu_keys::jws::{JwsError, Unverified};
+use warifu_keys::x509::{self, Certificate, Purpose, X509Error};
 use warifu_keys::{PublicKey, base64url};
 
 mod compact;
@@ -37,8 +37,8 @@ pub(crate) use issued::{Issued, Standing};
 use disclosure::Content;
 use issuer_metadata::{IssuerKeys, IssuerMetadataError};
 
-use crate::Authentic;
 use crate::authentic::{Contents, Form};
+use crate::{Authentic, ChainCache};
 
 /// Header `typ` of the issuer-signed JWT.
 pub const TYP: &str = "dc+sd-jwt";
@@ -94,6 +94,16 @@ impl Received {
         self.unopened.by_chain(anchors, now)
     }
 
+    /// As [`Received::authenticate`], where the chain need not be verified again if `chains` knows it.
+    pub fn authenticate_with(
+        self,
+        chains: &mut ChainCache,
+        anchors: &[Certificate],
+        now: Timestamp,
+    ) -> Result<Authentic, Error> {
+        self.unopened.by_kept_chain(chains, anchors, now)
+    }
+
     /// As [`Received::authenticate`], with the keys that the issuer publishes on its web site instead of a chain: the
     /// key named by `kid` must have signed, and `iss` must be theirs (SD-JWT VC draft-19, section on JWT VC issuer
     /// metadata).
@@ -128,6 +138,18 @@ impl Unopened {
         self.with_issuer(issuer, &key, now)
     }
 
+    fn by_kept_chain(
+        self,
+        chains: &mut ChainCache,
+        anchors: &[Certificate],
+        now: Timestamp,
+    ) -> Result<Authentic, Error> {
+        self.jws.expect_typ(TYP)?;
+        let (issuer, key) = chains.verify(&self.jws, anchors, Purpose::DocumentSigner, now).map_err(chain_refused)?;
+        let (issuer, key) = (issuer.clone(), key.clone());
+        self.with_issuer(issuer, &key, now)
+    }
+
     fn by_metadata(self, keys: &IssuerKeys, now: Timestamp) -> Result<Authentic<WebIssuer>, Error> {
         self.jws.expect_typ(TYP)?;
         let issuer = keys.signer_of(&self.jws)?;
@@ -154,6 +176,17 @@ impl Unopened {
             (_, _, Some(at)) if now >= at => Err(Error::Expired { at }),
             (_, _, _) => Ok((sd_jwt, contents)),
         }
+    }
+}
+
+/// Certificates that are missing or can not be read are a fault of the header; all else is the issuer's.
+fn chain_refused(error: JwsError) -> Error {
+    match error {
+        JwsError::Certificate(error @ (X509Error::Missing | X509Error::Malformed(_))) => {
+            Error::Jws(JwsError::Certificate(error))
+        }
+        JwsError::Certificate(error) => Error::Issuer(error),
+        other => Error::Jws(other),
     }
 }
 

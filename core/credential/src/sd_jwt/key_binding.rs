@@ -9,9 +9,9 @@ use warifu_keys::x509::Certificate;
 use warifu_keys::{PublicKey, equal_in_constant_time};
 
 use super::{Error, KEY_BINDING_TYP, SdJwt, Unopened, WebIssuer, json_form, numeric_date};
-use crate::Authentic;
 use crate::authentic::Form;
 use crate::sd_jwt::issuer_metadata::IssuerKeys;
+use crate::{Authentic, ChainCache};
 
 /// What the holder says in the key binding JWT.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,6 +85,17 @@ impl Presentation {
         rules: &KeyBindingRules<'_>,
     ) -> Result<(Authentic, KeyBound), Error> {
         bind(self.unopened.by_chain(anchors, now)?, &self.key_binding, now, rules)
+    }
+
+    /// As [`Presentation::authenticate`], where the issuer's chain need not be verified again if `chains` knows it.
+    pub fn authenticate_with(
+        self,
+        chains: &mut ChainCache,
+        anchors: &[Certificate],
+        now: Timestamp,
+        rules: &KeyBindingRules<'_>,
+    ) -> Result<(Authentic, KeyBound), Error> {
+        bind(self.unopened.by_kept_chain(chains, anchors, now)?, &self.key_binding, now, rules)
     }
 
     /// Checks the credential as [`Received::authenticate_by_metadata`](super::Received::authenticate_by_metadata) does,
