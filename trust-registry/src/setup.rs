@@ -12,6 +12,10 @@
 //! | wallet attestation signer | wallet provider authority | 400 days | |
 //! | access certificate of a verifier | access authority | 400 days | ETSI TS 119 411-8 |
 //!
+//! All of them keep the rules of annex B where it has a profile for them ([`warifu_keys::x509::profile`]). They name the
+//! revocation list of their authority below the operator's website, as the profiles demand; the operator has to serve the
+//! list there, as the registry itself serves none.
+//!
 //! Four authorities and not one, because some of these purposes have no extended key usage that would tell them apart.
 
 use std::fs::{self, DirBuilder, OpenOptions};
@@ -209,7 +213,9 @@ impl Registry {
         entropy: &dyn Entropy,
     ) -> Result<TrustedEntity, SetupError> {
         check_identifier(&names.id).map_err(|_| SetupError::Name(names.id.clone()))?;
-        let access = load_keys(home)?.access;
+        let head: SchemeFile = read_json(&home.join(OPERATOR).join(SCHEME_FILE))?;
+        let address = crl_address(&head.information, OPERATOR, ACCESS_CA);
+        let access = load_keys(home)?.access.with_crl_address(&address);
         let mut folder = Folder::at(home, &[&format!("{VERIFIERS}/{}", names.id)])?;
         let party = make_verifier(&mut folder, names, &access, now, entropy)?;
         folder.publish()?;
@@ -243,19 +249,24 @@ fn make_all(
         }
     }
     let operator = &setup.operator;
+    let crl = |place, stem| crl_address(&operator.website, place, stem);
 
-    let root = make_authority(folder, OPERATOR, ROOT, operator, "Root", now, entropy)?;
+    let root =
+        make_authority(folder, OPERATOR, ROOT, operator, "Root", now, entropy)?.with_crl_address(&crl(OPERATOR, ROOT));
     let lists = Leaf { names: operator, what: "List Signer", purpose: Purpose::ListSigner, days: LIST_SIGNER_DAYS };
     make_signer(folder, OPERATOR, LIST, &root, &lists, now, entropy)?;
-    let access = make_authority(folder, OPERATOR, ACCESS_CA, operator, "Access CA", now, entropy)?;
+    let access = make_authority(folder, OPERATOR, ACCESS_CA, operator, "Access CA", now, entropy)?
+        .with_crl_address(&crl(OPERATOR, ACCESS_CA));
     folder.public(&format!("{ANCHORS}/{OPERATOR_ANCHOR}"), root.certificate().to_pem()?);
 
-    let issuer = make_authority(folder, ISSUER, CA, &setup.issuer, "IACA", now, entropy)?;
+    let issuer =
+        make_authority(folder, ISSUER, CA, &setup.issuer, "IACA", now, entropy)?.with_crl_address(&crl(ISSUER, CA));
     let documents =
         Leaf { names: &setup.issuer, what: "Document Signer", purpose: Purpose::DocumentSigner, days: SIGNER_DAYS };
     make_signer(folder, ISSUER, SIGNER, &issuer, &documents, now, entropy)?;
 
-    let wallets = make_authority(folder, WALLET_PROVIDER, CA, &setup.wallet_provider, "CA", now, entropy)?;
+    let wallets = make_authority(folder, WALLET_PROVIDER, CA, &setup.wallet_provider, "CA", now, entropy)?
+        .with_crl_address(&crl(WALLET_PROVIDER, CA));
     let attestations = Leaf {
         names: &setup.wallet_provider,
         what: "Attestation Signer",
@@ -333,6 +344,12 @@ fn granted(service_type: ServiceType, name: &str, now: Timestamp) -> Service {
         current: Standing { status: ServiceStatus::Granted, since: lote::whole_seconds(now) },
         history: Vec::new(),
     }
+}
+
+/// Where the revocation list of an authority is to be found: below the operator's website, by the folder and the name of
+/// the authority's key.
+fn crl_address(website: &str, place: &str, stem: &str) -> String {
+    format!("{}/crl/{place}/{stem}.crl", website.trim_end_matches('/'))
 }
 
 fn make_authority(
@@ -493,7 +510,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use warifu_keys::entropy::Seeded;
-    use warifu_keys::x509::verify_chain;
+    use warifu_keys::x509::{profile, verify_chain};
     use warifu_trust::bundle::{IssuerBundle, VerifierBundle, WalletProviderBundle, operator_anchor};
 
     use super::*;
@@ -544,6 +561,16 @@ mod tests {
         holds(&wallets.signer.chain, wallets.authority.certificate(), Purpose::WalletProvider);
         holds(&partner.access.chain, scheme.keys.access.certificate(), Purpose::Access);
         holds(&scheme.keys.list.chain, &anchor, Purpose::ListSigner);
+        for authority in [&issuer.authority, &wallets.authority, &scheme.keys.access, &scheme.keys.root] {
+            profile::iaca_root(authority.certificate()).unwrap();
+        }
+        profile::document_signer(&issuer.signer.chain[0], issuer.authority.certificate()).unwrap();
+        let access = scheme.keys.access.certificate();
+        profile::reader_authentication(&partner.access.chain[0], access).unwrap();
+        // One that is made later, too.
+        let names = PartyNames::sandbox("late", "Bank Late");
+        let late = Registry::add_verifier(home.path(), &names, now, &Seeded::dangerous_new("late")).unwrap();
+        profile::reader_authentication(&late.services[0].certificates[0], access).unwrap();
         // The wallet provider's signer must not pass as a list signer.
         let confused = verify_chain(&wallets.signer.chain, &[anchor], Purpose::ListSigner, now);
         assert!(confused.is_err());

@@ -20,6 +20,7 @@ use crate::jwk::{ED25519, KeyError, PublicKey};
 use crate::{HashAlgorithm, base64url, sha256, signature};
 
 pub mod issue;
+pub mod profile;
 
 /// Longest chain accepted, leaf included, anchor not counted.
 pub const MAX_CHAIN: usize = 4;
@@ -433,7 +434,8 @@ pub struct VerifiedChain {
     pub anchor: Certificate,
 }
 
-/// Verifies `chain` (leaf first, anchor left out) up to one of `anchors` at `now`.
+/// Verifies `chain` (leaf first, anchor left out) up to one of `anchors` at `now`. Each certificate is signed by the next
+/// (RFC 7515 section 4.1.6); a chain in another order is refused by [`X509Error::NameMismatch`].
 ///
 /// An anchor may also be the very leaf certificate, as trusted lists may name end-entity certificates (ETSI TS 119 602
 /// annex D to H); then only its validity and purpose are checked.
@@ -462,15 +464,16 @@ pub fn verify_chain(
         }
     }
     let last = above.last().unwrap_or(leaf);
-    // Names of anchors are not unique: try every anchor of that name and report the last failure.
+    // Names of anchors are not unique: try every anchor of that name. One with another key is the least telling failure.
     let mut failure = X509Error::NoAnchor { issuer: last.issuer() };
     for anchor in anchors.iter().filter(|anchor| anchor.subject() == last.issuer()) {
-        let attempt = anchor
-            .check_now(now)
-            .and_then(|()| anchor.check_authority(above.len()))
-            .and_then(|()| last.check_signed_by(anchor));
+        let attempt = last
+            .check_signed_by(anchor)
+            .and_then(|()| anchor.check_now(now))
+            .and_then(|()| anchor.check_authority(above.len()));
         match attempt {
             Ok(()) => return Ok(VerifiedChain { leaf: leaf.clone(), anchor: anchor.clone() }),
+            Err(X509Error::KeyIdentifierMismatch { .. }) if !matches!(failure, X509Error::NoAnchor { .. }) => {}
             Err(error) => failure = error,
         }
     }

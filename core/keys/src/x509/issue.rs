@@ -5,6 +5,7 @@ use std::str::FromStr as _;
 
 use jiff::Timestamp;
 use p256::ecdsa::signature::Keypair;
+use sha1::{Digest as _, Sha1};
 use x509_cert::builder::profile::BuilderProfile;
 use x509_cert::builder::{Builder as _, CertificateBuilder};
 use x509_cert::certificate::TbsCertificate;
@@ -12,10 +13,11 @@ use x509_cert::der::asn1::{BitString, GeneralizedTime, Ia5String, ObjectIdentifi
 use x509_cert::der::oid::AssociatedOid;
 use x509_cert::der::{DateTime, Decode as _, Document, Encode as _, Header, Reader as _, SliceReader};
 use x509_cert::ext::Extension;
-use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::crl::dp::DistributionPoint;
+use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 use x509_cert::ext::pkix::{
-    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, IssuerAltName, KeyUsage, KeyUsages, SubjectAltName,
-    SubjectKeyIdentifier,
+    AuthorityKeyIdentifier, BasicConstraints, CrlDistributionPoints, ExtendedKeyUsage, IssuerAltName, KeyUsage,
+    KeyUsages, SubjectAltName, SubjectKeyIdentifier,
 };
 use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
@@ -26,7 +28,7 @@ use x509_cert::spki::{
 use x509_cert::time::{Time, Validity};
 
 use super::{Certificate, ECDSA_WITH_SHA256, ECDSA_WITH_SHA384, ECDSA_WITH_SHA512, Purpose, X509Error, malformed};
-use crate::{Algorithm, Entropy, PublicKey, Signer, SigningKey, sha256, signature};
+use crate::{Algorithm, Entropy, PublicKey, Signer, SigningKey, signature};
 
 /// Who a certificate is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +105,7 @@ pub struct Request<'a> {
 pub struct Authority {
     certificate: Certificate,
     key: SigningKey,
+    crl_address: Option<String>,
 }
 
 impl Authority {
@@ -126,8 +129,11 @@ impl Authority {
             extension(&KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign), true)?,
             extension(&IssuerAltName(vec![uri(contact)?]), false)?,
         ];
-        let certificate = build(name.clone(), name, &public_key, period, extensions, &key, entropy)?;
-        Ok(Self { certificate, key })
+        let serial = random_serial(entropy)?;
+        let (issuer, public_key) = (name.clone(), &public_key);
+        let parts = Parts { serial, issuer, subject: name, public_key, period, extensions };
+        let certificate = build(parts, &key)?;
+        Ok(Self { certificate, key, crl_address: None })
     }
 
     /// An authority from its stored parts; the key must be the certificate's.
@@ -135,7 +141,14 @@ impl Authority {
         if certificate.public_key()? != key.public_key() {
             return Err(X509Error::Key { subject: certificate.subject() });
         }
-        Ok(Self { certificate, key })
+        Ok(Self { certificate, key, crl_address: None })
+    }
+
+    /// The authority with an address for its revocation list, which every certificate that it issues from now on names
+    /// (RFC 5280 section 4.2.1.13).
+    #[must_use]
+    pub fn with_crl_address(self, address: &str) -> Self {
+        Self { crl_address: Some(address.to_owned()), ..self }
     }
 
     /// The authority's own certificate: a trust anchor for others.
@@ -150,7 +163,9 @@ impl Authority {
         &self.key
     }
 
-    /// Issues an end-entity certificate.
+    /// Issues an end-entity certificate. It takes over the authority's issuer alternative name; those for document
+    /// signers and readers keep the profiles of ISO/IEC 18013-5 annex B if the authority has a
+    /// [revocation address](Self::with_crl_address) and the period is within the profile's.
     pub fn issue(&self, request: &Request<'_>, entropy: &dyn Entropy) -> Result<Certificate, X509Error> {
         let authority_key = OctetString::new(self.certificate.key_identifier()).map_err(malformed)?;
         let own_key = OctetString::new(key_identifier(request.public_key)?).map_err(malformed)?;
@@ -179,8 +194,26 @@ impl Authority {
         if !names.is_empty() {
             extensions.push(extension(&SubjectAltName(names), false)?);
         }
-        let issuer = self.certificate.parsed.tbs_certificate().subject().clone();
-        build(issuer, request.subject.name()?, request.public_key, request.period, extensions, &self.key, entropy)
+        if let Some(contact) = self.certificate.extension::<IssuerAltName>() {
+            extensions.push(extension(&contact, false)?);
+        }
+        if let Some(address) = &self.crl_address {
+            let point = DistributionPoint {
+                distribution_point: Some(DistributionPointName::FullName(vec![uri(address)?])),
+                reasons: None,
+                crl_issuer: None,
+            };
+            extensions.push(extension(&CrlDistributionPoints(vec![point]), false)?);
+        }
+        let parts = Parts {
+            serial: random_serial(entropy)?,
+            issuer: self.certificate.parsed.tbs_certificate().subject().clone(),
+            subject: request.subject.name()?,
+            public_key: request.public_key,
+            period: request.period,
+            extensions,
+        };
+        build(parts, &self.key)
     }
 }
 
@@ -220,21 +253,27 @@ impl BuilderProfile for Profile {
     }
 }
 
-fn build(
-    issuer: Name,
-    subject: Name,
-    public_key: &PublicKey,
-    period: Period,
-    extensions: Vec<Extension>,
-    key: &dyn Signer,
-    entropy: &dyn Entropy,
-) -> Result<Certificate, X509Error> {
-    let spki = public_key.to_spki_der().map_err(|_| X509Error::Key { subject: subject.to_string() })?;
-    let spki = SubjectPublicKeyInfo::from_der(&spki).map_err(malformed)?;
-    // 126 random bits, never zero, never negative (RFC 5280 section 4.1.2.2; ISO/IEC 18013-5 asks for at least 63).
+/// What is written in a certificate, beside the name of its signature algorithm.
+pub(super) struct Parts<'a> {
+    pub(super) serial: SerialNumber,
+    pub(super) issuer: Name,
+    pub(super) subject: Name,
+    pub(super) public_key: &'a PublicKey,
+    pub(super) period: Period,
+    pub(super) extensions: Vec<Extension>,
+}
+
+/// 126 random bits, never zero, never negative (RFC 5280 section 4.1.2.2; ISO/IEC 18013-5 asks for at least 63).
+fn random_serial(entropy: &dyn Entropy) -> Result<SerialNumber, X509Error> {
     let mut serial = entropy.array::<16>();
     serial[0] = serial[0] & 0x3f | 0x40;
-    let serial = SerialNumber::new(&serial).map_err(malformed)?;
+    SerialNumber::new(&serial).map_err(malformed)
+}
+
+pub(super) fn build(parts: Parts<'_>, key: &dyn Signer) -> Result<Certificate, X509Error> {
+    let Parts { serial, issuer, subject, public_key, period, extensions } = parts;
+    let spki = public_key.to_spki_der().map_err(|_| X509Error::Key { subject: subject.to_string() })?;
+    let spki = SubjectPublicKeyInfo::from_der(&spki).map_err(malformed)?;
     let profile = Profile { issuer, subject, extensions };
     let signer = CertificateSigner::new(key)?;
     let unsigned = |error: x509_cert::builder::Error| X509Error::Malformed(error.to_string());
@@ -298,21 +337,25 @@ impl DynSignatureAlgorithmIdentifier for CertificateSigner<'_> {
     }
 }
 
-fn extension<T: x509_cert::der::Encode + AssociatedOid>(value: &T, critical: bool) -> Result<Extension, X509Error> {
+pub(super) fn extension<T: x509_cert::der::Encode + AssociatedOid>(
+    value: &T,
+    critical: bool,
+) -> Result<Extension, X509Error> {
     let extn_id: ObjectIdentifier = T::OID;
     let extn_value = OctetString::new(value.to_der().map_err(malformed)?).map_err(malformed)?;
     Ok(Extension { extn_id, critical, extn_value })
 }
 
-/// The leftmost 160 bits of the SHA-256 of the key (RFC 7093 section 2 method 1): SHA-1 is not needed for this.
+/// The SHA-1 of the key (RFC 5280 section 4.2.1.2 method 1), as ISO/IEC 18013-5 annex B has it. It names the key and
+/// protects nothing.
 fn key_identifier(key: &PublicKey) -> Result<Vec<u8>, X509Error> {
     let spki = key.to_spki_der().map_err(|_| X509Error::Malformed("key".to_owned()))?;
     let info =
         SubjectPublicKeyInfoRef::try_from(spki.as_slice()).map_err(|error| X509Error::Malformed(error.to_string()))?;
-    Ok(sha256(info.subject_public_key.raw_bytes())[..20].to_vec())
+    Ok(Sha1::digest(info.subject_public_key.raw_bytes()).to_vec())
 }
 
-fn uri(text: &str) -> Result<GeneralName, X509Error> {
+pub(super) fn uri(text: &str) -> Result<GeneralName, X509Error> {
     Ok(GeneralName::UniformResourceIdentifier(Ia5String::new(text).map_err(malformed)?))
 }
 
@@ -385,6 +428,31 @@ mod tests {
         assert_eq!(leaf.authority_key_identifier(), Some(root.certificate().key_identifier()));
         assert_eq!(leaf.parsed.tbs_certificate().subject().iter().count(), 3);
         assert_eq!(Certificate::from_pem(&leaf.to_pem().unwrap()).unwrap(), leaf);
+    }
+
+    /// Anchors of one name are told apart by their keys, whatever their order, and the failure is that of the right one.
+    #[test]
+    fn several_anchors_have_one_name() {
+        let (root, other) = (authority("a"), authority("b"));
+        let leaf = leaf(&root, Purpose::DocumentSigner);
+        let mut anchors = [root.certificate().clone(), other.certificate().clone()];
+        let verify = |anchors: &[Certificate], now: &str| {
+            verify_chain(from_ref(&leaf), anchors, Purpose::DocumentSigner, now.parse().unwrap())
+        };
+        let expired = {
+            let period = Period::days("2026-11-01T00:00:00Z".parse().unwrap(), 1);
+            let entropy = Seeded::dangerous_new("a");
+            Authority::self_signed(&subject("Root"), root.key().clone(), period, "https://example.org", &entropy)
+        };
+        let expired = expired.unwrap().certificate().clone();
+        for _ in 0..2 {
+            assert_eq!(verify(&anchors, NOW).unwrap().anchor, *root.certificate());
+            let at = anchors.iter().position(|anchor| anchor == root.certificate()).unwrap();
+            let mut late = anchors.clone();
+            late[at] = expired.clone();
+            assert!(matches!(verify(&late, NOW), Err(X509Error::NotValidNow { .. })));
+            anchors.reverse();
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod corpora;
 mod did_key;
 mod did_webvh;
 mod iso_18013_5;
+mod iso_18013_5_annex_b;
 mod jcs;
 mod rfc9901;
 mod token_status_list;
