@@ -14,7 +14,8 @@ use warifu_credential::status::{
 use warifu_credential::type_metadata::svg::Template;
 use warifu_credential::type_metadata::{Progress, Resolving};
 use warifu_credential::{mdoc, sd_jwt};
-use warifu_keys::{HashAlgorithm, cbor, cose, json};
+use warifu_keys::entropy::Seeded;
+use warifu_keys::{HashAlgorithm, Signer as _, SigningKey, cbor, cose, json, jwe, jws, x509};
 use warifu_w3c::bitstring_status_list::{Bitstring, Entry};
 use warifu_w3c::context::Contexts;
 use warifu_w3c::did::{Did, Documents, webvh};
@@ -31,6 +32,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("sd_jwt_json", sd_jwt_json),
     ("type_metadata", type_metadata),
     ("svg", svg),
+    ("jws", jws),
+    ("jwe", jwe),
+    ("x509", x509),
     ("cbor", cbor),
     ("cose_sign1", cose_sign1),
     ("status_list_jwt", status_list_jwt),
@@ -92,6 +96,54 @@ pub fn svg(bytes: &[u8]) {
         assert!(Template::parse(drawn.as_bytes()).is_ok());
     }
 }
+
+/// A JWS in compact form: its key and its chain, and its signature under a fixed key.
+pub fn jws(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let Ok(jws) = jws::Unverified::parse(text) else { return };
+    let _ = (jws.x5c(), jws.dangerous_claims());
+    let _ = jws.verify_claims(&AUTHORITY.key().public_key());
+    if let Ok(key) = jws.jwk() {
+        assert_eq!(key.to_jwk().public_key(), Ok(key.clone()));
+        let _ = jws.verify(&key);
+    }
+}
+
+/// A JWE in compact form, opened with a fixed key.
+pub fn jwe(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let (Ok(sealed), Ok(key)) = (jwe::Sealed::parse(text), jwe::AgreementKey::from_bytes(&[7; 32])) {
+        let _ = sealed.decrypt(&key);
+    }
+}
+
+/// A certificate: its fields, its chain to a fixed anchor, and the profiles, as a root, below a root and above a leaf.
+pub fn x509(bytes: &[u8]) {
+    let Ok(certificate) = x509::Certificate::from_der(bytes) else { return };
+    let _ = (certificate.public_key(), certificate.dns_names(), certificate.uris(), certificate.country());
+    let anchor = AUTHORITY.certificate();
+    let chains = [&[certificate.clone()][..], &[anchor.clone(), certificate.clone()]];
+    for chain in chains {
+        let anchors = [anchor.clone(), certificate.clone()];
+        let _ = x509::verify_chain(chain, &anchors, x509::Purpose::DocumentSigner, Timestamp::UNIX_EPOCH);
+    }
+    let _ = x509::profile::iaca_root(&certificate);
+    for (leaf, authority) in [(&certificate, anchor), (anchor, &certificate)] {
+        let _ = x509::profile::document_signer(leaf, authority);
+        let _ = x509::profile::reader_authentication(leaf, authority);
+        let _ = x509::profile::mso_revocation_signer(leaf, authority);
+    }
+}
+
+/// The root of the seeds, valid for ten years from the epoch on.
+static AUTHORITY: LazyLock<x509::issue::Authority> = LazyLock::new(|| {
+    let entropy = Seeded::dangerous_new("fuzz");
+    let subject = x509::issue::Subject { common_name: "Fuzz".to_owned(), organization: None, country: "UT".to_owned() };
+    let period = x509::issue::Period::days(Timestamp::UNIX_EPOCH, 3650);
+    let key = SigningKey::generate_p256(&entropy);
+    #[expect(clippy::expect_used, reason = "a constant")]
+    x509::issue::Authority::self_signed(&subject, key, period, "https://issuer.example", &entropy).expect("a root")
+});
 
 /// One CBOR item; what is read is written back to the same bytes.
 pub fn cbor(bytes: &[u8]) {
