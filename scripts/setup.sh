@@ -25,7 +25,8 @@ need fonts-dejavu-core test -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
 # josekit, the second opinion on our JWE in the tests, links OpenSSL; tests and demo share one build.
 need libssl-dev pkg-config --exists openssl
 
-# The browser journeys are skipped by name where there is no browser, so a distribution without one is no obstacle.
+# The browser journeys are skipped by name where there is no browser, and so are keys on a token where SoftHSM2 is absent:
+# a distribution without them is no obstacle.
 wanted=()
 want() {
     local package=$1; shift
@@ -34,6 +35,7 @@ want() {
 if [ "$purpose" = test ]; then
     want chromium sh -c 'command -v chromium || command -v chromium-browser || command -v google-chrome'
     want chromium-driver has chromedriver
+    want softhsm2 has softhsm2-util
 fi
 
 [ ${#missing[@]} -gt 0 ] || [ ${#wanted[@]} -gt 0 ] || exit 0
@@ -50,7 +52,7 @@ if [ $may = no ]; then
         echo "setup: these packages are missing and can not be installed from here: ${missing[*]}" >&2
         exit 1
     fi
-    echo "setup: without ${wanted[*]} the browser journeys are skipped" >&2
+    echo "setup: without ${wanted[*]} the tests that need them are skipped" >&2
     exit 0
 fi
 
@@ -60,5 +62,5 @@ echo "setup: installing ${missing[*]} ${wanted[*]}"
 "${as[@]}" apt-get update -qq
 if [ ${#missing[@]} -gt 0 ]; then install "${missing[@]}"; fi
 if [ ${#wanted[@]} -gt 0 ] && ! install "${wanted[@]}"; then
-    echo "setup: ${wanted[*]} can not be had here; the browser journeys are skipped" >&2
+    echo "setup: ${wanted[*]} can not be had here; the tests that need them are skipped" >&2
 fi

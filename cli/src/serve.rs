@@ -10,8 +10,9 @@ use url::Url;
 use warifu_credential::face_template::ModelId;
 use warifu_issuer::kyc::workflow::{Environment, Workflow};
 use warifu_issuer::{Issuer, Keys};
+use warifu_keys::pkcs11::{KeyAddress, Pkcs11Signer};
 use warifu_keys::x509::Certificate;
-use warifu_keys::{Entropy, Secret, base64url};
+use warifu_keys::{Entropy, Secret, Signer, base64url};
 use warifu_models::Parts;
 use warifu_server::Clock;
 use warifu_server::entropy::System;
@@ -19,7 +20,7 @@ use warifu_server::extract::ApiKeyHash;
 use warifu_server::fetch::{Fetcher, Limits as FetchLimits, Policy as FetchPolicy};
 use warifu_server::run::{Limits, Listener, asked_to_stop};
 use warifu_store::blob::Blobs;
-use warifu_trust::bundle::{IssuerBundle, VerifierBundle};
+use warifu_trust::bundle::{self, Credentials, IssuerBundle, VerifierBundle};
 use warifu_verifier::Verifier;
 use warifu_verifier::policy::Policy;
 
@@ -87,6 +88,35 @@ struct IssuerPart {
     country: String,
     /// Folder of weights; the user's cache when absent.
     models: Option<PathBuf>,
+    /// The document signer's key on a token; `signer.key.pem` in the folder of keys when absent.
+    pkcs11: Option<TokenPart>,
+}
+
+/// A key on a PKCS#11 token.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TokenPart {
+    /// The vendor's shared library.
+    module: PathBuf,
+    /// Label of the token.
+    token: String,
+    /// Label of the key pair.
+    key: String,
+    /// File with the PIN.
+    pin: PathBuf,
+}
+
+impl TokenPart {
+    /// Opens the key. Paths are taken from the folder of the configuration file.
+    fn open(&self, file: &Path) -> Result<Pkcs11Signer> {
+        let folder = file.parent().unwrap_or(Path::new("."));
+        let pin = folder.join(&self.pin);
+        let text = std::fs::read(&pin).with_context(|| format!("{} can not be read", pin.display()))?;
+        let pin = Secret::new(Secret::new(text).expose().trim_ascii().to_vec());
+        let address =
+            KeyAddress { module: folder.join(&self.module), token: self.token.clone(), key: self.key.clone() };
+        Ok(Pkcs11Signer::open(&address, &pin)?)
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -169,7 +199,13 @@ pub(crate) async fn issuer(command: IssuerCommand) -> Result<()> {
     };
     config.check()?;
     std::fs::create_dir_all(&common.data)?;
-    let keys = IssuerBundle::load(&files::reader(&common.keys))?;
+    let (document_signer, chain): (Arc<dyn Signer>, _) = match &issuer.pkcs11 {
+        Some(token) => (Arc::new(token.open(&file)?), vec![bundle::signer_certificate(&files::reader(&common.keys))?]),
+        None => {
+            let Credentials { chain, key } = IssuerBundle::load(&files::reader(&common.keys))?.signer;
+            (Arc::new(key), chain)
+        }
+    };
     let entropy: Arc<dyn Entropy> = Arc::new(System);
     let models = issuer.models;
     let models = tokio::task::spawn_blocking(move || files::models(models.as_deref(), Parts::ALL)).await??;
@@ -179,11 +215,7 @@ pub(crate) async fn issuer(command: IssuerCommand) -> Result<()> {
         models,
         fetcher: common.fetcher()?,
         clock: Clock::system(),
-        keys: Keys {
-            document_signer: Arc::new(keys.signer.key),
-            chain: keys.signer.chain,
-            master: master_key(&common.data, &*entropy)?,
-        },
+        keys: Keys { document_signer, chain, master: master_key(&common.data, &*entropy)? },
         entropy,
     };
     let issuer = Arc::new(Issuer::new(config, parts)?);

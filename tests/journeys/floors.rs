@@ -41,6 +41,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("ssi-", &["warifu-w3c"]),
     ("did-", &["warifu-w3c"]),
     ("json-ld", &["warifu-w3c"]),
+    ("cryptoki", &["warifu-keys"]),
     ("bs58", &["warifu-w3c"]),
     ("redb", &["warifu-store"]),
     ("sled", &["warifu-store"]),
@@ -65,8 +66,19 @@ const ONLY: &[(&str, &[&str])] = &[
 /// What will run inside a browser, and what must therefore never appear below it.
 const PORTABLE: &[&str] =
     &["warifu-keys", "warifu-credential", "warifu-openid4vc", "warifu-trust", "warifu-session", "warifu-models"];
-const NOT_PORTABLE: &[&str] =
-    &["openssl-sys", "aws-lc-sys", "ring", "redb", "sled", "tokio", "reqwest", "axum", "mio", "socket2"];
+const NOT_PORTABLE: &[&str] = &[
+    "openssl-sys",
+    "aws-lc-sys",
+    "cryptoki-sys",
+    "ring",
+    "redb",
+    "sled",
+    "tokio",
+    "reqwest",
+    "axum",
+    "mio",
+    "socket2",
+];
 
 fn metadata() -> Metadata {
     MetadataCommand::new().manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).exec().unwrap()

@@ -18,6 +18,8 @@ pub mod json;
 pub mod jwe;
 pub mod jwk;
 pub mod jws;
+#[cfg(feature = "pkcs11")]
+pub mod pkcs11;
 mod private_jwk;
 pub mod secret;
 mod signature;

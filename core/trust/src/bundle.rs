@@ -212,6 +212,11 @@ pub fn operator_anchor(read: Read<'_>) -> Result<Certificate, BundleError> {
     certificate(OPERATOR_ANCHOR, read)
 }
 
+/// The certificate of the signer in [`ISSUER`] and [`WALLET_PROVIDER`], where its key is on a token and not in a file.
+pub fn signer_certificate(read: Read<'_>) -> Result<Certificate, BundleError> {
+    certificate(&certificate_file(SIGNER), read)
+}
+
 fn share_key(read: Read<'_>) -> Result<AgreementKey, BundleError> {
     let file = key_file(SHARE);
     signing_key(&file, read)?.agreement_key().ok_or(BundleError::Key { file })
