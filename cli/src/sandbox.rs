@@ -126,6 +126,7 @@ impl Sandbox {
                 keys: Keys {
                     document_signer: Arc::new(keys.signer.key),
                     chain: keys.signer.chain,
+                    status_signer: None,
                     master: Secret::new(entropy.array::<32>().to_vec()),
                 },
             };

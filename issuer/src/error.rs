@@ -48,6 +48,12 @@ pub enum Error {
     /// The credentials of this session were revoked.
     #[error("the credentials of this session were revoked")]
     Revoked,
+    /// The credentials of this session are suspended.
+    #[error("the credentials of this session are suspended")]
+    Suspended,
+    /// A credential of this session is in a status list that knows valid and revoked only.
+    #[error("a credential of this session can be revoked only, not suspended")]
+    NotSuspendable,
     /// The person did not consent to this share.
     #[error("there is no consent of the person to share this with `{0}`")]
     NoConsent(String),
@@ -74,6 +80,12 @@ pub enum Error {
     /// There is no such status list.
     #[error("there is no such status list")]
     NoSuchList,
+    /// This issuer does not say how its status lists were.
+    #[error("this issuer does not say how its status lists were")]
+    NoHistory,
+    /// The time lies ahead, before the list, or longer ago than is kept.
+    #[error("nothing is known of that time")]
+    NotInHistory,
     /// The record was changed again and again meanwhile.
     #[error("the session is being changed by someone else; try again")]
     Busy,

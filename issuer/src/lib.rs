@@ -8,7 +8,6 @@
 //! Left out for now: reviewers' tools, webhooks, more formats than SD-JWT VC, the authorization code flow.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 
 use tokio::sync::{Mutex, Semaphore};
 use warifu_keys::x509::Certificate;
@@ -30,7 +29,7 @@ pub mod status;
 mod trust;
 pub mod vci;
 
-pub use config::{BadSetting, Config};
+pub use config::{BadSetting, Config, Suspension};
 pub use error::Error;
 pub use kyc::service::{Created, Next, Progress};
 pub use kyc::share::{Consented, ShareRequest, Shared};
@@ -40,12 +39,24 @@ use kyc::vault::Vault;
 
 /// The issuer's keys.
 pub struct Keys {
-    /// Signs credentials, status lists and shares.
+    /// Signs credentials, shares and, unless there is a key of their own, status lists.
     pub document_signer: Arc<dyn Signer>,
     /// Its certificate and the intermediate ones above, the anchor left out.
     pub chain: Vec<Certificate>,
+    /// Signs the status lists in place of the document signer. Deployed verifiers take lists only from the key that
+    /// signed the credential, so leave it out where there is no reason.
+    pub status_signer: Option<StatusSigner>,
     /// 32 secret bytes that everything kept of people is wrapped under. Losing them is losing all evidence.
     pub master: Secret,
+}
+
+/// A key that signs status lists.
+pub struct StatusSigner {
+    /// Signs.
+    pub signer: Arc<dyn Signer>,
+    /// Its certificate and the intermediate ones above, the anchor left out. It has to be a document signer under the
+    /// anchor of the credentials.
+    pub chain: Vec<Certificate>,
 }
 
 /// What an issuer runs on.
@@ -76,6 +87,7 @@ pub struct Issuer {
     entropy: Arc<dyn Entropy>,
     document_signer: Arc<dyn Signer>,
     chain: Vec<Certificate>,
+    status_signer: Option<StatusSigner>,
     vault: Vault,
     nonce_key: NonceKey,
     pid_secret: Secret,
@@ -83,7 +95,6 @@ pub struct Issuer {
     trust: trust::TrustSource,
     readers: Semaphore,
     numbers: Mutex<std::ops::Range<u64>>,
-    current_list: AtomicU32,
     lists: Mutex<status::Cache>,
     metadata: vci::Metadata,
     catalogue: Catalogue,
@@ -98,10 +109,16 @@ impl Issuer {
     pub fn new(config: Config, parts: Parts) -> Result<Self, Error> {
         config.check()?;
         let Parts { store, blobs, models, fetcher, clock, entropy, keys } = parts;
-        let Keys { document_signer, chain, master } = keys;
-        let leaf = chain.first().and_then(|leaf| leaf.public_key().ok());
-        if leaf.as_ref() != Some(&document_signer.public_key()) {
+        let Keys { document_signer, chain, status_signer, master } = keys;
+        let belongs = |chain: &[Certificate], signer: &dyn Signer| {
+            chain.first().and_then(|leaf| leaf.public_key().ok()).as_ref() == Some(&signer.public_key())
+        };
+        if !belongs(&chain, &*document_signer) {
             let why = "the first certificate does not belong to the document signer's key";
+            return Err(BadSetting { setting: "keys", why }.into());
+        }
+        if status_signer.as_ref().is_some_and(|status| !belongs(&status.chain, &*status.signer)) {
+            let why = "the first certificate does not belong to the status signer's key";
             return Err(BadSetting { setting: "keys", why }.into());
         }
         let catalogue = http::catalogue().map_err(|error| Error::Task(error.to_string()))?;
@@ -113,7 +130,6 @@ impl Issuer {
             trust: trust::TrustSource::new(config.trusted_list(), config.registry_operator.clone(), fetcher),
             readers: Semaphore::new(config.readers),
             numbers: Mutex::new(0..0),
-            current_list: AtomicU32::new(0),
             lists: Mutex::default(),
             metadata: vci::Metadata::new(&config)?,
             catalogue,
@@ -125,6 +141,7 @@ impl Issuer {
             entropy,
             document_signer,
             chain,
+            status_signer,
         })
     }
 

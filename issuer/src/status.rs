@@ -1,86 +1,100 @@
-//! Token Status Lists (draft-ietf-oauth-status-list-20): one index for every credential, never given twice, and
-//! revocation for good.
+//! Token Status Lists (draft-ietf-oauth-status-list-20): one index for every credential, never given twice; revocation for
+//! good, suspension for a while, where the list has room to say so.
 //!
 //! An index is drawn at random and its record inserted in the commit of the issuance; where it is taken already the
-//! commit fails and another one is drawn. The list itself is not kept: it follows from the records of revoked entries.
+//! commit fails and another one is drawn. A list is closed long before it is full, so a good part of its indexes belong to
+//! nobody and say valid like the others: the list does not tell how many credentials there are. The list itself is not
+//! kept: it follows from the records of entries that changed, which keep what happened and when.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
-
-use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
-use url::Url;
+use jiff::Timestamp;
 use uuid::Uuid;
-use warifu_credential::status::{Bits, Status, StatusList, StatusReference, TokenClaims};
-use warifu_store::{Batch, Collection, Query, Range, Stored};
+use warifu_credential::status::{Bits, StatusReference};
+use warifu_store::{Batch, Collection, Loaded, Query, Range};
 
 use crate::kyc::service::TRIES;
 use crate::{Error, Issuer};
 
-/// How long a status list token is valid beyond its `ttl`.
-const VALID: SignedDuration = SignedDuration::from_hours(24);
-/// How often a taken index is answered with another draw before the next list is begun.
+mod publish;
+mod record;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use publish::Cache;
+pub use publish::Token;
+pub(crate) use record::Entry;
+pub use record::Standing;
+
+use record::{List, Revocation, Suspension};
+
+/// How many draws in a row may find a taken index before the next list is begun. With 8, a list of 131,072 entries is
+/// closed when about a third of it is taken.
 const DRAWS: usize = 8;
-
-/// The record of one credential's entry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Entry {
-    list: u32,
-    idx: u32,
-    session: Uuid,
-    revoked: Option<Timestamp>,
-}
-
-impl Stored for Entry {
-    const NAME: &'static str = "status_entries";
-    const INDEXES: &'static [&'static str] = &["session", "revoked"];
-
-    fn key(&self) -> String {
-        format!("{:08x}.{:08x}", self.list, self.idx)
-    }
-
-    fn indexes(&self) -> Vec<(&'static str, String)> {
-        let mut indexes = vec![("session", self.session.to_string())];
-        if self.revoked.is_some() {
-            indexes.push(("revoked", format!("{:08x}", self.list)));
-        }
-        indexes
-    }
-}
-
-/// Signed lists at hand, by number.
-pub(crate) type Cache = BTreeMap<u32, Cached>;
-
-/// A signed list and when it was signed.
-pub(crate) struct Cached {
-    token: String,
-    signed: Timestamp,
-}
 
 impl Issuer {
     /// Draws an entry for each of `count` credentials of a session that nobody has, as far as can be seen now; the commit
-    /// decides.
-    pub(crate) async fn draw_entries(&self, session: Uuid, count: usize) -> Result<Vec<Entry>, Error> {
+    /// decides. Lists of other `bits` are other lists: mobile documents must be in those with one bit (ISO/IEC 18013-5
+    /// second edition, section 12.3.6).
+    pub(crate) async fn draw_entries(
+        &self,
+        session: Uuid,
+        count: usize,
+        bits: Bits,
+        now: Timestamp,
+    ) -> Result<Vec<Entry>, Error> {
         let entries = Collection::<Entry>::of(&self.store);
         let mut drawn: Vec<Entry> = Vec::with_capacity(count);
+        let mut list = self.open_list(bits, now).await?;
         let mut misses = 0;
         while drawn.len() < count {
-            let list = self.current_list.load(Ordering::Relaxed);
-            let idx = self.entropy().below(u64::from(self.config.status_list_length));
-            let entry = Entry { list, idx: u32::try_from(idx).unwrap_or(u32::MAX), session, revoked: None };
-            let taken =
-                drawn.iter().any(|other| other.key() == entry.key()) || entries.load(&entry.key()).await?.is_some();
+            let idx = self.entropy().below(u64::from(list.value.length));
+            let entry = Entry::new(&list.value, u32::try_from(idx).unwrap_or(u32::MAX), session);
+            let key = warifu_store::Stored::key(&entry);
+            let taken = drawn.contains(&entry) || entries.load(&key).await?.is_some();
             if !taken {
                 drawn.push(entry);
+                misses = 0;
                 continue;
             }
             misses += 1;
-            if misses % DRAWS == 0 {
-                // So many misses in a row: the list is filling up. Everyone who sees that goes to the next one.
-                let _ = self.current_list.compare_exchange(list, list + 1, Ordering::Relaxed, Ordering::Relaxed);
+            if misses == DRAWS {
+                // So many misses in a row: the list is filling up.
+                self.close(list).await?;
+                list = self.open_list(bits, now).await?;
+                misses = 0;
             }
         }
         Ok(drawn)
+    }
+
+    /// The list that new entries go into; begun here where there is none.
+    async fn open_list(&self, bits: Bits, now: Timestamp) -> Result<Loaded<List>, Error> {
+        let lists = Collection::<List>::of(&self.store);
+        for _ in 0..TRIES {
+            if let Some(found) = lists.find("open", &bits.count().to_string()).await? {
+                return Ok(found);
+            }
+            let last = lists.scan(&Query::all().descending().limit(1)).await?.items.pop();
+            let number = last.map_or(0, |last| last.value.number.saturating_add(1));
+            let length = self.config.status_list_length;
+            let list = List { number, bits: bits.count(), length, begun: now, open: true };
+            match self.store.commit(Batch::new().insert(&list)).await {
+                Ok(receipt) => return Ok(Loaded { seen: receipt.version, value: list }),
+                // Someone else began a list meanwhile, perhaps of this kind.
+                Err(error) if error.is_conflict() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::Busy)
+    }
+
+    async fn close(&self, list: Loaded<List>) -> Result<(), Error> {
+        let closed = List { open: false, ..list.value };
+        match self.store.commit(Batch::new().replace(list.seen, &closed)).await {
+            Ok(_) => Ok(()),
+            // Someone else closed it.
+            Err(error) if error.is_conflict() => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Where an entry is listed.
@@ -88,40 +102,63 @@ impl Issuer {
         Ok(StatusReference { uri: self.list_address(entry.list)?, idx: u64::from(entry.idx) })
     }
 
-    fn list_address(&self, list: u32) -> Result<Url, Error> {
-        Url::parse(&self.config.address(&format!("/status/{list}"))).map_err(|_| Error::NoSuchList)
-    }
-
-    /// Revokes every credential of a session, for good. Says how many were revoked now.
+    /// Revokes every credential of a session, for good, the suspended ones too. Says how many were revoked now.
     ///
     /// # Errors
     /// [`Error::NoSuchSession`].
     pub async fn revoke(&self, session: Uuid, reason: &str, now: Timestamp) -> Result<usize, Error> {
+        self.change_standing(session, Standing::Revoked, reason, now).await
+    }
+
+    /// Suspends every valid credential of a session until it is reinstated or revoked; nothing more is minted for it
+    /// meanwhile. Says how many were suspended now.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchSession`], [`Error::Revoked`]; [`Error::NotSuspendable`] if one of the credentials is in a list that
+    /// can not say so: then none is suspended, as the person could go on with that one.
+    pub async fn suspend(&self, session: Uuid, reason: &str, now: Timestamp) -> Result<usize, Error> {
+        self.change_standing(session, Standing::Suspended, reason, now).await
+    }
+
+    /// Makes every suspended credential of a session valid again. Says how many were reinstated now.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchSession`]; [`Error::Revoked`], as revocation is for good.
+    pub async fn reinstate(&self, session: Uuid, reason: &str, now: Timestamp) -> Result<usize, Error> {
+        self.change_standing(session, Standing::Valid, reason, now).await
+    }
+
+    async fn change_standing(&self, session: Uuid, to: Standing, reason: &str, now: Timestamp) -> Result<usize, Error> {
         let entries = Collection::<Entry>::of(&self.store);
+        let reason: String = reason.chars().filter(|c| !c.is_control()).take(200).collect();
         for _ in 0..TRIES {
             let record = self.sessions().load(&session).await?.ok_or(Error::NoSuchSession)?;
-            let of_session = Query::by("session", Range::Is(session.to_string()));
-            let valid: Vec<_> =
-                entries.collect(of_session).await?.into_iter().filter(|entry| entry.value.revoked.is_none()).collect();
-            let mark = self.revocation(session, now).await?;
-            if valid.is_empty() && mark.is_empty() {
+            let marks = self.marks(session, to, now).await?;
+            let found = entries.collect(Query::by("session", Range::Is(session.to_string()))).await?;
+            let changed = || found.iter().filter_map(|it| Some((it.seen, it.value.changed(to, now)?)));
+            if to == Standing::Suspended && changed().any(|(_, entry)| !entry.is_suspendable()) {
+                return Err(Error::NotSuspendable);
+            }
+            let count = changed().count();
+            if count == 0 && marks.is_empty() {
                 return Ok(0);
             }
-            let reason: String = reason.chars().filter(|c| !c.is_control()).take(200).collect();
-            let entry =
-                self.entry(&record.value, "credentials.revoked", now).fact("count", valid.len()).fact("reason", reason);
+            let action = match to {
+                Standing::Valid => "credentials.reinstated",
+                Standing::Suspended => "credentials.suspended",
+                Standing::Revoked => "credentials.revoked",
+            };
+            let entry = self.entry(&record.value, action, now).fact("count", count).fact("reason", &reason);
             // The session is written back unchanged: issuing that goes on meanwhile fails instead of slipping through.
-            let mark = mark.replace(record.seen, &record.value).audit(entry);
-            let batch = valid.iter().fold(mark, |batch, loaded| {
-                batch.replace(loaded.seen, &Entry { revoked: Some(now), ..loaded.value.clone() })
-            });
+            let batch = marks.replace(record.seen, &record.value).audit(entry);
+            let batch = changed().fold(batch, |batch, (seen, entry)| batch.replace(seen, &entry));
             match self.store.commit(batch).await {
                 Ok(_) => {
                     let mut lists = self.lists.lock().await;
-                    for loaded in &valid {
-                        lists.remove(&loaded.value.list);
+                    for (_, entry) in changed() {
+                        lists.retain(|(list, _), _| *list != entry.list);
                     }
-                    return Ok(valid.len());
+                    return Ok(count);
                 }
                 Err(error) if error.is_conflict() => {}
                 Err(error) => return Err(error.into()),
@@ -130,61 +167,41 @@ impl Issuer {
         Err(Error::Busy)
     }
 
-    /// The change that marks a session as revoked, so that nothing more is minted for it; empty where it is marked.
-    async fn revocation(&self, session: Uuid, now: Timestamp) -> Result<Batch, Error> {
-        let marks = Collection::<Revocation>::of(&self.store);
-        match marks.load(&session).await? {
-            Some(_) => Ok(Batch::new()),
-            None => Ok(Batch::new().insert(&Revocation { session, at: now })),
+    /// The changes to the marks of a session, so that nothing is minted for it while it is suspended or revoked.
+    async fn marks(&self, session: Uuid, to: Standing, now: Timestamp) -> Result<Batch, Error> {
+        let revoked = Collection::<Revocation>::of(&self.store).load(&session).await?.is_some();
+        let suspension = Collection::<Suspension>::of(&self.store).load(&session).await?;
+        let lifted = |batch: Batch| match &suspension {
+            Some(suspension) => batch.remove(suspension.seen, &suspension.value),
+            None => batch,
+        };
+        match to {
+            Standing::Valid | Standing::Suspended if revoked => Err(Error::Revoked),
+            Standing::Valid => Ok(lifted(Batch::new())),
+            Standing::Suspended if suspension.is_some() => Ok(Batch::new()),
+            Standing::Suspended => Ok(Batch::new().insert(&Suspension { session, at: now })),
+            Standing::Revoked if revoked => Ok(lifted(Batch::new())),
+            Standing::Revoked => Ok(lifted(Batch::new().insert(&Revocation { session, at: now }))),
         }
     }
 
-    /// Whether the credentials of a session were revoked.
-    pub(crate) async fn is_revoked(&self, session: Uuid) -> Result<bool, Error> {
-        Ok(Collection::<Revocation>::of(&self.store).load(&session).await?.is_some())
+    /// What the credentials of a session are worth.
+    pub(crate) async fn credential_standing(&self, session: Uuid) -> Result<Standing, Error> {
+        if Collection::<Revocation>::of(&self.store).load(&session).await?.is_some() {
+            return Ok(Standing::Revoked);
+        }
+        match Collection::<Suspension>::of(&self.store).load(&session).await? {
+            Some(_) => Ok(Standing::Suspended),
+            None => Ok(Standing::Valid),
+        }
     }
 
-    /// The signed token of a list, made at most once in its `ttl` and again after a revocation on this node.
-    ///
-    /// # Errors
-    /// [`Error::NoSuchList`] for numbers that were never begun.
-    pub async fn status_list(&self, list: u32, now: Timestamp) -> Result<String, Error> {
-        let mut lists = self.lists.lock().await;
-        if let Some(cached) = lists.get(&list)
-            && now.duration_since(cached.signed).abs() < self.config.status_ttl
-        {
-            return Ok(cached.token.clone());
+    /// Refuses sessions whose credentials are worth nothing.
+    pub(crate) async fn check_standing(&self, session: Uuid) -> Result<(), Error> {
+        match self.credential_standing(session).await? {
+            Standing::Valid => Ok(()),
+            Standing::Suspended => Err(Error::Suspended),
+            Standing::Revoked => Err(Error::Revoked),
         }
-        let entries = Collection::<Entry>::of(&self.store);
-        let begun = entries.scan(&Query::keys(Range::Prefix(format!("{list:08x}."))).limit(1)).await?;
-        if begun.items.is_empty() && list != 0 {
-            return Err(Error::NoSuchList);
-        }
-        let length = usize::try_from(self.config.status_list_length).unwrap_or(usize::MAX);
-        let mut statuses = StatusList::new(Bits::One, length)?;
-        for entry in entries.collect(Query::by("revoked", Range::Is(format!("{list:08x}")))).await? {
-            statuses.set(u64::from(entry.value.idx), Status::Invalid)?;
-        }
-        let ttl = self.config.status_ttl;
-        let expires = now.saturating_add(ttl).and_then(|until| until.saturating_add(VALID)).unwrap_or(Timestamp::MAX);
-        let claims = TokenClaims { uri: self.list_address(list)?, issued_at: now, expires, ttl, aggregation_uri: None };
-        let token = statuses.sign(&claims, &self.chain, &*self.document_signer)?;
-        lists.insert(list, Cached { token: token.clone(), signed: now });
-        Ok(token)
-    }
-}
-
-/// The mark that a session's credentials were revoked.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Revocation {
-    session: Uuid,
-    at: Timestamp,
-}
-
-impl Stored for Revocation {
-    const NAME: &'static str = "revocations";
-
-    fn key(&self) -> String {
-        self.session.to_string()
     }
 }

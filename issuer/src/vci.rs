@@ -47,6 +47,7 @@ const TX_CODE_DIGITS: u8 = 6;
 pub(crate) struct Metadata {
     pub(crate) issuer: IssuerMetadata,
     pub(crate) server: ServerMetadata,
+    pub(crate) status_lists: Url,
     token_endpoint: Url,
     vct: String,
 }
@@ -167,7 +168,9 @@ impl Metadata {
             }),
             ..Configuration::sd_jwt_vc(&vct, CONFIGURATION)
         };
+        let status_lists = url("/status")?;
         let issuer = IssuerMetadata {
+            status_list_aggregation_endpoint: Some(status_lists.clone()),
             credential_issuer: identifier.clone(),
             authorization_servers: None,
             credential_endpoint: url("/credential")?,
@@ -186,8 +189,11 @@ impl Metadata {
             credential_configurations_supported: BTreeMap::from([(CONFIGURATION.to_owned(), configuration)]),
         };
         let token_endpoint = url("/token")?;
-        let server = ServerMetadata::pre_authorized(identifier.as_str(), token_endpoint.clone());
-        Ok(Self { issuer, server, token_endpoint, vct })
+        let server = ServerMetadata {
+            status_list_aggregation_endpoint: Some(status_lists.clone()),
+            ..ServerMetadata::pre_authorized(identifier.as_str(), token_endpoint.clone())
+        };
+        Ok(Self { issuer, server, status_lists, token_endpoint, vct })
     }
 }
 
@@ -214,15 +220,13 @@ impl Issuer {
     /// Makes a credential offer for an approved session. Every call makes a new one; each can be taken up once.
     ///
     /// # Errors
-    /// [`Error::NotApproved`], [`Error::Revoked`], [`Error::NoSuchSession`].
+    /// [`Error::NotApproved`], [`Error::Revoked`], [`Error::Suspended`], [`Error::NoSuchSession`].
     pub async fn offer(&self, session: Uuid, now: Timestamp) -> Result<Offered, Error> {
         let seen = self.seen_by_id(session).await?;
         if seen.open.session.status != Status::Approved {
             return Err(Error::NotApproved(seen.open.session.status_at(now)));
         }
-        if self.is_revoked(session).await? {
-            return Err(Error::Revoked);
-        }
+        self.check_standing(session).await?;
         let (offered, batch, _) = self.new_offer(&seen.open, now)?;
         self.store.commit(batch).await?;
         Ok(offered)
@@ -239,9 +243,7 @@ impl Issuer {
             if seen.open.session.status != Status::Approved {
                 return Err(Error::NotApproved(seen.open.session.status_at(now)));
             }
-            if self.is_revoked(seen.open.session.id).await? {
-                return Err(Error::Revoked);
-            }
+            self.check_standing(seen.open.session.id).await?;
             if let (Some(kept), Renew::WhenOver) = (&seen.open.personal.offer, renew)
                 && let Some(shown) = self.standing(kept, now).await?
             {
@@ -416,8 +418,10 @@ impl Issuer {
                 Err(Error::NoSuchSession | Error::Erased) => return Err(denied()),
                 Err(error) => return Err(failed(&error)),
             };
-            if self.is_revoked(session).await.map_err(|error| failed(&error))? {
-                return Err(denied());
+            match self.check_standing(session).await {
+                Ok(()) => {}
+                Err(Error::Revoked | Error::Suspended) => return Err(denied()),
+                Err(error) => return Err(failed(&error)),
             }
             let open = &seen.open;
             let Stage::Decided { document, selfie, at, .. } = &open.personal.stage else { return Err(denied()) };
@@ -427,7 +431,9 @@ impl Issuer {
             let claims = mint::claims(&approved, &document.read, &selfie.read, *at).map_err(|error| failed(&error))?;
             let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
             let claims = claims.to_claims(today).map_err(|error| failed(&error))?;
-            let entries = self.draw_entries(session, order.keys.len()).await.map_err(|error| failed(&error))?;
+            let bits = self.config.suspension.bits();
+            let entries = self.draw_entries(session, order.keys.len(), bits, now).await;
+            let entries = entries.map_err(|error| failed(&error))?;
             let mut credentials = Vec::with_capacity(order.keys.len());
             for (key, entry) in order.keys.iter().zip(&entries) {
                 let status = self.status_reference_of(entry).map_err(|error| failed(&error))?;

@@ -28,6 +28,8 @@ pub(super) fn router() -> Router<Front> {
     let router = both(router, "/v3/session/{id}/share", post(share));
     let router = both(router, "/v3/session/{id}/offer", post(offer));
     let router = both(router, "/v3/session/{id}/revoke", post(revoke));
+    let router = both(router, "/v3/session/{id}/suspend", post(suspend));
+    let router = both(router, "/v3/session/{id}/reinstate", post(reinstate));
     both(router, "/v3/session/{id}/delete", delete(erase))
 }
 
@@ -99,10 +101,38 @@ async fn share(
 
 /// `POST /v3/session/{id}/revoke/`: revokes the credentials of a session, for good.
 async fn revoke(State(front): State<Front>, _: Client, Now(now): Now, id: Id, body: Body) -> Result<Response, Refusal> {
-    // The reason is a courtesy: a call without body revokes as well.
-    let reason = body.ok().and_then(|body| body.0.get("reason").and_then(Value::as_str).map(str::to_owned));
-    let revoked = front.0.revoke(id.0, reason.as_deref().unwrap_or("not said"), now).await?;
+    let revoked = front.0.revoke(id.0, &reason(body), now).await?;
     Ok(Json(json!({ "session_id": id.0, "revoked": revoked })).into_response())
+}
+
+/// `POST /v3/session/{id}/suspend/`: suspends the credentials of a session until they are reinstated or revoked.
+async fn suspend(
+    State(front): State<Front>,
+    _: Client,
+    Now(now): Now,
+    id: Id,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let suspended = front.0.suspend(id.0, &reason(body), now).await?;
+    Ok(Json(json!({ "session_id": id.0, "suspended": suspended })).into_response())
+}
+
+/// `POST /v3/session/{id}/reinstate/`: makes the suspended credentials of a session valid again.
+async fn reinstate(
+    State(front): State<Front>,
+    _: Client,
+    Now(now): Now,
+    id: Id,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let reinstated = front.0.reinstate(id.0, &reason(body), now).await?;
+    Ok(Json(json!({ "session_id": id.0, "reinstated": reinstated })).into_response())
+}
+
+/// The reason is a courtesy: a call without body does the same.
+fn reason(body: Body) -> String {
+    let reason = body.ok().and_then(|body| body.0.get("reason").and_then(Value::as_str).map(str::to_owned));
+    reason.unwrap_or_else(|| "not said".to_owned())
 }
 
 /// `DELETE /v3/session/{id}/delete/`: erases everything about the person.
@@ -234,7 +264,9 @@ impl IntoResponse for Refusal {
 /// The status that belongs to an error, at the API and on the pages.
 pub(super) fn status(error: &Error) -> StatusCode {
     match error {
-        Error::NoSuchSession | Error::NoSuchOffer | Error::NoSuchList | Error::NoSuchWorkflow => StatusCode::NOT_FOUND,
+        Error::NoSuchSession | Error::NoSuchOffer | Error::NoSuchList | Error::NotInHistory | Error::NoSuchWorkflow => {
+            StatusCode::NOT_FOUND
+        }
         Error::Field { .. } | Error::OutOfTurn(_) | Error::NotDecided(_) | Error::NotApproved(_) => {
             StatusCode::BAD_REQUEST
         }
@@ -243,7 +275,9 @@ pub(super) fn status(error: &Error) -> StatusCode {
         Error::ApiKey | Error::NoConsent(_) | Error::Audience { .. } => StatusCode::FORBIDDEN,
         Error::Consent(_) => StatusCode::BAD_REQUEST,
         Error::Share(error) => StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-        Error::Busy => StatusCode::CONFLICT,
+        Error::Busy | Error::Suspended | Error::NotSuspendable => StatusCode::CONFLICT,
+        // Draft-ietf-oauth-status-list-20 section 8.4.
+        Error::NoHistory => StatusCode::NOT_IMPLEMENTED,
         Error::Setting(_)
         | Error::Models(_)
         | Error::Store(_)

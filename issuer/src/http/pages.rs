@@ -19,6 +19,7 @@ use crate::kyc::check::{self, Code, Signal};
 use crate::kyc::service::View;
 use crate::kyc::threshold::Measure;
 use crate::kyc::workflow::Environment;
+use crate::status::Standing;
 use crate::vci::Shown;
 use crate::{Error, Issuer, Next};
 
@@ -168,6 +169,7 @@ pub(super) fn refused(issuer: &Issuer, lang: Lang, error: &Error, wants: Wants) 
         Error::TooManyTries => ("too_many_tries", "refused-tries", "refused-tries-what"),
         Error::Erased => ("erased", "refused-erased", "refused-erased-what"),
         Error::Revoked => ("revoked", "approved-revoked", "approved-revoked-what"),
+        Error::Suspended => ("suspended", "approved-suspended", "approved-suspended-what"),
         Error::Audience { .. } => ("audience_not_trusted", "refused-audience", "refused-audience-what"),
         Error::NoConsent(_) => ("no_consent", "refused-audience", "refused-audience-what"),
         Error::Busy => ("busy", "refused-busy", "refused-busy-what"),
@@ -178,7 +180,10 @@ pub(super) fn refused(issuer: &Issuer, lang: Lang, error: &Error, wants: Wants) 
             ("not_decided", "refused-out-of-turn", "refused-out-of-turn-what")
         }
         Error::NoSuchOffer => ("no_such_offer", "refused-no-session", "refused-no-session-what"),
-        Error::NoSuchList => ("no_such_list", "refused-no-session", "refused-no-session-what"),
+        Error::NoSuchList | Error::NoHistory | Error::NotInHistory => {
+            ("no_such_list", "refused-no-session", "refused-no-session-what")
+        }
+        Error::NotSuspendable => ("not_suspendable", "refused-field", "refused-field-what"),
         Error::ApiKey => ("api_key", "refused-field", "refused-field-what"),
         Error::Share(_) => ("share_refused", "refused-audience", "refused-audience-what"),
         Error::Models(_) => ("models_missing", "refused-models", "refused-models-what"),
@@ -294,8 +299,14 @@ fn approved(issuer: &Issuer, words: Words<'_>, view: &View, step: Option<&str>) 
             (components::notice(&words, Tone::Ok, &words.say("shared-title"), &words.say("shared-what"), None))
         }
         p { (words.say("approved-what")) }
-        @if view.revoked {
-            (components::notice(&words, Tone::Stop, &words.say("approved-revoked"), &words.say("approved-revoked-what"), None))
+        @match view.standing {
+            Standing::Valid => {}
+            Standing::Suspended => {
+                (components::notice(&words, Tone::Stop, &words.say("approved-suspended"), &words.say("approved-suspended-what"), None))
+            }
+            Standing::Revoked => {
+                (components::notice(&words, Tone::Stop, &words.say("approved-revoked"), &words.say("approved-revoked-what"), None))
+            }
         }
         @match &view.offer {
             Some(Shown::Open(offered)) => {

@@ -129,7 +129,12 @@ impl World {
             fetcher: Fetcher::new(Policy::Loopback, Limits::default()).unwrap(),
             clock: hands.clock(),
             entropy: Arc::clone(&entropy) as Arc<dyn Entropy>,
-            keys: Keys { document_signer: Arc::new(key), chain: vec![certificate], master: Secret::new(vec![9; 32]) },
+            keys: Keys {
+                document_signer: Arc::new(key),
+                chain: vec![certificate],
+                status_signer: None,
+                master: Secret::new(vec![9; 32]),
+            },
         };
         let issuer = Arc::new(Issuer::new(config, parts).unwrap());
         let router = run::with_limits(super::router(Arc::clone(&issuer)), &run::Limits::default());

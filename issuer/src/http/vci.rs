@@ -1,4 +1,4 @@
-//! OpenID4VCI 1.0 for wallets, the type metadata of the credential, and the status lists.
+//! OpenID4VCI 1.0 for wallets, and the type metadata of the credential.
 
 use axum::Router;
 use axum::body::Bytes;
@@ -7,7 +7,6 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Serialize;
-use warifu_credential::status::MEDIA_TYPE;
 use warifu_openid4vc::oauth::{Endpoint, OAuthError};
 use warifu_schemas::kyc::VCT_PATH;
 use warifu_server::extract::{Json, Path};
@@ -30,7 +29,6 @@ pub(super) fn router() -> Router<Front> {
         .route("/nonce", post(nonce))
         .route("/credential", post(credential))
         .route(VCT_PATH, get(type_metadata))
-        .route("/status/{list}", get(status_list))
 }
 
 async fn issuer_metadata(State(front): State<Front>) -> Response {
@@ -86,13 +84,6 @@ async fn credential(State(front): State<Front>, Now(now): Now, headers: HeaderMa
     }
 }
 
-/// `GET /status/{n}`: a status list token.
-async fn status_list(State(front): State<Front>, Now(now): Now, Path(list): Path<u32>) -> Result<Response, Problem> {
-    let token = front.0.status_list(list, now).await.map_err(|error| problem(&error))?;
-    let age = format!("public, max-age={}", front.0.config().status_ttl.as_secs());
-    Ok(([(header::CONTENT_TYPE, MEDIA_TYPE.to_owned()), (header::CACHE_CONTROL, age)], token).into_response())
-}
-
 /// A header that may come once (RFC 9449 section 4.3: not more than one DPoP header).
 fn one<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, OAuthError> {
     use warifu_openid4vc::oauth::Code;
@@ -122,7 +113,6 @@ fn problem(error: &Error) -> Problem {
     let status = api::status(error);
     let code = match error {
         Error::NoSuchOffer => "no_such_offer",
-        Error::NoSuchList => "no_such_list",
         _ => "internal",
     };
     Problem::new(status, code, api::text_of(error, status))

@@ -24,6 +24,7 @@ use crate::kyc::session::{LastNumber, METADATA, NewSession, OpenSession, Seed, S
 use crate::kyc::stage::{OutOfTurn, Stage};
 use crate::kyc::verdict::{Cause, Verdict};
 use crate::kyc::workflow::Environment;
+use crate::status::Standing;
 use crate::vci::{Renew, Shown};
 use crate::{Error, Issuer};
 
@@ -81,7 +82,7 @@ pub(crate) struct View {
     pub(crate) identity: Option<Identity>,
     pub(crate) callback: Option<Url>,
     pub(crate) taken: bool,
-    pub(crate) revoked: bool,
+    pub(crate) standing: Standing,
     pub(crate) offer: Option<Shown>,
 }
 
@@ -175,9 +176,9 @@ impl Issuer {
         let mut seen = self.seen_by_token(token).await?;
         seen.open.session.status = seen.open.session.status_at(now);
         let session = &seen.open.session;
-        let revoked = session.status == Status::Approved && self.is_revoked(session.id).await?;
+        let standing = self.credential_standing(session.id).await?;
         let offer = match offer {
-            Some(renew) if session.status == Status::Approved && !revoked => {
+            Some(renew) if session.status == Status::Approved && standing == Standing::Valid => {
                 Some(self.shown_offer(token, renew, now).await?)
             }
             Some(_) | None => None,
@@ -191,7 +192,7 @@ impl Issuer {
             identity: seen.open.personal.stage.identity().cloned(),
             callback: session.callback.clone().map(|url| returned(url, session)),
             taken: self.offer_is_taken(&seen.open, now).await?,
-            revoked,
+            standing,
             offer,
         })
     }

@@ -349,6 +349,7 @@ impl World {
             credential_request_encryption: None,
             credential_response_encryption: None,
             batch_credential_issuance: None,
+            status_list_aggregation_endpoint: None,
             display: vec![],
             credential_configurations_supported: BTreeMap::from([(
                 "kyc".to_owned(),

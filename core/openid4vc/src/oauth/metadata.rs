@@ -38,6 +38,9 @@ pub struct ServerMetadata {
     /// Types of `authorization_details` (RFC 9396).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub authorization_details_types_supported: Vec<String>,
+    /// Where the addresses of all status lists are (draft-ietf-oauth-status-list-20 section 9.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_list_aggregation_endpoint: Option<Url>,
     /// Whether a wallet may redeem a pre-authorised code without `client_id` (OpenID4VCI 1.0 section 12.3).
     #[serde(default, rename = "pre-authorized_grant_anonymous_access_supported")]
     pub pre_authorized_grant_anonymous_access_supported: bool,
@@ -60,6 +63,7 @@ impl ServerMetadata {
             code_challenge_methods_supported: Vec::new(),
             dpop_signing_alg_values_supported: list(&["ES256", "EdDSA"]),
             authorization_details_types_supported: list(&["openid_credential"]),
+            status_list_aggregation_endpoint: None,
             pre_authorized_grant_anonymous_access_supported: true,
         }
     }

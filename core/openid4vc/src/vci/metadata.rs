@@ -111,6 +111,10 @@ pub struct IssuerMetadata {
     /// How many credentials one request may ask for; `None` says one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch_credential_issuance: Option<Batch>,
+    /// Where the addresses of all status lists are; a member that draft-ietf-oauth-status-list-20 section 9.1 defines for
+    /// authorization servers, here too for verifiers that know the issuer only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_list_aggregation_endpoint: Option<Url>,
     /// The issuer's name and logo by language.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub display: Vec<Display>,

@@ -70,6 +70,7 @@ impl Issuer {
             credential_request_encryption: None,
             credential_response_encryption: None,
             batch_credential_issuance: Some(Batch { batch_size: 4 }),
+            status_list_aggregation_endpoint: None,
             display: Vec::new(),
             credential_configurations_supported: BTreeMap::from([
                 ("kyc".to_owned(), Configuration::sd_jwt_vc("urn:x", "kyc")),

@@ -77,6 +77,8 @@ async fn a_bad_key_opens_nothing() {
         ("GET", format!("/v3/session/{id}/decision/"), 403),
         ("POST", format!("/v3/session/{id}/offer/"), 403),
         ("POST", format!("/v3/session/{id}/revoke/"), 403),
+        ("POST", format!("/v3/session/{id}/suspend/"), 403),
+        ("POST", format!("/v3/session/{id}/reinstate/"), 403),
         ("DELETE", format!("/v3/session/{id}/delete/"), 403),
         ("POST", format!("/v3/session/{id}/share/"), 401),
     ];

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use warifu_credential::sd_jwt::Received;
-use warifu_credential::status::{Status as Entry, StatusReference, StatusToken};
+use warifu_credential::status::{Aggregation, Status as Entry, StatusReference, StatusToken};
 use warifu_openid4vc::http::Method;
 use warifu_openid4vc::oauth::dpop;
 use warifu_openid4vc::vci::offer::{CredentialOffer, OfferLink};
@@ -261,8 +261,101 @@ async fn public_documents() {
     assert_eq!(server["pre-authorized_grant_anonymous_access_supported"], true);
     let types = world.get("/vct/kyc-identity/1").await.json();
     assert_eq!(types["vct"], format!("{BASE}/vct/kyc-identity/1"));
-    assert_eq!(world.get("/status/0").await.status, 200);
+    assert_eq!(world.get("/status/0").await.status, 404, "not begun");
     assert_eq!(world.get("/status/1").await.status, 404);
     assert_eq!(world.get("/status/x").await.status, 404);
     assert_eq!(world.get("/offer/unknown").await.status, 404);
+}
+
+#[tokio::test]
+async fn suspended_and_reinstated() {
+    let world = World::new();
+    let (id, page) = world.approved().await;
+    let wallet = Wallet::new(&world);
+    let access = access(&world, &wallet, id).await;
+    let keys = keys(&world, 2);
+    let ask = async |nonce: &str| {
+        let body = request(&world, &keys, nonce);
+        credential(&world, &access, &wallet.dpop(&world, "/credential", Some(&access)), &body).await
+    };
+    let answer = ask(&nonce(&world).await).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let text = answer.json()["credentials"][0]["credential"].as_str().unwrap().to_owned();
+    let anchors = std::slice::from_ref(&world.anchor);
+    let authentic = Received::parse(&text).unwrap().authenticate(anchors, world.now()).unwrap();
+    let reference = authentic.status_reference().unwrap();
+    let change = async |what: &str| world.api("POST", &format!("/v3/session/{id}/{what}/"), json!({})).await;
+
+    assert_eq!(change("suspend").await.json(), json!({ "session_id": id, "suspended": 2 }));
+    assert_eq!(change("suspend").await.json()["suspended"], 0);
+    assert_eq!(status(&world, reference).await, Entry::Suspended);
+    assert_eq!(change("offer").await.status, 409);
+    assert_eq!(ask(&nonce(&world).await).await.json()["error"], "credential_request_denied");
+    assert!(world.get(&format!("/en/session/{page}")).await.text().contains("suspended"));
+
+    assert_eq!(change("reinstate").await.json(), json!({ "session_id": id, "reinstated": 2 }));
+    assert_eq!(status(&world, reference).await, Entry::Valid);
+    assert_eq!(ask(&nonce(&world).await).await.status, 200);
+
+    assert_eq!(change("revoke").await.json()["revoked"], 4);
+    assert_eq!(change("reinstate").await.status, 410);
+    assert_eq!(change("suspend").await.status, 410);
+    assert_eq!(status(&world, reference).await, Entry::Invalid);
+}
+
+/// Draft-ietf-oauth-status-list-20 sections 8 and 9.
+#[tokio::test]
+async fn lists_are_served_to_everyone_in_both_encodings() {
+    let world = World::new();
+    let (id, _) = world.approved().await;
+    let wallet = Wallet::new(&world);
+    let access = access(&world, &wallet, id).await;
+    let body = request(&world, &keys(&world, 1), &nonce(&world).await);
+    assert_eq!(
+        credential(&world, &access, &wallet.dpop(&world, "/credential", Some(&access)), &body).await.status,
+        200
+    );
+    let get = async |path: &str, headers: &[(&str, &str)]| {
+        let request = headers.iter().fold(Request::get(path), |request, (name, value)| request.header(*name, *value));
+        let response = world.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        (parts, to_bytes(body, 8 << 20).await.unwrap().to_vec())
+    };
+    let uri = Url::parse(&format!("{BASE}/status/0")).unwrap();
+
+    let (jwt, plain) = get("/status/0", &[("accept", "application/statuslist+jwt")]).await;
+    assert_eq!(jwt.headers["content-type"], "application/statuslist+jwt");
+    assert_eq!(jwt.headers["access-control-allow-origin"], "*");
+    assert_eq!(jwt.headers["vary"], "accept, accept-encoding");
+    assert_eq!(jwt.headers["cache-control"], "public, max-age=10");
+    assert!(!jwt.headers.contains_key("content-encoding"));
+    StatusToken::verify(&plain, &uri, &world.anchor, world.now()).unwrap();
+
+    let (zipped, body) = get("/status/0", &[("accept-encoding", "br, gzip;q=0.8")]).await;
+    assert_eq!(zipped.headers["content-encoding"], "gzip");
+    let mut unzipped = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(body.as_slice()), &mut unzipped).unwrap();
+    assert_eq!(unzipped, plain);
+    let (whole, _) = get("/status/0", &[("accept-encoding", "gzip;q=0")]).await;
+    assert!(!whole.headers.contains_key("content-encoding"));
+
+    let cwt = [("accept", "application/statuslist+cwt"), ("accept-encoding", "gzip")];
+    let (cwt, body) = get("/status/0", &cwt).await;
+    assert_eq!(cwt.headers["content-type"], "application/statuslist+cwt");
+    assert!(!cwt.headers.contains_key("content-encoding"));
+    StatusToken::verify(&body, &uri, &world.anchor, world.now()).unwrap();
+
+    assert_eq!(get("/status/0", &[("accept", "text/html")]).await.0.status, 406);
+    assert_eq!(get("/status/0?time=1700000000", &[]).await.0.status, 501);
+    assert_eq!(get("/status/0?time=yesterday", &[]).await.0.status, 400);
+    assert_eq!(get("/status/7", &[]).await.0.status, 404);
+
+    let (all, body) = get("/status", &[]).await;
+    assert_eq!(all.headers["content-type"], "application/json");
+    assert_eq!(all.headers["access-control-allow-origin"], "*");
+    assert_eq!(Aggregation::parse(&body).unwrap().lists(), [uri]);
+    for metadata in ["openid-credential-issuer", "oauth-authorization-server"] {
+        let document = world.get(&format!("/.well-known/{metadata}")).await.json();
+        assert_eq!(document["status_list_aggregation_endpoint"], format!("{BASE}/status"), "{metadata}");
+    }
 }

@@ -169,6 +169,7 @@ fn metadata() -> IssuerMetadata {
         credential_request_encryption: None,
         credential_response_encryption: None,
         batch_credential_issuance: Some(Batch { batch_size: 3 }),
+        status_list_aggregation_endpoint: None,
         display: Vec::new(),
         credential_configurations_supported: BTreeMap::from([
             ("kyc".to_owned(), Configuration::sd_jwt_vc("urn:x", "kyc")),
