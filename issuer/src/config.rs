@@ -8,6 +8,7 @@ use warifu_models::picture::Limits;
 use warifu_server::extract::{ApiKey, ApiKeyHash};
 
 use crate::kyc::workflow::{Environment, Workflow};
+use crate::vci::CredentialConfiguration;
 
 /// Settings of one issuer. Checked by [`Config::check`] before the first request.
 #[derive(Debug, Clone)]
@@ -26,6 +27,9 @@ pub struct Config {
     pub api_keys: Vec<ApiKeyHash>,
     /// The workflows; the first one is the default.
     pub workflows: Vec<Workflow>,
+    /// What is offered to an approved person, in order of preference. Default: the `kyc` profile as SD-JWT VC and as
+    /// mdoc; in a sandbox the PID shapes too.
+    pub configurations: Vec<CredentialConfiguration>,
     /// How long a session can be finished. Default: 7 days.
     pub session_life: SignedDuration,
     /// How long a credential offer can be taken up. Default: 10 minutes.
@@ -94,6 +98,7 @@ impl Config {
         Self {
             environment: Environment::Sandbox,
             workflows: vec![Workflow::sandbox()],
+            configurations: CredentialConfiguration::ALL.to_vec(),
             status_ttl: SignedDuration::from_secs(10),
             suspension: Suspension::Yes,
             ..Self::live(base_url, registry_url, registry_operator)
@@ -111,6 +116,7 @@ impl Config {
             environment: Environment::Live,
             api_keys: Vec::new(),
             workflows: vec![Workflow::live()],
+            configurations: vec![CredentialConfiguration::KycSdJwt, CredentialConfiguration::KycMdoc],
             session_life: SignedDuration::from_hours(7 * 24),
             offer_life: SignedDuration::from_mins(10),
             credential_days: 90,
@@ -158,6 +164,12 @@ impl Config {
         }
         if self.workflows.iter().any(|workflow| workflow.environment != self.environment) {
             return bad("workflows", "they must be of the issuer's environment");
+        }
+        if self.configurations.is_empty() {
+            return bad("configurations", "there must be at least one");
+        }
+        if self.environment == Environment::Live && self.configurations.iter().any(|one| one.is_sandbox()) {
+            return bad("configurations", "a private issuer is no PID provider: PID shapes are for a sandbox only");
         }
         if !(self.country.len() == 2 && self.country.bytes().all(|byte| byte.is_ascii_uppercase())) {
             return bad("country", "it must be two upper-case letters");

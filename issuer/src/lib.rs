@@ -5,7 +5,7 @@
 //! a partner. [`Issuer`] is the service; [`http::router`] is its front. Time is an argument of every service function;
 //! randomness, keys, store and models are handed in.
 //!
-//! Left out for now: reviewers' tools, webhooks, more formats than SD-JWT VC, the authorization code flow.
+//! Left out for now: reviewers' tools, webhooks, the authorization code flow.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ pub use config::{BadSetting, Config, Suspension};
 pub use error::Error;
 pub use kyc::service::{Created, Next, Progress};
 pub use kyc::share::{Consented, ShareRequest, Shared};
-pub use vci::{Offered, Shown};
+pub use vci::{CredentialConfiguration, Offered, Shown};
 
 use kyc::vault::Vault;
 

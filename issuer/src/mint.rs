@@ -1,16 +1,17 @@
-//! From an approved identity to credentials of the `kyc` profile.
+//! From an approved identity to the claims of a profile.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use warifu_credential::face_template::{FaceTemplateClaim, Source};
 use warifu_credential::kyc::{Assurance, KycClaims, Level, Method};
 use warifu_credential::person::{CountryCode, PlaceOfBirth, Sex};
+use warifu_credential::pid::{PidClaims, Portrait};
 use warifu_models::face::Template;
 
-use crate::Error;
 use crate::kyc::evidence::{Document, Selfie};
-use crate::kyc::identity;
+use crate::kyc::identity::{self, Identity};
 use crate::kyc::verdict::Approved;
+use crate::{Config, Error};
 
 /// The claims for an approved identity.
 ///
@@ -37,15 +38,10 @@ pub fn claims(
     let country = |code: &str| identity::alpha2(code).parse().unwrap_or(CountryCode::UNKNOWN);
     Ok(KycClaims {
         family_name: who.family_name.clone(),
-        // People with one name have no secondary identifier, and the claim cannot be empty.
-        given_name: if who.given_name.is_empty() { "-".to_owned() } else { who.given_name.clone() },
+        given_name: given_name(who),
         birthdate: who.birth_date.ok_or_else(|| missing("birthdate"))?,
         nationalities: vec![country(&who.nationality)],
-        sex: match who.sex {
-            identity::Sex::Female => Sex::Female,
-            identity::Sex::Male => Sex::Male,
-            identity::Sex::Unspecified => Sex::Unknown,
-        },
+        sex: sex(who),
         place_of_birth: who
             .birth_place
             .clone()
@@ -65,6 +61,58 @@ pub fn claims(
         },
         face_template: Some(template),
     })
+}
+
+/// The same person in the shapes of the PID rulebook, for a sandbox.
+///
+/// # Errors
+/// [`Error::Mint`] names what the rulebook demands and the evidence does not show: birth date, place of birth, portrait.
+pub fn pid_claims(
+    approved: &Approved,
+    document: &Document,
+    verified_at: Timestamp,
+    config: &Config,
+) -> Result<PidClaims, Error> {
+    let who = approved.identity();
+    let missing = |claim| Error::Mint(warifu_credential::profile::Error::Claim(claim));
+    let country = |code: &str| code.parse().unwrap_or(CountryCode::UNKNOWN);
+    let birth_place = who.birth_place.clone().ok_or_else(|| missing("place_of_birth"))?;
+    let portrait = document.portrait.as_ref().ok_or_else(|| missing("picture"))?;
+    Ok(PidClaims {
+        family_name: who.family_name.clone(),
+        given_name: given_name(who),
+        birthdate: who.birth_date.ok_or_else(|| missing("birthdate"))?,
+        place_of_birth: PlaceOfBirth { locality: Some(birth_place), ..PlaceOfBirth::default() },
+        nationalities: vec![country(who.nationality_alpha2())],
+        portrait: Portrait::Jpeg(portrait.jpeg.0.clone()),
+        address: None,
+        personal_administrative_number: None,
+        birth_family_name: None,
+        birth_given_name: None,
+        sex: Some(sex(who)),
+        email: None,
+        phone_number: None,
+        // In a PID these describe who issues it, not who issued the document.
+        issuing_authority: config.authority.clone(),
+        issuing_country: country(&config.country),
+        issuing_jurisdiction: None,
+        date_of_issuance: Some(verified_at.to_zoned(TimeZone::UTC).date()),
+        date_of_expiry: who.expires,
+        document_number: None,
+    })
+}
+
+/// People with one name have no secondary identifier, and the claim cannot be empty.
+fn given_name(who: &Identity) -> String {
+    if who.given_name.is_empty() { "-".to_owned() } else { who.given_name.clone() }
+}
+
+fn sex(who: &Identity) -> Sex {
+    match who.sex {
+        identity::Sex::Female => Sex::Female,
+        identity::Sex::Male => Sex::Male,
+        identity::Sex::Unspecified => Sex::Unknown,
+    }
 }
 
 #[cfg(test)]

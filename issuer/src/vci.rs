@@ -4,15 +4,11 @@
 //! before the answer leaves, so a code is redeemed once, a nonce used once and a DPoP proof taken once, whatever is sent
 //! in parallel.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
 use uuid::Uuid;
-use warifu_credential::ClaimPath;
-use warifu_credential::PathStep;
-use warifu_credential::profile::{Minting, mint_sd_jwt};
+use warifu_credential::profile::Minting;
 use warifu_credential::sd_jwt::IssuerKey;
 use warifu_openid4vc::http::Method;
 use warifu_openid4vc::oauth::{AccessToken, Code, OAuthError, ServerMetadata, dpop};
@@ -21,24 +17,22 @@ use warifu_openid4vc::vci::issuer::{
     self, AccessGrant, Binding, Clients, OfferState, Order, Redeemed, Terms, TokenPolicy, TxCodeTerms, code_key,
     nonce_used, unknown_code, unknown_token,
 };
-use warifu_openid4vc::vci::metadata::{
-    Batch as BatchIssuance, ClaimMetadata, Configuration, CredentialMetadata, Display, IssuerIdentifier, IssuerMetadata,
-};
+use warifu_openid4vc::vci::metadata::{Batch as BatchIssuance, Display, IssuerIdentifier, IssuerMetadata};
 use warifu_openid4vc::vci::nonce::NonceResponse;
 use warifu_openid4vc::vci::offer::{CredentialOffer, OfferLink, Scheme};
 use warifu_openid4vc::vci::token::{TokenRequest, TokenResponse};
-use warifu_schemas::{Attribute, Label, Step, kyc as profile};
 use warifu_session::Status;
 use warifu_store::{Batch, Collection, Loaded, Stored};
 
 use crate::kyc::service::TRIES;
 use crate::kyc::session::{KeptOffer, OpenSession};
-use crate::kyc::stage::Stage;
-use crate::kyc::verdict::Verdict;
-use crate::{BadSetting, Config, Error, Issuer, mint};
+use crate::{BadSetting, Config, Error, Issuer};
 
-/// Identifier of the one credential configuration.
-pub const CONFIGURATION: &str = "kyc-identity-sd-jwt";
+mod configuration;
+
+pub use configuration::CredentialConfiguration;
+
+use configuration::Evidenced;
 
 /// Digits of a transaction code.
 const TX_CODE_DIGITS: u8 = 6;
@@ -49,7 +43,6 @@ pub(crate) struct Metadata {
     pub(crate) server: ServerMetadata,
     pub(crate) status_lists: Url,
     token_endpoint: Url,
-    vct: String,
 }
 
 /// An offer as it goes to the person. `Debug` shows no code.
@@ -160,14 +153,7 @@ impl Metadata {
             let why = "it cannot be joined with a path";
             Url::parse(&config.address(path)).map_err(|_| BadSetting { setting: "base_url", why })
         };
-        let vct = config.address(profile::VCT_PATH);
-        let configuration = Configuration {
-            credential_metadata: Some(CredentialMetadata {
-                display: named(&profile::PROFILE.name, Some(&profile::PROFILE.description)),
-                claims: profile::PROFILE.attributes.iter().filter_map(claim).collect(),
-            }),
-            ..Configuration::sd_jwt_vc(&vct, CONFIGURATION)
-        };
+        let configurations = config.configurations.iter().map(|one| (one.id().to_owned(), one.metadata(config)));
         let status_lists = url("/status")?;
         let issuer = IssuerMetadata {
             status_list_aggregation_endpoint: Some(status_lists.clone()),
@@ -186,34 +172,15 @@ impl Metadata {
                 locale: Some("en".to_owned()),
                 ..Display::default()
             }],
-            credential_configurations_supported: BTreeMap::from([(CONFIGURATION.to_owned(), configuration)]),
+            credential_configurations_supported: configurations.collect(),
         };
         let token_endpoint = url("/token")?;
         let server = ServerMetadata {
             status_list_aggregation_endpoint: Some(status_lists.clone()),
             ..ServerMetadata::pre_authorized(identifier.as_str(), token_endpoint.clone())
         };
-        Ok(Self { issuer, server, status_lists, token_endpoint, vct })
+        Ok(Self { issuer, server, status_lists, token_endpoint })
     }
-}
-
-fn named(label: &Label, description: Option<&Label>) -> Vec<Display> {
-    let row = |locale: &str| Display {
-        name: Some(label.for_language(locale).to_owned()),
-        description: description.map(|text| text.for_language(locale).to_owned()),
-        locale: Some(locale.to_owned()),
-        ..Display::default()
-    };
-    vec![row("en"), row("ja")]
-}
-
-fn claim(attribute: &Attribute) -> Option<ClaimMetadata> {
-    let step = |step: &Step| match step {
-        Step::Name(name) => PathStep::Name((*name).to_owned()),
-        Step::Every => PathStep::Every,
-    };
-    let path = ClaimPath::new(attribute.path.iter().map(step).collect()).ok()?;
-    Some(ClaimMetadata { path, mandatory: attribute.mandatory, display: named(&attribute.label, None) })
 }
 
 impl Issuer {
@@ -280,11 +247,19 @@ impl Issuer {
         })
     }
 
+    /// The configurations that an approved session can have credentials of: what the evidence does not show can not be
+    /// minted, so it is not offered either.
+    fn mintable(&self, open: &OpenSession, now: Timestamp) -> Vec<CredentialConfiguration> {
+        let Some(evidenced) = Evidenced::of(open, now) else { return Vec::new() };
+        let can = |one: &CredentialConfiguration| one.claims(&self.config, &evidenced).is_ok();
+        self.config.configurations.iter().copied().filter(can).collect()
+    }
+
     /// A new offer, the changes that keep it, and the key of its state.
     fn new_offer(&self, open: &OpenSession, now: Timestamp) -> Result<(Offered, Batch, String), Error> {
         let terms = Terms {
             credential_issuer: self.metadata.issuer.credential_issuer.clone(),
-            configuration_ids: vec![CONFIGURATION.to_owned()],
+            configuration_ids: self.mintable(open, now).iter().map(|one| one.id().to_owned()).collect(),
             subject: open.session.id.to_string(),
             life: self.config.offer_life,
             tx_code: TxCodeTerms::Numeric {
@@ -400,7 +375,9 @@ impl Issuer {
         let order = grant.order(&request, &self.metadata.issuer, &self.nonce_key, now)?;
         let session: Uuid = grant.subject().parse().map_err(|_| unknown_token())?;
         let credentials = self.issue(session, &order, proof.as_ref(), now).await?;
-        Ok(CredentialResponse::Issued(Issued::compact(credentials)))
+        // For wallets that look for the nonce of their next request here, as the drafts before the standard had it.
+        let issued = Issued::compact(credentials).with_c_nonce(self.nonce(now).c_nonce);
+        Ok(CredentialResponse::Issued(issued))
     }
 
     /// Mints one credential for each key of the order and commits status entries, nonces and proof together.
@@ -412,6 +389,7 @@ impl Issuer {
         now: Timestamp,
     ) -> Result<Vec<String>, OAuthError> {
         let denied = || OAuthError::new(Code::CredentialRequestDenied, "the session has no credential");
+        let configuration = CredentialConfiguration::from_id(&order.configuration_id).ok_or_else(denied)?;
         for _ in 0..TRIES {
             let seen = match self.seen_by_id(session).await {
                 Ok(seen) => seen,
@@ -424,28 +402,24 @@ impl Issuer {
                 Err(error) => return Err(failed(&error)),
             }
             let open = &seen.open;
-            let Stage::Decided { document, selfie, at, .. } = &open.personal.stage else { return Err(denied()) };
-            let Some(Verdict::Approved(approved)) = open.personal.stage.verdict(&open.session.workflow) else {
-                return Err(denied());
-            };
-            let claims = mint::claims(&approved, &document.read, &selfie.read, *at).map_err(|error| failed(&error))?;
-            let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
-            let claims = claims.to_claims(today).map_err(|error| failed(&error))?;
-            let bits = self.config.suspension.bits();
+            let evidenced = Evidenced::of(open, now).ok_or_else(denied)?;
+            let claims = configuration.claims(&self.config, &evidenced).map_err(|error| failed(&error))?;
+            let vct = configuration.vct(&self.config);
+            let bits = configuration.status_bits(&self.config);
             let entries = self.draw_entries(session, order.keys.len(), bits, now).await;
             let entries = entries.map_err(|error| failed(&error))?;
             let mut credentials = Vec::with_capacity(order.keys.len());
             for (key, entry) in order.keys.iter().zip(&entries) {
                 let status = self.status_reference_of(entry).map_err(|error| failed(&error))?;
                 let minting = Minting {
-                    vct: &self.metadata.vct,
+                    vct: &vct,
                     holder_key: key,
                     status: Some(&status),
                     lifetime_days: self.config.credential_days,
                     now,
                 };
                 let issuer = IssuerKey { signer: &*self.document_signer, chain: &self.chain };
-                let credential = mint_sd_jwt(&claims, &minting, issuer, self.entropy());
+                let credential = configuration.mint(&claims, &minting, issuer, self.entropy());
                 credentials.push(credential.map_err(|error| failed(&error))?);
             }
             let entry = self.entry(&open.session, "credentials.issued", now).fact("count", credentials.len());

@@ -181,7 +181,7 @@ pub(crate) mod tests {
             issuing_state: "UTO".to_owned(),
             expires: Some(date(2031, 4, 15)),
             personal_number: None,
-            birth_place: None,
+            birth_place: Some("ZENITH".to_owned()),
         }
     }
 

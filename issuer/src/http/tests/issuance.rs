@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use warifu_credential::mdoc;
 use warifu_credential::sd_jwt::Received;
 use warifu_credential::status::{Aggregation, Status as Entry, StatusReference, StatusToken};
 use warifu_openid4vc::http::Method;
@@ -10,7 +11,11 @@ use warifu_openid4vc::vci::offer::{CredentialOffer, OfferLink};
 use warifu_openid4vc::vci::{PRE_AUTHORIZED_CODE, proof};
 
 use super::*;
-use crate::vci::CONFIGURATION;
+use crate::kyc::session::OpenSession;
+use crate::kyc::stage::Stage;
+use crate::vci::CredentialConfiguration;
+
+const CONFIGURATION: &str = "kyc-identity-sd-jwt";
 
 const BASE: &str = "http://127.0.0.1:7001";
 
@@ -91,9 +96,13 @@ async fn nonce(world: &World) -> String {
 }
 
 fn request(world: &World, keys: &[SigningKey], nonce: &str) -> Value {
+    request_for(CONFIGURATION, world, keys, nonce)
+}
+
+fn request_for(configuration: &str, world: &World, keys: &[SigningKey], nonce: &str) -> Value {
     let proofs: Vec<_> =
         keys.iter().map(|key| proof::prove(key, BASE, None, Some(nonce), world.now()).unwrap()).collect();
-    json!({ "credential_configuration_id": CONFIGURATION, "proofs": { "jwt": proofs } })
+    json!({ "credential_configuration_id": configuration, "proofs": { "jwt": proofs } })
 }
 
 fn keys(world: &World, count: usize) -> Vec<SigningKey> {
@@ -153,6 +162,83 @@ async fn from_offer_to_credential_to_revocation() {
     let answer = credential(&world, &access, &wallet.dpop(&world, "/credential", Some(&access)), &more).await;
     assert_eq!((answer.status, &answer.json()["error"]), (400, &json!("credential_request_denied")));
     assert_eq!(world.api("POST", &format!("/v3/session/{id}/offer/"), json!({})).await.status, 410);
+}
+
+/// One offer, one token, a request for each configuration: every profile in every encoding, each bound to its key and
+/// listed somewhere of its own.
+#[tokio::test]
+async fn every_configuration_of_an_offer_can_be_had() {
+    let world = World::new();
+    let (id, _) = world.approved().await;
+    let wallet = Wallet::new(&world);
+    let (offer, ..) = offer(&world, id).await;
+    let offered: Vec<&str> = offer.credential_configuration_ids.iter().map(String::as_str).collect();
+    assert_eq!(offered, CredentialConfiguration::ALL.map(CredentialConfiguration::id));
+    let access = access(&world, &wallet, id).await;
+    let anchors = std::slice::from_ref(&world.anchor);
+    let mut nonce = nonce(&world).await;
+    let mut references = Vec::new();
+    for configuration in CredentialConfiguration::ALL {
+        let keys = keys(&world, 2);
+        let body = request_for(configuration.id(), &world, &keys, &nonce);
+        let answer = credential(&world, &access, &wallet.dpop(&world, "/credential", Some(&access)), &body).await;
+        assert_eq!(answer.status, 200, "{configuration:?}: {}", answer.text());
+        // Wallets of the drafts before the standard take the nonce of their next request from here.
+        nonce = answer.json()["c_nonce"].as_str().unwrap().to_owned();
+        let credentials = answer.json()["credentials"].as_array().unwrap().clone();
+        assert_eq!(credentials.len(), 2);
+        for (credential, key) in credentials.iter().zip(&keys) {
+            let text = credential["credential"].as_str().unwrap();
+            use CredentialConfiguration::{KycMdoc, KycSdJwt, PidMdoc, PidSdJwt};
+            let authentic = match configuration {
+                KycSdJwt | PidSdJwt => Received::parse(text).unwrap().authenticate(anchors, world.now()).unwrap(),
+                KycMdoc | PidMdoc => {
+                    mdoc::Received::from_base64url(text).unwrap().authenticate(anchors, world.now()).unwrap()
+                }
+            };
+            let types = match configuration {
+                KycSdJwt => format!("{BASE}/vct/kyc-identity/1"),
+                KycMdoc => "org.warifu.kyc.1".to_owned(),
+                PidSdJwt => "urn:eudi:pid:1".to_owned(),
+                PidMdoc => "eu.europa.ec.eudi.pid.1".to_owned(),
+            };
+            assert_eq!(authentic.vct(), types);
+            assert_eq!(authentic.holder_key(), Some(&key.public_key()));
+            let reference = authentic.status_reference().unwrap().clone();
+            let wanted = authentic.wanted_status().unwrap();
+            let answer = world
+                .send(
+                    Request::get(reference.uri.path())
+                        .header("accept", wanted.accept::<StatusToken>())
+                        .body(Body::empty())
+                        .unwrap(),
+                )
+                .await;
+            let token: StatusToken = wanted.check(&answer.body, world.now()).unwrap();
+            let verified = authentic.settle(&token, world.now()).unwrap();
+            let claims = verified.claims();
+            let names = claims.get(&types).unwrap_or(claims);
+            assert_eq!(names["family_name"], "ERIKSSON");
+            assert_eq!(names["place_of_birth"]["locality"], "ZENITH");
+            references.push(reference);
+        }
+    }
+    assert!(references.iter().enumerate().all(|(at, one)| !references[..at].contains(one)), "{references:?}");
+}
+
+/// What the document does not show can not be minted, so it is not offered.
+#[tokio::test]
+async fn a_pid_is_offered_only_where_everything_it_needs_is_known() {
+    let world = World::new();
+    let (id, token) = world.approved().await;
+    let forget = |open: &mut OpenSession| {
+        let Stage::Decided { document, .. } = &mut open.personal.stage else { panic!("not decided") };
+        document.read.identity.as_mut().unwrap().birth_place = None;
+        Ok("session.changed")
+    };
+    world.issuer.change(&token, world.now(), forget).await.unwrap();
+    let (offer, ..) = offer(&world, id).await;
+    assert_eq!(offer.credential_configuration_ids, ["kyc-identity-sd-jwt", "kyc-identity-mdoc"]);
 }
 
 #[tokio::test]
