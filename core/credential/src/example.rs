@@ -1,6 +1,7 @@
 //! One issuer, one holder and one clock for the tests, and the shared vectors.
 
 use jiff::Timestamp;
+use jiff::civil::date;
 use serde_json::{Map, Value, json};
 use url::Url;
 use warifu_keys::entropy::Seeded;
@@ -9,6 +10,8 @@ use warifu_keys::x509::issue::{Authority, Period, Request, Subject};
 use warifu_keys::x509::{Certificate, Purpose};
 use warifu_keys::{PublicKey, Signer as _, SigningKey, base64url, sha256};
 
+use crate::kyc::{Assurance, KycClaims, Level, Method};
+use crate::person::{PlaceOfBirth, Sex};
 use crate::sd_jwt::{Claims, IssuerKey, KeyBinding, KeyBindingRules, Registered, TYP, issue};
 use crate::status::{Bits, Status, StatusList, StatusReference, TokenClaims};
 
@@ -140,5 +143,30 @@ pub(crate) fn rules() -> KeyBindingRules<'static> {
         nonce: NONCE,
         max_age: jiff::SignedDuration::from_secs(300),
         leeway: jiff::SignedDuration::from_secs(30),
+    }
+}
+
+/// Somebody whose identity was verified, with one nationality and no picture.
+pub(crate) fn identity() -> KycClaims {
+    KycClaims {
+        family_name: "MUSTERMANN".to_owned(),
+        given_name: "ERIKA".to_owned(),
+        birthdate: date(1964, 8, 12),
+        nationalities: vec!["DE".parse().unwrap()],
+        sex: Sex::Female,
+        place_of_birth: Some(PlaceOfBirth { locality: Some("BERLIN".to_owned()), ..PlaceOfBirth::default() }),
+        picture: None,
+        issuing_country: "DE".parse().unwrap(),
+        issuing_authority: Some("STADT KÖLN".to_owned()),
+        date_of_issuance: Some(date(2021, 11, 1)),
+        date_of_expiry: Some(date(2031, 10, 31)),
+        document_number: Some("T22000129".to_owned()),
+        assurance: Assurance {
+            level: Level::Substantial,
+            verified_at: now(),
+            method: Method::Document,
+            checks: vec!["document.mrz".to_owned(), "face.match".to_owned()],
+        },
+        face_template: None,
     }
 }

@@ -1,10 +1,11 @@
 use proptest::prelude::*;
 use serde_json::{Map, json};
-use warifu_keys::base64url;
 use warifu_keys::hash::HashAlgorithm;
+use warifu_keys::{Signer as _, base64url};
 
 use super::*;
-use crate::example::{VCT, World, binding, now, rules, world};
+use crate::example::{VCT, World, binding, identity, now, rules, world};
+use crate::profile::{Minting, mint_sd_jwt};
 use crate::sd_jwt::{Claims, Presentation, Received};
 
 /// Feeds a document for each type that is asked for.
@@ -313,11 +314,19 @@ fn colours() {
     }
 }
 
-/// The document that the issuer of the `kyc` profile serves, and the card in it.
+/// The document that the issuer of the `kyc` profile serves, the card in it, and a credential as that issuer mints it.
 #[test]
 fn our_own_type() {
     let document = warifu_schemas::type_metadata(&warifu_schemas::kyc::PROFILE, VCT);
     let metadata = resolve(VCT, &[document]).unwrap();
+    let world = world("our own");
+    let key = world.holder.public_key();
+    let minting = Minting { vct: VCT, holder_key: &key, status: None, lifetime_days: 90, now: now() };
+    let claims = identity().to_claims(minting.day()).unwrap();
+    let text = mint_sd_jwt(&claims, &minting, world.issuer(), &world.entropy).unwrap();
+    let authentic = Received::parse(&text).unwrap().authenticate(&world.anchors(), now()).unwrap();
+    let held = Held::keep(authentic.settle_without_status(now()).unwrap()).unwrap();
+    metadata.check_held(&held).unwrap();
     for language in ["en", "ja"] {
         let display = metadata.display(language).unwrap();
         let template = display.svg_template(SvgProperties::default()).unwrap();

@@ -9,34 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::date;
 
 use super::*;
-use crate::kyc::{Assurance, KycClaims, Level, Method};
-use crate::person::{PlaceOfBirth, Sex};
+use crate::example::identity;
+use crate::kyc::KycClaims;
 use crate::profile::{Minting, ProfileClaims, mint_sd_jwt};
 use crate::status::StatusReference;
-
-fn identity() -> KycClaims {
-    KycClaims {
-        family_name: "MUSTERMANN".to_owned(),
-        given_name: "ERIKA".to_owned(),
-        birthdate: date(1964, 8, 12),
-        nationalities: vec!["DE".parse().unwrap()],
-        sex: Sex::Female,
-        place_of_birth: Some(PlaceOfBirth { locality: Some("BERLIN".to_owned()), ..PlaceOfBirth::default() }),
-        picture: None,
-        issuing_country: "DE".parse().unwrap(),
-        issuing_authority: Some("STADT KÖLN".to_owned()),
-        date_of_issuance: Some(date(2021, 11, 1)),
-        date_of_expiry: Some(date(2031, 10, 31)),
-        document_number: Some("T22000129".to_owned()),
-        assurance: Assurance {
-            level: Level::Substantial,
-            verified_at: now(),
-            method: Method::Document,
-            checks: vec!["document.mrz".to_owned(), "face.match".to_owned()],
-        },
-        face_template: None,
-    }
-}
 
 fn claims_of(identity: &KycClaims) -> ProfileClaims {
     identity.to_claims(date(2026, 11, 23)).unwrap()

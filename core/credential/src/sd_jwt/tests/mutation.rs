@@ -17,7 +17,13 @@ fn authenticate(world: &World, text: &str) -> Result<(), Error> {
 fn any_changed_character_is_refused() {
     let world = world("mutation");
     let text = presented(&world);
-    let accepted = |text: &str| authenticate(&world, text).is_ok();
+    // The chain is the same every time, so it is verified once.
+    let mut chains = ChainCache::new(1);
+    let mut accepted = |text: &str| {
+        Presentation::parse(text)
+            .and_then(|presented| presented.authenticate_with(&mut chains, &world.anchors(), now(), &rules()))
+            .is_ok()
+    };
     assert!(accepted(&text));
     for at in 0..text.len() {
         let original = text.as_bytes()[at];
