@@ -129,7 +129,7 @@ fn only_the_named_one_may_sign() {
 #[test]
 fn resolved_on_demand() {
     let mut world = World::new(Algorithm::EdDsa);
-    let did = did::Did::parse("did:web:issuer.example").unwrap();
+    let did = Did::parse("did:web:issuer.example").unwrap();
     let mut credential = world.unsigned();
     credential["issuer"] = did.as_str().into();
     let members = credential.as_object().unwrap();
