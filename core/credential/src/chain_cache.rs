@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use serde_json::Value;
+use warifu_keys::cose::{CoseError, Sign1};
 use warifu_keys::jws::{JwsError, Unverified};
 use warifu_keys::x509::{self, Certificate, Purpose, VerifiedChain, X509Error};
 use warifu_keys::{PublicKey, sha256};
@@ -45,12 +46,33 @@ impl ChainCache {
         purpose: Purpose,
         now: Timestamp,
     ) -> Result<(&VerifiedChain, &PublicKey), JwsError> {
-        let name = name(jws, purpose)?;
+        self.look_up(name(jws, purpose)?, || jws.x5c(), anchors, purpose, now)
+    }
+
+    /// The issuer of a COSE message by its `x5chain`, as [`ChainCache::verify`].
+    pub(crate) fn verify_cose(
+        &mut self,
+        message: &Sign1,
+        anchors: &[Certificate],
+        purpose: Purpose,
+        now: Timestamp,
+    ) -> Result<(&VerifiedChain, &PublicKey), CoseError> {
+        self.look_up(cose_name(&message.x5chain_der()?, purpose), || message.x5chain(), anchors, purpose, now)
+    }
+
+    fn look_up<E: From<X509Error>>(
+        &mut self,
+        name: [u8; 32],
+        chain: impl FnOnce() -> Result<Vec<Certificate>, E>,
+        anchors: &[Certificate],
+        purpose: Purpose,
+        now: Timestamp,
+    ) -> Result<(&VerifiedChain, &PublicKey), E> {
         self.clock += 1;
         let good = |kept: &Kept| (kept.from..=kept.until).contains(&now) && anchors.contains(&kept.chain.anchor);
         if !self.chains.get(&name).is_some_and(good) {
             self.chains.remove(&name);
-            let kept = Kept::verify(&jws.x5c()?, anchors, purpose, now)?;
+            let kept = Kept::verify(&chain()?, anchors, purpose, now)?;
             self.make_room();
             self.chains.insert(name, kept);
         }
@@ -97,6 +119,17 @@ fn name(jws: &Unverified, purpose: Purpose) -> Result<[u8; 32], JwsError> {
         text.push_str(certificate.as_str().ok_or_else(|| X509Error::Malformed("x5c".to_owned()))?);
     }
     Ok(sha256(text.as_bytes()))
+}
+
+/// The same for DER encodings, each with its length before it; no such name is that of texts.
+fn cose_name(chain: &[&[u8]], purpose: Purpose) -> [u8; 32] {
+    let mut bytes = purpose.name().as_bytes().to_vec();
+    for certificate in chain {
+        bytes.push(0);
+        bytes.extend_from_slice(&(certificate.len() as u64).to_be_bytes());
+        bytes.extend_from_slice(certificate);
+    }
+    sha256(&bytes)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use warifu_keys::{PublicKey, base64url, sha256};
 use super::issuer_signed::{IssuerSigned, Mdoc};
 use super::members::{self, Members, embedded, map};
 use super::{DataElements, Error, MAX_DOCUMENTS, SessionTranscript, VERSION};
-use crate::Authentic;
+use crate::{Authentic, ChainCache};
 
 /// `info` of the key derivation for a device MAC (ISO/IEC 18013-5 section 9.1.3.5).
 const E_MAC_KEY: &[u8] = b"EMacKey";
@@ -79,10 +79,15 @@ impl DeviceResponse {
 pub struct Presentation {
     doc_type: String,
     signed: IssuerSigned,
-    /// `DeviceNameSpaces`, as they came.
-    device_name_spaces: Vec<u8>,
-    device_elements: DataElements,
-    device_auth: Proof,
+    device: Device,
+}
+
+/// `DeviceSigned` as it came.
+struct Device {
+    /// The encoded `DeviceNameSpaces`.
+    name_spaces: Vec<u8>,
+    elements: DataElements,
+    auth: Proof,
 }
 
 enum Proof {
@@ -103,18 +108,18 @@ impl Presentation {
         let doc_type = document.text("docType")?;
         let signed = IssuerSigned::from_cbor(document.required("issuerSigned")?)?;
         let mut device = Members::of(document.required("deviceSigned")?, "deviceSigned")?;
-        let device_name_spaces = embedded(device.required("nameSpaces")?, "DeviceNameSpacesBytes")?;
-        let elements = members::parse(&device_name_spaces, "DeviceNameSpaces")?;
-        let mut auth = Members::of(device.required("deviceAuth")?, "deviceAuth")?;
-        let device_auth = match (auth.optional("deviceSignature"), auth.optional("deviceMac")) {
+        let name_spaces = embedded(device.required("nameSpaces")?, "DeviceNameSpacesBytes")?;
+        let elements = members::parse(&name_spaces, "DeviceNameSpaces")?;
+        let mut proofs = Members::of(device.required("deviceAuth")?, "deviceAuth")?;
+        let auth = match (proofs.optional("deviceSignature"), proofs.optional("deviceMac")) {
             (Some(signature), None) => Proof::Signature(Sign1::from_value(signature).map_err(Error::DeviceSignature)?),
             (None, Some(mac)) => Proof::Mac(Mac0::from_value(mac).map_err(Error::DeviceMac)?),
             (Some(_), Some(_)) | (None, None) => return Err(Error::Member("deviceAuth")),
         };
-        auth.finish()?;
+        proofs.finish()?;
         device.finish()?;
-        let device_elements = DataElements::from_cbor(elements, "DeviceNameSpaces")?;
-        Ok(Self { doc_type, signed, device_name_spaces, device_elements, device_auth })
+        let elements = DataElements::from_cbor(elements, "DeviceNameSpaces")?;
+        Ok(Self { doc_type, signed, device: Device { name_spaces, elements, auth } })
     }
 
     /// The type that the document claims to be of.
@@ -131,13 +136,31 @@ impl Presentation {
         now: Timestamp,
         session: &Session<'_>,
     ) -> Result<(Authentic, DeviceSigned), Error> {
-        let Self { doc_type, signed, device_name_spaces, device_elements, device_auth } = self;
-        let issuer_signature = signed.issuer_signature().to_vec();
-        let authentic = signed.authenticate(Some(&doc_type), anchors, now)?;
-        // An authenticated mdoc always has both.
-        let mso = authentic.mdoc().ok_or(Error::Member("issuerAuth"))?.mso();
-        let message = session.transcript.device_authentication(&doc_type, &device_name_spaces);
-        let by = match device_auth {
+        let authentic = self.signed.authenticate(Some(&self.doc_type), anchors, now)?;
+        self.device.authenticate(authentic, session)
+    }
+
+    /// As [`Presentation::authenticate`], where the chain need not be verified again if `chains` knows it.
+    pub fn authenticate_with(
+        self,
+        chains: &mut ChainCache,
+        anchors: &[Certificate],
+        now: Timestamp,
+        session: &Session<'_>,
+    ) -> Result<(Authentic, DeviceSigned), Error> {
+        let authentic = self.signed.authenticate_with(chains, Some(&self.doc_type), anchors, now)?;
+        self.device.authenticate(authentic, session)
+    }
+}
+
+impl Device {
+    /// Checks that the device which `authentic` is bound to said this in this session, and may.
+    fn authenticate(self, authentic: Authentic, session: &Session<'_>) -> Result<(Authentic, DeviceSigned), Error> {
+        // What was authenticated here is an mdoc.
+        let mdoc = authentic.mdoc().ok_or(Error::Member("issuerAuth"))?;
+        let mso = mdoc.mso();
+        let message = session.transcript.device_authentication(&mso.doc_type, &self.name_spaces);
+        let by = match self.auth {
             Proof::Signature(signature) => {
                 signature.verify_detached(&mso.device_key, b"", &message).map_err(Error::DeviceSignature)?;
                 DeviceAuth::Signature
@@ -148,8 +171,9 @@ impl Presentation {
                 DeviceAuth::Mac
             }
         };
-        mso.key_authorizations.check(&device_elements)?;
-        Ok((authentic, DeviceSigned { elements: device_elements, by, issuer_signature }))
+        mso.key_authorizations.check(&self.elements)?;
+        let issuer_signature = mdoc.signed.issuer_signature().to_vec();
+        Ok((authentic, DeviceSigned { elements: self.elements, by, issuer_signature }))
     }
 }
 

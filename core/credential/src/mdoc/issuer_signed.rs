@@ -14,7 +14,7 @@ use super::mso::{Mso, digest_id};
 use super::{DataElements, Error, ISSUER_COUNTRY_NAMESPACES, MIN_RANDOM, item_digest, shortened};
 use crate::authentic::{Contents, Form};
 use crate::sd_jwt::CLOCK_SKEW;
-use crate::{Authentic, Format};
+use crate::{Authentic, ChainCache, Format};
 
 /// One element with what its digest is over.
 #[derive(Clone, PartialEq)]
@@ -124,6 +124,20 @@ impl IssuerSigned {
         let chain = auth.x5chain().map_err(chain_refused)?;
         let issuer = x509::verify_chain(&chain, anchors, Purpose::DocumentSigner, now)?;
         let key = issuer.leaf.public_key()?;
+        self.authenticate_by(&auth, issuer, &key, doc_type, now)
+    }
+
+    /// As [`IssuerSigned::authenticate`], where the chain need not be verified again if `chains` knows it.
+    pub(super) fn authenticate_with(
+        self,
+        chains: &mut ChainCache,
+        doc_type: Option<&str>,
+        anchors: &[Certificate],
+        now: Timestamp,
+    ) -> Result<Authentic, Error> {
+        let auth = self.sign1()?;
+        let (issuer, key) = chains.verify_cose(&auth, anchors, Purpose::DocumentSigner, now).map_err(chain_refused)?;
+        let (issuer, key) = (issuer.clone(), key.clone());
         self.authenticate_by(&auth, issuer, &key, doc_type, now)
     }
 
@@ -313,5 +327,15 @@ impl Received {
     /// Checks the issuer's chain up to one of `anchors`, the signature, the validity at `now`, and every digest.
     pub fn authenticate(self, anchors: &[Certificate], now: Timestamp) -> Result<Authentic, Error> {
         self.signed.authenticate(None, anchors, now)
+    }
+
+    /// As [`Received::authenticate`], where the chain need not be verified again if `chains` knows it.
+    pub fn authenticate_with(
+        self,
+        chains: &mut ChainCache,
+        anchors: &[Certificate],
+        now: Timestamp,
+    ) -> Result<Authentic, Error> {
+        self.signed.authenticate_with(chains, None, anchors, now)
     }
 }

@@ -233,6 +233,40 @@ fn signers() {
     assert_eq!(refused(&root, &bytes).unwrap_err(), expected);
 }
 
+/// A chain that was verified before is as good as one that is verified now, and no better.
+#[test]
+fn remembered_chains() {
+    let (world, other) = (world("chains"), by_another_signer("UT", Purpose::DocumentSigner, Algorithm::Es256));
+    let mut chains = crate::ChainCache::new(4);
+    let transcript = transcript();
+    let session = Session { transcript: &transcript, reader_key: None };
+    let response = present(&world, SOME);
+    let mut verify = |response: &[u8], anchors: &[Certificate], at: Timestamp| {
+        let document = DeviceResponse::parse(response).unwrap().only().unwrap();
+        let (authentic, _) = document.authenticate_with(&mut chains, anchors, at, &session)?;
+        Ok::<_, Error>(authentic.issuer().leaf.clone())
+    };
+    for _ in 0..2 {
+        assert_eq!(verify(&response, &world.anchors(), now()).unwrap(), world.chain[0]);
+        let strange = verify(&response, from_ref(&other.0), now()).unwrap_err();
+        assert!(matches!(strange, Error::Issuer(X509Error::NoAnchor { .. })), "{strange}");
+        let late = verify(&response, &world.anchors(), after(3600)).unwrap_err();
+        assert_eq!(late, Error::Expired { at: after(3600) });
+    }
+    let tampered = changed(&response, |response| {
+        let Value::Bytes(signature) = at(response, &["documents", "0", "issuerSigned", "issuerAuth", "3"]) else {
+            panic!("a signature")
+        };
+        signature[5] ^= 1;
+    });
+    let error = verify(&tampered, &world.anchors(), now()).unwrap_err();
+    assert_eq!(error, Error::IssuerAuth(CoseError::BadSignature));
+    let received = Received::parse(&other.1).unwrap();
+    assert!(received.authenticate_with(&mut chains, &world.anchors(), now()).is_err());
+    let received = Received::parse(&other.1).unwrap();
+    received.authenticate_with(&mut chains, from_ref(&other.0), now()).unwrap();
+}
+
 /// Issuers and devices with every algorithm of the project.
 #[test]
 fn every_algorithm() {
