@@ -215,12 +215,7 @@ pub(crate) async fn issuer(command: IssuerCommand) -> Result<()> {
         models,
         fetcher: common.fetcher()?,
         clock: Clock::system(),
-        keys: Keys {
-            document_signer,
-            chain,
-            status_signer: None,
-            master: master_key(&common.data, &*entropy)?,
-        },
+        keys: Keys { document_signer, chain, status_signer: None, master: master_key(&common.data, &*entropy)? },
         entropy,
     };
     let issuer = Arc::new(Issuer::new(config, parts)?);

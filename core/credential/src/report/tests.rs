@@ -5,10 +5,10 @@ use warifu_keys::Signer as _;
 use warifu_keys::cbor::Value as Cbor;
 
 use super::*;
-use crate::example::{AUDIENCE, NONCE, VCT, World, after, binding, list_uri, now, world};
+use crate::example::{AUDIENCE, NONCE, VCT, World, after, binding, list_uri, now, token_claims, world};
 use crate::mdoc::{DataElements, DeviceKey, Issuance, KeyAuthorizations, Validity};
 use crate::sd_jwt::{Claims, Held};
-use crate::status::StatusReferences;
+use crate::status::{Bits, Status, StatusList, StatusReferences};
 
 const REQUEST: Request<'static> = Request {
     audience: AUDIENCE,
@@ -55,7 +55,12 @@ fn response(world: &World) -> Vec<u8> {
 /// The report, with a status list in which `revoked` are.
 fn report(world: &World, bytes: &[u8], terms: &Terms<'_>, revoked: &[u64]) -> Report {
     let verification = verify(bytes, terms);
-    let token = world.status_token(&list_uri(), 100, revoked);
+    // The encoding and size that mdocs demand and SD-JWT VCs take.
+    let mut list = StatusList::new(Bits::One, 100).unwrap();
+    for idx in revoked {
+        list.set(*idx, Status::Invalid).unwrap();
+    }
+    let token = list.sign_cwt(&token_claims(&list_uri()), &world.chain, &world.signer).unwrap();
     let token = StatusToken::verify(&token, &list_uri(), &world.root, now()).unwrap();
     let wanted = verification.status_reference().is_some();
     verification.settle(wanted.then_some(Ok(&token)), terms.now)
