@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
+use jiff::SignedDuration;
 use serde::Deserialize;
 use url::Url;
 use warifu_credential::face_template::ModelId;
 use warifu_issuer::kyc::workflow::{Environment, Workflow};
-use warifu_issuer::{Issuer, Keys};
+use warifu_issuer::{CredentialConfiguration, Issuer, Keys, Suspension};
 use warifu_keys::pkcs11::{KeyAddress, Pkcs11Signer};
 use warifu_keys::x509::Certificate;
 use warifu_keys::{Entropy, Secret, Signer, base64url};
@@ -88,6 +89,12 @@ struct IssuerPart {
     country: String,
     /// Folder of weights; the user's cache when absent.
     models: Option<PathBuf>,
+    /// What is offered to an approved person, in order of preference.
+    credentials: Option<Vec<CredentialConfiguration>>,
+    /// Whether SD-JWT credentials can be suspended.
+    suspension: Option<bool>,
+    /// For how many days back the issuer says how a status list was; never when absent.
+    status_history_days: Option<u16>,
     /// The document signer's key on a token; `signer.key.pem` in the folder of keys when absent.
     pkcs11: Option<TokenPart>,
 }
@@ -188,6 +195,7 @@ pub(crate) async fn issuer(command: IssuerCommand) -> Result<()> {
     let base = if common.sandbox { warifu_issuer::Config::sandbox } else { warifu_issuer::Config::live };
     let environment = if common.sandbox { Environment::Sandbox } else { Environment::Live };
     let workflow = if common.sandbox { Workflow::sandbox() } else { Workflow::live() };
+    let defaults = base(common.base_url.clone(), common.registry.clone(), operator);
     let config = warifu_issuer::Config {
         name: common.name.clone(),
         authority: issuer.authority,
@@ -195,7 +203,14 @@ pub(crate) async fn issuer(command: IssuerCommand) -> Result<()> {
         environment,
         workflows: vec![workflow],
         api_keys: common.api_keys()?,
-        ..base(common.base_url.clone(), common.registry.clone(), operator)
+        configurations: issuer.credentials.unwrap_or_else(|| defaults.configurations.clone()),
+        suspension: match issuer.suspension {
+            Some(true) => Suspension::Yes,
+            Some(false) => Suspension::No,
+            None => defaults.suspension,
+        },
+        status_history: issuer.status_history_days.map(|days| SignedDuration::from_hours(24 * i64::from(days))),
+        ..defaults
     };
     config.check()?;
     std::fs::create_dir_all(&common.data)?;

@@ -7,8 +7,10 @@
 //!
 //! Left out for now: reviewers' tools, webhooks, the authorization code flow.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::sync::{Mutex, Semaphore};
 use warifu_keys::x509::Certificate;
 use warifu_keys::{Entropy, Secret, Signer, sha256};
@@ -28,6 +30,7 @@ pub mod mint;
 pub mod status;
 mod trust;
 pub mod vci;
+mod w3c;
 
 pub use config::{BadSetting, Config, Suspension};
 pub use error::Error;
@@ -96,6 +99,7 @@ pub struct Issuer {
     readers: Semaphore,
     numbers: Mutex<std::ops::Range<u64>>,
     lists: Mutex<status::Cache>,
+    bitstrings: Mutex<BTreeMap<u32, (Arc<serde_json::Value>, Timestamp)>>,
     metadata: vci::Metadata,
     catalogue: Catalogue,
 }
@@ -131,7 +135,8 @@ impl Issuer {
             readers: Semaphore::new(config.readers),
             numbers: Mutex::new(0..0),
             lists: Mutex::default(),
-            metadata: vci::Metadata::new(&config)?,
+            bitstrings: Mutex::default(),
+            metadata: vci::Metadata::new(&config, &document_signer.public_key())?,
             catalogue,
             config,
             store,

@@ -155,8 +155,10 @@ impl Issuer {
             match self.store.commit(batch).await {
                 Ok(_) => {
                     let mut lists = self.lists.lock().await;
+                    let mut bitstrings = self.bitstrings.lock().await;
                     for (_, entry) in changed() {
                         lists.retain(|(list, _), _| *list != entry.list);
+                        bitstrings.remove(&entry.list);
                     }
                     return Ok(count);
                 }

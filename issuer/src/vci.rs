@@ -6,10 +6,12 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use url::Url;
 use uuid::Uuid;
 use warifu_credential::profile::Minting;
 use warifu_credential::sd_jwt::IssuerKey;
+use warifu_keys::PublicKey;
 use warifu_openid4vc::http::Method;
 use warifu_openid4vc::oauth::{AccessToken, Code, OAuthError, ServerMetadata, dpop};
 use warifu_openid4vc::vci::credential::{CredentialRequest, CredentialResponse, Issued};
@@ -146,14 +148,15 @@ impl Stored for Once {
 }
 
 impl Metadata {
-    pub(crate) fn new(config: &Config) -> Result<Self, BadSetting> {
+    pub(crate) fn new(config: &Config, signer: &PublicKey) -> Result<Self, BadSetting> {
         let bad = |_| BadSetting { setting: "base_url", why: "it is no credential issuer identifier" };
         let identifier = IssuerIdentifier::parse(&config.address("")).map_err(bad)?;
         let url = |path: &str| {
             let why = "it cannot be joined with a path";
             Url::parse(&config.address(path)).map_err(|_| BadSetting { setting: "base_url", why })
         };
-        let configurations = config.configurations.iter().map(|one| (one.id().to_owned(), one.metadata(config)));
+        let configurations =
+            config.configurations.iter().map(|one| (one.id().to_owned(), one.metadata(config, signer)));
         let status_lists = url("/status")?;
         let issuer = IssuerMetadata {
             status_list_aggregation_endpoint: Some(status_lists.clone()),
@@ -376,7 +379,7 @@ impl Issuer {
         let session: Uuid = grant.subject().parse().map_err(|_| unknown_token())?;
         let credentials = self.issue(session, &order, proof.as_ref(), now).await?;
         // For wallets that look for the nonce of their next request here, as the drafts before the standard had it.
-        let issued = Issued::compact(credentials).with_c_nonce(self.nonce(now).c_nonce);
+        let issued = Issued::new(credentials).with_c_nonce(self.nonce(now).c_nonce);
         Ok(CredentialResponse::Issued(issued))
     }
 
@@ -387,7 +390,7 @@ impl Issuer {
         order: &Order,
         proof: Option<&dpop::Proven>,
         now: Timestamp,
-    ) -> Result<Vec<String>, OAuthError> {
+    ) -> Result<Vec<Value>, OAuthError> {
         let denied = || OAuthError::new(Code::CredentialRequestDenied, "the session has no credential");
         let configuration = CredentialConfiguration::from_id(&order.configuration_id).ok_or_else(denied)?;
         for _ in 0..TRIES {
@@ -419,7 +422,7 @@ impl Issuer {
                     now,
                 };
                 let issuer = IssuerKey { signer: &*self.document_signer, chain: &self.chain };
-                let credential = configuration.mint(&claims, &minting, issuer, self.entropy());
+                let credential = configuration.mint(&claims, &minting, issuer, self.entropy(), &self.config);
                 credentials.push(credential.map_err(|error| failed(&error))?);
             }
             let entry = self.entry(&open.session, "credentials.issued", now).fact("count", credentials.len());

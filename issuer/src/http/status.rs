@@ -18,7 +18,10 @@ use crate::Error;
 use crate::status::Token;
 
 pub(super) fn router() -> Router<Front> {
-    Router::new().route("/status", get(lists)).route("/status/{list}", get(list))
+    Router::new()
+        .route("/status", get(lists))
+        .route("/status/{list}", get(list))
+        .route("/status/{list}/bitstring", get(bitstring))
 }
 
 /// Who may read the lists: everyone (draft-20 section 8.1 asks for CORS).
@@ -55,6 +58,14 @@ async fn list(
     };
     let token = token.map_err(|error| problem(&error))?;
     Ok(answer(&token, &headers))
+}
+
+/// `GET /status/{n}/bitstring`: the same list for W3C credentials, as a signed credential.
+async fn bitstring(State(front): State<Front>, Now(now): Now, Path(list): Path<u32>) -> Result<Response, Problem> {
+    let made = front.0.bitstring_status_list(list, now).await.map_err(|error| problem(&error))?;
+    let age = format!("public, max-age={}", front.0.config().status_ttl.as_secs());
+    let described = [(header::CONTENT_TYPE, HeaderValue::from_static("application/vc")), ANYONE];
+    Ok((described, [(header::CACHE_CONTROL, age)], made.to_string()).into_response())
 }
 
 fn answer(token: &Token, headers: &HeaderMap) -> Response {

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Serialize;
 use warifu_openid4vc::oauth::{Endpoint, OAuthError};
+use warifu_schemas::json_ld::KYC_CONTEXT_PATH;
 use warifu_schemas::kyc::VCT_PATH;
 use warifu_server::extract::{Json, Path};
 use warifu_server::{Now, Problem};
@@ -29,6 +30,7 @@ pub(super) fn router() -> Router<Front> {
         .route("/nonce", post(nonce))
         .route("/credential", post(credential))
         .route(VCT_PATH, get(type_metadata))
+        .route(KYC_CONTEXT_PATH, get(context))
 }
 
 async fn issuer_metadata(State(front): State<Front>) -> Response {
@@ -41,6 +43,16 @@ async fn server_metadata(State(front): State<Front>) -> Response {
 
 async fn type_metadata(State(front): State<Front>) -> Response {
     kept(&warifu_schemas::type_metadata(&warifu_schemas::kyc::PROFILE, &front.0.config().address(VCT_PATH)))
+}
+
+/// The JSON-LD context of W3C credentials; a JSON-LD processor on any page may read it.
+async fn context(State(front): State<Front>) -> Response {
+    let described = [
+        (header::CONTENT_TYPE, "application/ld+json"),
+        (header::CACHE_CONTROL, "public, max-age=300"),
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+    ];
+    (described, front.0.kyc_context().to_string()).into_response()
 }
 
 /// Public documents that change with the program only.

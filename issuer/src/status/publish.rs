@@ -113,8 +113,16 @@ impl Issuer {
     }
 
     /// Where a list is served.
-    pub(super) fn list_address(&self, list: u32) -> Result<Url, Error> {
+    pub(crate) fn list_address(&self, list: u32) -> Result<Url, Error> {
         Url::parse(&self.config.address(&format!("/status/{list}"))).map_err(|_| Error::NoSuchList)
+    }
+
+    /// Length and bits of a list, and how each entry that ever changed stands.
+    pub(crate) async fn listed(&self, list: u32) -> Result<(u64, Bits, Vec<(u64, super::Standing)>), Error> {
+        let found = self.begun(list).await?;
+        let entries = self.changed_entries(list).await?;
+        let standing = entries.iter().map(|entry| (u64::from(entry.idx), entry.standing())).collect();
+        Ok((u64::from(found.length), Bits::from_count(u64::from(found.bits))?, standing))
     }
 
     async fn begun(&self, list: u32) -> Result<List, Error> {

@@ -3,19 +3,23 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use warifu_credential::profile::{Minting, ProfileClaims, mint_mdoc, mint_sd_jwt};
 use warifu_credential::sd_jwt::IssuerKey;
 use warifu_credential::status::Bits;
-use warifu_credential::{ClaimPath, Format, PathStep, profile};
-use warifu_keys::{Entropy, base64url};
+use warifu_credential::{ClaimPath, PathStep};
+use warifu_keys::{Entropy, PublicKey, base64url};
 use warifu_openid4vc::vci::metadata::{ClaimMetadata, Configuration, CredentialMetadata, Display};
+use warifu_schemas::json_ld::{KYC_CONTEXT_PATH, KYC_TYPE};
 use warifu_schemas::{Attribute, Label, Profile, Step, kyc, pid};
+use warifu_w3c::attestation::NEVER_SHOWN;
+use warifu_w3c::context::CREDENTIALS_V2;
 
 use crate::kyc::evidence::{Document, Selfie};
 use crate::kyc::session::OpenSession;
 use crate::kyc::stage::Stage;
 use crate::kyc::verdict::{Approved, Verdict};
-use crate::{Config, Error, mint};
+use crate::{Config, Error, mint, w3c};
 
 /// A credential configuration (OpenID4VCI 1.0 section 12.2.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -32,11 +36,22 @@ pub enum CredentialConfiguration {
     /// The `pid-sandbox` profile as ISO mdoc.
     #[serde(rename = "pid-sandbox-mdoc")]
     PidMdoc,
+    /// The `kyc` profile as W3C verifiable credential, which shows everything to everyone it is shown to.
+    #[serde(rename = "kyc-identity-w3c")]
+    KycW3c,
+}
+
+/// How a profile is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Encoding {
+    SdJwtVc,
+    Mdoc,
+    W3c,
 }
 
 impl CredentialConfiguration {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::KycSdJwt, Self::KycMdoc, Self::PidSdJwt, Self::PidMdoc];
+    pub const ALL: [Self; 5] = [Self::KycSdJwt, Self::KycMdoc, Self::PidSdJwt, Self::PidMdoc, Self::KycW3c];
 
     /// The identifier in offers, requests and metadata, which is also the scope.
     #[must_use]
@@ -46,6 +61,7 @@ impl CredentialConfiguration {
             Self::KycMdoc => "kyc-identity-mdoc",
             Self::PidSdJwt => "pid-sandbox-sd-jwt",
             Self::PidMdoc => "pid-sandbox-mdoc",
+            Self::KycW3c => "kyc-identity-w3c",
         }
     }
 
@@ -59,56 +75,65 @@ impl CredentialConfiguration {
     #[must_use]
     pub fn is_sandbox(self) -> bool {
         match self {
-            Self::KycSdJwt | Self::KycMdoc => false,
+            Self::KycSdJwt | Self::KycMdoc | Self::KycW3c => false,
             Self::PidSdJwt | Self::PidMdoc => true,
         }
     }
 
     fn profile(self) -> &'static Profile {
         match self {
-            Self::KycSdJwt | Self::KycMdoc => &kyc::PROFILE,
+            Self::KycSdJwt | Self::KycMdoc | Self::KycW3c => &kyc::PROFILE,
             Self::PidSdJwt | Self::PidMdoc => &pid::PROFILE,
         }
     }
 
-    fn format(self) -> Format {
+    fn encoding(self) -> Encoding {
         match self {
-            Self::KycSdJwt | Self::PidSdJwt => Format::SdJwtVc,
-            Self::KycMdoc | Self::PidMdoc => Format::Mdoc,
+            Self::KycSdJwt | Self::PidSdJwt => Encoding::SdJwtVc,
+            Self::KycMdoc | Self::PidMdoc => Encoding::Mdoc,
+            Self::KycW3c => Encoding::W3c,
         }
     }
 
     /// The type identifier of its SD-JWT VC.
     pub(crate) fn vct(self, config: &Config) -> String {
         match self {
-            Self::KycSdJwt | Self::KycMdoc => config.address(kyc::VCT_PATH),
+            Self::KycSdJwt | Self::KycMdoc | Self::KycW3c => config.address(kyc::VCT_PATH),
             Self::PidSdJwt | Self::PidMdoc => pid::VCT.to_owned(),
         }
     }
 
     /// Bits per entry of the status lists that its copies are on. Lists of mdocs have one (ISO/IEC 18013-5 second edition,
-    /// section 12.3.6), so an mdoc can be revoked but not suspended.
+    /// section 12.3.6), and a Bitstring Status List is about revocation alone: neither can be suspended.
     pub(crate) fn status_bits(self, config: &Config) -> Bits {
-        match self.format() {
-            Format::SdJwtVc => config.suspension.bits(),
-            Format::Mdoc => Bits::One,
+        match self.encoding() {
+            Encoding::SdJwtVc => config.suspension.bits(),
+            Encoding::Mdoc | Encoding::W3c => Bits::One,
         }
     }
 
     /// The entry in the issuer's metadata.
-    pub(crate) fn metadata(self, config: &Config) -> Configuration {
+    pub(crate) fn metadata(self, config: &Config, signer: &PublicKey) -> Configuration {
         let Profile { name, description, doctype, attributes, .. } = self.profile();
-        let (configuration, claim): (_, &dyn Fn(&Attribute) -> Option<ClaimMetadata>) = match self.format() {
-            Format::SdJwtVc => (Configuration::sd_jwt_vc(&self.vct(config), self.id()), &claim),
-            Format::Mdoc => (Configuration::mdoc(doctype, self.id()), &|row| element(doctype, row)),
+        let rows = attributes.iter();
+        let (configuration, claims): (_, Vec<_>) = match self.encoding() {
+            Encoding::SdJwtVc => {
+                (Configuration::sd_jwt_vc(&self.vct(config), self.id()), rows.filter_map(claim).collect())
+            }
+            Encoding::Mdoc => {
+                (Configuration::mdoc(doctype, self.id()), rows.filter_map(|row| element(doctype, row)).collect())
+            }
+            Encoding::W3c => {
+                let definition = json!({
+                    "@context": [CREDENTIALS_V2, config.address(KYC_CONTEXT_PATH)],
+                    "type": ["VerifiableCredential", KYC_TYPE],
+                });
+                let suite = w3c::cryptosuite(signer).name();
+                (Configuration::ldp_vc(definition, suite, self.id()), rows.filter_map(subject).collect())
+            }
         };
-        Configuration {
-            credential_metadata: Some(CredentialMetadata {
-                display: named(name, Some(description)),
-                claims: attributes.iter().filter_map(claim).collect(),
-            }),
-            ..configuration
-        }
+        let display = named(name, Some(description));
+        Configuration { credential_metadata: Some(CredentialMetadata { display, claims }), ..configuration }
     }
 
     /// The claims about an approved person.
@@ -118,7 +143,7 @@ impl CredentialConfiguration {
     pub(crate) fn claims(self, config: &Config, of: &Evidenced<'_>) -> Result<ProfileClaims, Error> {
         let Evidenced { approved, document, selfie, verified_at, now } = of;
         Ok(match self {
-            Self::KycSdJwt | Self::KycMdoc => {
+            Self::KycSdJwt | Self::KycMdoc | Self::KycW3c => {
                 let today = now.to_zoned(TimeZone::UTC).date();
                 mint::claims(approved, document, selfie, *verified_at)?.to_claims(today)?
             }
@@ -128,18 +153,24 @@ impl CredentialConfiguration {
         })
     }
 
-    /// Mints one copy: compact text for SD-JWT VC, base64url of `IssuerSigned` for mdoc (OpenID4VCI 1.0 appendix A).
+    /// Mints one copy, as the credential endpoint answers with it (OpenID4VCI 1.0 appendix A): compact text for SD-JWT VC,
+    /// base64url of `IssuerSigned` for mdoc, an object for W3C.
     pub(crate) fn mint(
         self,
         claims: &ProfileClaims,
         minting: &Minting<'_>,
         issuer: IssuerKey<'_>,
         entropy: &dyn Entropy,
-    ) -> Result<String, profile::Error> {
-        match self.format() {
-            Format::SdJwtVc => mint_sd_jwt(claims, minting, issuer, entropy),
-            Format::Mdoc => Ok(base64url::encode(&mint_mdoc(claims, minting, issuer, entropy)?)),
-        }
+        config: &Config,
+    ) -> Result<Value, Error> {
+        Ok(match self.encoding() {
+            Encoding::SdJwtVc => Value::String(mint_sd_jwt(claims, minting, issuer, entropy)?),
+            Encoding::Mdoc => Value::String(base64url::encode(&mint_mdoc(claims, minting, issuer, entropy)?)),
+            Encoding::W3c => {
+                let minted = w3c::mint(claims, minting, issuer.signer, config);
+                minted.map_err(|error| Error::Task(format!("the W3C credential: {error}")))?
+            }
+        })
     }
 }
 
@@ -180,6 +211,15 @@ fn claim(attribute: &Attribute) -> Option<ClaimMetadata> {
     };
     let path = ClaimPath::new(attribute.path.iter().map(step).collect()).ok()?;
     Some(ClaimMetadata { path, mandatory: attribute.mandatory, display: named(&attribute.label, None) })
+}
+
+/// In a W3C credential the claims are about its subject.
+fn subject(attribute: &Attribute) -> Option<ClaimMetadata> {
+    let shown = !attribute.path.iter().any(|step| NEVER_SHOWN.iter().any(|name| *step == Step::Name(name)));
+    let metadata = claim(attribute).filter(|_| shown)?;
+    let steps = std::iter::once(PathStep::Name("credentialSubject".to_owned()));
+    let path = ClaimPath::new(steps.chain(metadata.path.steps().iter().cloned()).collect()).ok()?;
+    Some(ClaimMetadata { path, ..metadata })
 }
 
 /// In an mdoc, a claim's path is namespace and element (OpenID4VCI 1.0 appendix C.2).

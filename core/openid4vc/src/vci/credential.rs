@@ -148,7 +148,13 @@ impl Issued {
     /// A response with these compact credentials.
     #[must_use]
     pub fn compact(credentials: Vec<String>) -> Self {
-        let wrap = |text| IssuedCredential { credential: Value::String(text) };
+        Self::new(credentials.into_iter().map(Value::String).collect())
+    }
+
+    /// A response with these credentials, each a compact text or an object as its format has it.
+    #[must_use]
+    pub fn new(credentials: Vec<Value>) -> Self {
+        let wrap = |credential| IssuedCredential { credential };
         Self { credentials: credentials.into_iter().map(wrap).collect(), ..Self::default() }
     }
 

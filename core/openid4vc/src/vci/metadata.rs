@@ -251,6 +251,20 @@ impl Configuration {
         }
     }
 
+    /// A W3C credential with a Data Integrity proof by `cryptosuite`, its subject the key of a `jwt` proof.
+    #[must_use]
+    pub fn ldp_vc(definition: Value, cryptosuite: &str, scope: &str) -> Self {
+        Self {
+            format: "ldp_vc".to_owned(),
+            scope: Some(scope.to_owned()),
+            credential_definition: Some(definition),
+            credential_signing_alg_values_supported: vec![SigningAlgorithm::Jose(cryptosuite.to_owned())],
+            cryptographic_binding_methods_supported: vec!["jwk".to_owned()],
+            proof_types_supported: jwt_proofs(&["ES256", "EdDSA"]),
+            ..Self::default()
+        }
+    }
+
     /// Whether a proof of possession is needed.
     #[must_use]
     pub fn needs_proof(&self) -> bool {
