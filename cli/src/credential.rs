@@ -4,9 +4,9 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use warifu_credential::Authentic;
 use warifu_credential::inspect::{self, inspect};
 use warifu_credential::report::{self, Outcome, Report, Request, Terms};
@@ -23,7 +23,7 @@ use crate::answer;
 pub(crate) enum CredentialCommand {
     /// Decode a credential, presentation or status token: header, disclosures, digests, chain, status, validity.
     ///
-    /// Nothing is verified. Knows SD-JWT VC, ISO mdoc, and JWS.
+    /// Nothing is verified. Knows SD-JWT VC, ISO mdoc, W3C credentials, and anything else in a JWS or CWT.
     Inspect {
         /// The file, or `-` for standard input.
         #[arg(value_name = "FILE|-")]
@@ -99,6 +99,9 @@ pub(crate) async fn run(command: CredentialCommand) -> Result<ExitCode> {
 
 async fn verify(args: &VerifyArgs) -> Result<Report> {
     let bytes = read(&args.file)?;
+    if inspect(&bytes).is_ok_and(|report| report["format"].as_str().is_some_and(|format| format.starts_with("ldp_"))) {
+        bail!("this is a W3C credential, which names its key by a DID: verify it with `warifu vc verify`");
+    }
     let mut anchors = Vec::new();
     for path in &args.trust {
         anchors.extend(certificates(path)?);
@@ -196,7 +199,7 @@ fn read(file: &str) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A JSON value as an indented listing: a line per member, lists with a dash, nothing for what is `null`.
+/// A JSON value as an indented listing: a line per member, lists with a dash, nothing for what is empty.
 fn listing(value: &Value, depth: usize, text: &mut String) {
     let indent = "  ".repeat(depth);
     let scalar = |value: &Value| match value {
@@ -209,7 +212,8 @@ fn listing(value: &Value, depth: usize, text: &mut String) {
     };
     match value {
         Value::Object(members) => {
-            for (name, inner) in members.iter().filter(|(_, inner)| !inner.is_null()) {
+            let empty = |value: &Value| value.is_null() || value.as_object().is_some_and(Map::is_empty);
+            for (name, inner) in members.iter().filter(|(_, inner)| !empty(inner)) {
                 match scalar(inner) {
                     Some(line) => *text += &format!("{indent}{name}: {line}\n"),
                     None => {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use warifu_keys::x509::Certificate;
 use warifu_keys::{base64url, json as strict};
 
-use crate::sd_jwt::numeric_date;
+use crate::sd_jwt::{numeric_date, to_compact};
 
 mod mdoc;
 mod sd_jwt;
@@ -28,7 +28,7 @@ pub enum Error {
 }
 
 /// Decodes an SD-JWT (with or without key binding), an mdoc (`IssuerSigned` or `DeviceResponse`, as CBOR, base64url or
-/// hexadecimal digits), a CWT, or a JWS whatever its type: always an object with the member `format`.
+/// hexadecimal digits), a CWT, a W3C credential, or a JWS whatever its type: always an object with the member `format`.
 ///
 /// # Errors
 /// [`Error`]; what is wrong inside of a known format is named in the answer under `problems`.
@@ -40,7 +40,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Value, Error> {
     if let Some(text) = text.filter(|text| text.contains('~')) {
         return Ok(sd_jwt::inspect(text));
     }
-    if let Some(report) = text.and_then(jws) {
+    if let Some(report) = text.and_then(jws).or_else(|| text.and_then(json)) {
         return Ok(report);
     }
     let decoded = [Some(bytes.to_vec()), text.and_then(|text| base64url::decode(text).ok()), text.and_then(from_hex)];
@@ -53,6 +53,39 @@ pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
     let (pairs, []) = digits.as_chunks::<2>() else { return None };
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect()
+}
+
+/// An SD-JWT in JSON form (RFC 9901 section 8), or a W3C credential or presentation (VCDM 2.0).
+fn json(text: &str) -> Option<Value> {
+    let document = strict::parse_object(text.as_bytes()).ok()?;
+    if let Ok(compact) = to_compact(text.as_bytes()) {
+        return Some(sd_jwt::inspect(&compact));
+    }
+    let types = match document.get("type")? {
+        Value::Array(types) => types.clone(),
+        one => vec![one.clone()],
+    };
+    let is = |name: &str| types.iter().any(|one| one == name);
+    let format = match (is("VerifiableCredential"), is("VerifiablePresentation")) {
+        (true, _) => "ldp_vc",
+        (false, true) => "ldp_vp",
+        (false, false) => return None,
+    };
+    let member = |name: &str| document.get(name).cloned().unwrap_or(Value::Null);
+    let validity = ["validFrom", "validUntil"].into_iter().filter_map(|name| Some((name, document.get(name)?)));
+    let validity: Map<String, Value> = validity.map(|(name, at)| (name.to_owned(), at.clone())).collect();
+    Some(json!({
+        "format": format,
+        "type": types,
+        "issuer": member("issuer"),
+        "holder": member("holder"),
+        "validity": validity,
+        "status": member("credentialStatus"),
+        "proof": member("proof"),
+        "subject": member("credentialSubject"),
+        "credentials": member("verifiableCredential"),
+        "context": member("@context"),
+    }))
 }
 
 /// Header and payload of a compact JWS, its type as the format.

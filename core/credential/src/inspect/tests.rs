@@ -100,6 +100,35 @@ fn an_mdoc_is_taken_apart_in_every_spelling() {
 }
 
 #[test]
+fn json_forms_are_taken_apart() {
+    let document = json!({
+        "@context": ["https://www.w3.org/ns/credentials/v2"],
+        "type": ["VerifiableCredential"],
+        "issuer": "did:example:i",
+        "validFrom": "2026-01-01T00:00:00Z",
+        "credentialSubject": { "id": "did:example:s" },
+        "proof": { "type": "DataIntegrityProof", "cryptosuite": "ecdsa-jcs-2019" },
+    });
+    let report = inspect(document.to_string().as_bytes()).unwrap();
+    assert_eq!((&report["format"], &report["issuer"]), (&json!("ldp_vc"), &json!("did:example:i")));
+    assert_eq!(report["validity"], json!({ "validFrom": "2026-01-01T00:00:00Z" }));
+    assert_eq!(report["proof"]["cryptosuite"], "ecdsa-jcs-2019");
+
+    let text = credential();
+    let (jwt, rest) = text.split_once('~').unwrap();
+    let parts: Vec<&str> = jwt.split('.').collect();
+    let disclosures: Vec<&str> = rest.split('~').filter(|part| !part.is_empty()).collect();
+    let general = json!({
+        "payload": parts[1],
+        "protected": parts[0],
+        "signature": parts[2],
+        "header": { "disclosures": disclosures },
+    });
+    assert_eq!(inspect(general.to_string().as_bytes()).unwrap(), inspect(text.as_bytes()).unwrap());
+    assert_eq!(inspect(b"{}"), Err(Error::Unknown));
+}
+
+#[test]
 fn a_status_list_in_cbor_is_taken_apart() {
     let world = world("inspect");
     let list = StatusList::new(Bits::One, 100).unwrap();
