@@ -156,7 +156,8 @@ impl Policy {
         let query = Query::from_value(&self.dcql_query)?;
         for credential in &query.credentials {
             let refuse = |what| Err(QueryError::Unsupported { id: credential.id.clone(), what });
-            if Format::from_identifier(&credential.format).is_none() {
+            // Answers are read as SD-JWT VC only, so nothing else is asked for.
+            if Format::from_identifier(&credential.format) != Some(Format::SdJwtVc) {
                 return refuse("another format than `dc+sd-jwt`");
             }
             if !credential.require_cryptographic_holder_binding {

@@ -98,17 +98,11 @@ pub fn draw(specimen: &Specimen, portrait: &Picture, fonts: &Fonts<'_>) -> Resul
         text(&mut front, &fonts.sans, x, y + layout.label * 1.35, layout.value, INK, value);
     }
     if specimen.format == Format::Td3 {
-        text(
-            &mut front,
-            &fonts.sans,
-            left + room * 0.5,
-            11.0 + 3.0 * layout.step,
-            layout.label,
-            GREY,
-            "Place of birth / Lieu de naissance",
-        );
+        // Larger than the other labels: a place of birth is only found by its label, so the label has to be read.
+        let (x, y) = (left + room * 0.5, 11.0 + 2.8 * layout.step);
+        text(&mut front, &fonts.sans, x, y, layout.value * 0.75, INK, "Place of birth / Lieu de naissance");
         let y = 11.0 + 3.0 * layout.step + layout.label * 1.35;
-        text(&mut front, &fonts.sans, left + room * 0.5, y, layout.value, INK, &specimen.birth_place);
+        text(&mut front, &fonts.sans, x, y, layout.value, INK, &specimen.birth_place);
     }
 
     if specimen.format != Format::Td1 {

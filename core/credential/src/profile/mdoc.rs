@@ -39,7 +39,7 @@ impl ProfileClaims {
 
 /// Makes the bytes of an mdoc's `IssuerSigned`, with fresh randoms and digest identifiers.
 ///
-/// The instants are those of the SD-JWT VC of the same [`Minting`]. A profile with a face template lets the device key
+/// The instants are those of the SD-JWT VC of the same [`Minting`], within the validity of the signer's certificate. A profile with a face template lets the device key
 /// sign the answers of [`selfie_reauth`]; a PID key signs nothing but sessions (PID rulebook 1.7 chapter 5).
 pub fn mint_mdoc(
     claims: &ProfileClaims,
@@ -57,15 +57,19 @@ pub fn mint_mdoc(
         doc_type: profile.doctype,
         device_key: minting.holder_key,
         key_authorizations: &key_authorizations,
-        validity: Validity {
-            signed: minting.valid_from(),
-            valid_from: minting.valid_from(),
-            valid_until: minting.valid_until(),
-            expected_update: None,
-        },
+        validity: validity(minting, issuer)?,
         status: status.as_ref(),
     };
     Ok(mdoc::issue(&claims.to_mdoc()?, &issuance, issuer, entropy)?)
+}
+
+/// The instants of `minting` as far as the signer's certificate lasts: the day that a certificate began has less to it,
+/// and nobody reads an mdoc that was signed before its signer.
+fn validity(minting: &Minting<'_>, issuer: IssuerKey<'_>) -> Result<Validity, mdoc::Error> {
+    let leaf = issuer.chain.first().ok_or(mdoc::Error::IssuerChain("it is empty"))?;
+    let from = minting.valid_from().max(leaf.not_before()?);
+    let valid_until = minting.valid_until().min(leaf.not_after()?);
+    Ok(Validity { signed: from, valid_from: from, valid_until, expected_update: None })
 }
 
 /// A claim's value in CBOR: text as text, dates with tag 1004, instants with tag 0, pictures as bytes, and objects and

@@ -282,8 +282,8 @@ async fn a_pid_is_offered_only_where_everything_it_needs_is_known() {
     let world = World::new();
     let (id, token) = world.approved().await;
     let forget = |open: &mut OpenSession| {
-        let Stage::Decided { document, .. } = &mut open.personal.stage else { panic!("not decided") };
-        document.read.identity.as_mut().unwrap().birth_place = None;
+        let Stage::Decided { identity, .. } = &mut open.personal.stage else { panic!("not decided") };
+        identity.birth_place = None;
         Ok("session.changed")
     };
     world.issuer.change(&token, world.now(), forget).await.unwrap();

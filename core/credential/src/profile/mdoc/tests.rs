@@ -26,6 +26,25 @@ fn date(text: &str) -> Value {
     Value::Tag(1004, Box::new(Value::from(text)))
 }
 
+/// The day is blurred to its start, but no mdoc is signed before its signer or outlives it.
+#[test]
+fn an_mdoc_keeps_within_its_signer() {
+    let world = world("edges");
+    let leaf = &world.chain[0];
+    let (begins, ends) = (leaf.not_before().unwrap(), leaf.not_after().unwrap());
+    let hour = SignedDuration::from_hours(1);
+    let key = world.holder.public_key();
+    for now in [begins.checked_add(hour).unwrap(), ends.checked_sub(hour).unwrap()] {
+        let minting = Minting { vct: "", holder_key: &key, status: None, lifetime_days: 90, now };
+        let bytes = mint_mdoc(&kyc_claims(), &minting, world.issuer(), &world.entropy).unwrap();
+        let authentic = Received::parse(&bytes).unwrap().authenticate(&world.anchors(), now).unwrap();
+        let held = Held::keep(authentic.settle_without_status(now).unwrap()).unwrap();
+        let mso = held.mdoc().mso();
+        assert!(mso.signed >= begins && mso.valid_until <= ends, "{mso:?}");
+        assert!(mso.signed == begins || mso.valid_until == ends, "{mso:?}");
+    }
+}
+
 #[test]
 fn kyc_in_cbor() {
     let world = world("kyc mdoc");
