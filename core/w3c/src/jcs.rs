@@ -19,7 +19,8 @@ const SAFE: u64 = 1 << 53;
 
 /// The canonical text of `value`, in UTF-8.
 ///
-/// [`JcsError::Number`] for integers beyond 2^53 that fall between two doubles, and for decimals beyond all doubles.
+/// [`JcsError::Number`] for integers beyond 2^53 that fall between two doubles and are not how one of them is written, and
+/// for decimals beyond all doubles.
 pub fn canonical(value: &Value) -> Result<String, JcsError> {
     let mut out = String::new();
     write(value, &mut out)?;
@@ -96,8 +97,10 @@ fn double(number: &Number) -> Result<f64, JcsError> {
     let refused = || JcsError::Number(number.to_string().chars().take(40).collect());
     let exact = |magnitude: u64| {
         let double = magnitude as f64;
-        // Below 2^53 nothing is lost; above, the way back must lead to the same integer.
-        if magnitude <= SAFE || double as u128 == u128::from(magnitude) { Ok(double) } else { Err(refused()) }
+        // Below 2^53 nothing is lost; above, the way back must lead to the same integer, or the integer is how the double
+        // itself is written: a canonical text has to be its own canonical text.
+        let same = magnitude <= SAFE || double as u128 == u128::from(magnitude);
+        if same || ecmascript(double) == magnitude.to_string() { Ok(double) } else { Err(refused()) }
     };
     if let Some(integer) = number.as_u64() {
         return exact(integer);
@@ -188,6 +191,9 @@ mod tests {
         assert_eq!(write("9007199254740992").unwrap(), "9007199254740992");
         assert_eq!(write("-9007199254740992").unwrap(), "-9007199254740992");
         assert_eq!(write("9007199254740994").unwrap(), "9007199254740994");
+        // The shortest digits of a large double are another integer, which stands for the same double.
+        assert_eq!(write("9329007199254740992").unwrap(), "9329007199254740000");
+        assert_eq!(write("9329007199254740000").unwrap(), "9329007199254740000");
         for text in ["9007199254740993", "-9007199254740993", "18446744073709551615"] {
             assert_eq!(write(text), Err(JcsError::Number(text.to_owned())));
         }
