@@ -14,10 +14,10 @@ use warifu_credential::status::{Bits, StatusReference};
 use warifu_keys::{Algorithm, PublicKey, Signer};
 use warifu_schemas::json_ld::{KYC_CONTEXT_PATH, KYC_TYPE, context};
 use warifu_schemas::kyc;
-use warifu_w3c::attestation::{self, MintError, Securing};
+use warifu_w3c::attestation::{self, MintError};
 use warifu_w3c::bitstring_status_list::{self, Bitstring, Entry, Listing, MIN_ENTRIES, Purpose};
 use warifu_w3c::context::Contexts;
-use warifu_w3c::data_integrity::{self, Cryptosuite, Options};
+use warifu_w3c::data_integrity::{self, Cryptosuite, Options, ProofError};
 use warifu_w3c::did::{Relationship, jwk};
 
 use crate::status::Standing;
@@ -33,9 +33,8 @@ pub(crate) fn mint(
     signer: &dyn Signer,
     config: &Config,
 ) -> Result<Value, MintError> {
-    let key = signer.public_key();
     let status = minting.status.map(|status| Entry::new(Purpose::Revocation, status.idx, &bitstring_address(status)));
-    let (issuer, holder) = (jwk::from_key(&key), jwk::from_key(minting.holder_key));
+    let (issuer, holder) = (jwk::from_key(&signer.public_key()), jwk::from_key(minting.holder_key));
     let minting = attestation::Minting {
         issuer: issuer.as_str(),
         holder: holder.as_str(),
@@ -45,9 +44,15 @@ pub(crate) fn mint(
         lifetime_days: minting.lifetime_days,
         status: status.as_ref(),
     };
-    let securing = Securing::DataIntegrity(cryptosuite(&key));
-    let text = attestation::mint(claims.values(), &minting, securing, &jwk::method(&key), signer, &contexts(config))?;
-    Ok(serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    let credential = attestation::credential(claims.values(), &minting)?;
+    Ok(prove(credential.members(), signer, minting.now)?)
+}
+
+/// Adds a proof. JSON canonicalisation looks into no context, so none is loaded.
+fn prove(document: &Map<String, Value>, signer: &dyn Signer, now: Timestamp) -> Result<Value, ProofError> {
+    let key = signer.public_key();
+    let options = Options::new(cryptosuite(&key), &jwk::method(&key), Relationship::AssertionMethod, now);
+    data_integrity::sign(document, &options, signer, &Contexts::none()).map(Value::Object)
 }
 
 /// The suite of a key; JSON canonicalisation, which needs no JSON-LD processor to be verified.
@@ -60,14 +65,6 @@ pub(crate) fn cryptosuite(key: &PublicKey) -> Cryptosuite {
 
 fn bitstring_address(status: &StatusReference) -> String {
     format!("{}{BITSTRING}", status.uri)
-}
-
-/// The pinned contexts and our own.
-fn contexts(config: &Config) -> Contexts {
-    let url = config.address(KYC_CONTEXT_PATH);
-    let own = context(&kyc::PROFILE, &url, KYC_TYPE).to_string();
-    // Our own table makes a sound context; without it the claims have no terms and nothing is minted.
-    Contexts::builtin().with(&url, &own).unwrap_or_else(|_| Contexts::builtin())
 }
 
 impl Issuer {
@@ -105,7 +102,6 @@ impl Issuer {
             }
         }
         let address = bitstring_address(&StatusReference { uri: self.list_address(list)?, idx: 0 });
-        let key = self.document_signer.public_key();
         let until = now.saturating_add(self.config.status_ttl).unwrap_or(Timestamp::MAX);
         let issuer = self.did();
         let listing = Listing {
@@ -115,11 +111,8 @@ impl Issuer {
             valid_from: now,
             valid_until: until,
         };
-        let unsigned: Map<String, Value> =
-            bitstring_status_list::credential(&listing, &bitstring).map_err(|error| failed(&error))?;
-        let options = Options::new(cryptosuite(&key), &jwk::method(&key), Relationship::AssertionMethod, now);
-        let signed = data_integrity::sign(&unsigned, &options, &*self.document_signer, &Contexts::builtin());
-        let signed = Arc::new(Value::Object(signed.map_err(|error| failed(&error))?));
+        let unsigned = bitstring_status_list::credential(&listing, &bitstring).map_err(|error| failed(&error))?;
+        let signed = Arc::new(prove(&unsigned, &*self.document_signer, now).map_err(|error| failed(&error))?);
         lists.insert(list, (Arc::clone(&signed), now));
         Ok(signed)
     }
