@@ -68,6 +68,28 @@ pub struct FaceReading {
     pub quality: Quality,
 }
 
+/// What is measured on one face before it is embedded: enough for active liveness and for judging a frame.
+#[derive(Debug)]
+pub struct FaceMesh {
+    /// Where the face is.
+    pub face: Face,
+    /// 468 points of MediaPipe's face mesh in pixels of the picture; the third value is depth on the same scale.
+    pub mesh: Vec<[f32; 3]>,
+    /// Eye on the left, eye on the right, tip of the nose, corner of the mouth on the left, on the right.
+    pub points: [Point; 5],
+    /// How usable the picture is.
+    pub quality: Quality,
+    /// The aligned face, 150 x 150.
+    chip: Picture,
+}
+
+impl FaceMesh {
+    /// What the embedder makes of the face, which was aligned when it was measured.
+    pub fn embed(&self, models: &Models) -> Result<Embedding, FaceError> {
+        embed(models, &self.chip)
+    }
+}
+
 /// Why no face was read.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
@@ -156,14 +178,21 @@ pub fn read_largest(models: &Models, picture: &Picture) -> Result<FaceReading, F
     read(models, picture, faces.first().ok_or(FaceError::NoFace)?)
 }
 
-/// Measures one face found by [`detect`] in the same picture.
+/// Measures one face found by [`detect`] in the same picture and embeds it.
 pub fn read(models: &Models, picture: &Picture, face: &Face) -> Result<FaceReading, FaceError> {
+    let measured = measure(models, picture, face)?;
+    let embedding = measured.embed(models)?;
+    let FaceMesh { face, mesh, points, quality, chip } = measured;
+    Ok(FaceReading { face, mesh, points, chip, embedding, quality })
+}
+
+/// Measures one face found by [`detect`] in the same picture without embedding it.
+pub fn measure(models: &Models, picture: &Picture, face: &Face) -> Result<FaceMesh, FaceError> {
     let (mesh, face_flag) = mesh(models, picture, face)?;
     let points = five_points(&mesh);
     let chip = align(picture, &points)?;
-    let embedding = embed(models, &chip)?;
     let quality = Quality::measure(&mesh, &points, &chip, face_flag);
-    Ok(FaceReading { face: face.clone(), mesh, points, chip, embedding, quality })
+    Ok(FaceMesh { face: face.clone(), mesh, points, quality, chip })
 }
 
 /// Side of the mesh network's input.
