@@ -198,7 +198,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ApiKey {
 #[derive(Debug, Default)]
 pub struct FormParts {
     texts: BTreeMap<String, String>,
-    files: BTreeMap<String, Upload>,
+    files: BTreeMap<String, Vec<Upload>>,
 }
 
 /// An uploaded file.
@@ -219,8 +219,8 @@ impl fmt::Debug for Upload {
     }
 }
 
-/// Most fields of a form.
-const FIELDS: usize = 32;
+/// Most fields of a form, each file counted.
+const FIELDS: usize = 160;
 /// Longest text field, in bytes.
 const TEXT_CAP: usize = 64 * 1024;
 
@@ -228,10 +228,11 @@ impl FormParts {
     /// Reads all fields; no file may be larger than `file_cap` bytes.
     ///
     /// Fields with a file name are files, the others texts; an empty file (a picker that was left alone) counts as
-    /// absent. The route's body limit must leave room: `DefaultBodyLimit::max(...)`.
+    /// absent. Several files of one name are what a picker for several sends. The route's body limit bounds all of them
+    /// together and must leave room: `DefaultBodyLimit::max(...)`.
     ///
     /// # Errors
-    /// 400 for what is no form, repeats a field or has too many; 413 for what is too large.
+    /// 400 for what is no form, repeats a text or has too many fields; 413 for what is too large.
     pub async fn read(mut multipart: Multipart, file_cap: usize) -> Result<Self, Problem> {
         let mut parts = Self::default();
         let mut count = 0;
@@ -243,11 +244,11 @@ impl FormParts {
             if count > FIELDS {
                 return Err(Problem::bad_request("bad_form", format!("a form has at most {FIELDS} fields")));
             }
-            if parts.texts.contains_key(&name) || parts.files.contains_key(&name) {
-                return Err(Problem::bad_request("bad_form", format!("the field `{name}` is given twice")));
-            }
             let file_name = field.file_name().map(|name| name.chars().take(100).collect::<String>());
             let is_file = file_name.is_some() || field.content_type().is_some_and(|kind| !kind.starts_with("text/"));
+            if parts.texts.contains_key(&name) || (!is_file && parts.files.contains_key(&name)) {
+                return Err(Problem::bad_request("bad_form", format!("the field `{name}` is given twice")));
+            }
             let cap = if is_file { file_cap } else { TEXT_CAP };
             let mut bytes = Vec::new();
             while let Some(chunk) = field.chunk().await.map_err(|error| refused(&error))? {
@@ -259,7 +260,8 @@ impl FormParts {
             }
             if is_file {
                 if !bytes.is_empty() {
-                    parts.files.insert(name, Upload { mime: sniffed(&bytes), name: file_name, bytes });
+                    let upload = Upload { mime: sniffed(&bytes), name: file_name, bytes };
+                    parts.files.entry(name).or_default().push(upload);
                 }
             } else {
                 let text = String::from_utf8(bytes)
@@ -276,13 +278,22 @@ impl FormParts {
         self.texts.get(name).map(String::as_str)
     }
 
-    /// Takes a file out.
+    /// Takes the one file of this name out.
     ///
     /// # Errors
-    /// 400 when there is none.
+    /// 400 when there is none, or more than one.
     pub fn file(&mut self, name: &str) -> Result<Upload, Problem> {
-        let missing = || Problem::bad_request("file_missing", format!("the form has no file `{name}`"));
-        self.files.remove(name).ok_or_else(missing)
+        let mut files = self.files(name);
+        match (files.pop(), files.is_empty()) {
+            (Some(file), true) => Ok(file),
+            (Some(_), false) => Err(Problem::bad_request("bad_form", format!("the file `{name}` is given twice"))),
+            (None, _) => Err(Problem::bad_request("file_missing", format!("the form has no file `{name}`"))),
+        }
+    }
+
+    /// Takes all files of this name out, in the order they were sent.
+    pub fn files(&mut self, name: &str) -> Vec<Upload> {
+        self.files.remove(name).unwrap_or_default()
     }
 }
 
@@ -421,6 +432,13 @@ mod tests {
         assert_eq!(parts.file("back").unwrap_err().code, "file_missing");
         assert_eq!(upload(&body, 7).await.unwrap_err(), (413, "file_too_large"));
         assert_eq!(upload(&format!("{text}{text}--B--\n"), 7).await.unwrap_err(), (400, "bad_form"));
+        assert_eq!(upload(&body, 100).await.unwrap().files("selfie").len(), 1);
+        let mut several = upload(&format!("{file}{file}--B--\n"), 100).await.unwrap();
+        assert_eq!(several.file("selfie").unwrap_err().code, "bad_form");
+        assert_eq!(upload(&format!("{file}{file}{file}--B--\n"), 100).await.unwrap().files("selfie").len(), 3);
+        let named = text.replace("csrf", "selfie");
+        assert_eq!(upload(&format!("{named}{file}--B--\n"), 100).await.unwrap_err(), (400, "bad_form"));
+        assert_eq!(upload(&file.repeat(161), 100).await.unwrap_err(), (400, "bad_form"));
         assert_eq!(upload("--B\nContent-Disp", 7).await.unwrap_err(), (400, "bad_form"));
     }
 
