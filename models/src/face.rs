@@ -84,9 +84,21 @@ pub struct FaceMesh {
 }
 
 impl FaceMesh {
+    /// The aligned face, 150 x 150.
+    pub fn chip(&self) -> &Picture {
+        &self.chip
+    }
+
     /// What the embedder makes of the face, which was aligned when it was measured.
     pub fn embed(&self, models: &Models) -> Result<Embedding, FaceError> {
         embed(models, &self.chip)
+    }
+
+    /// The face with its embedding.
+    pub fn read(self, models: &Models) -> Result<FaceReading, FaceError> {
+        let embedding = self.embed(models)?;
+        let Self { face, mesh, points, quality, chip } = self;
+        Ok(FaceReading { face, mesh, points, chip, embedding, quality })
     }
 }
 
@@ -148,26 +160,37 @@ pub fn detect(models: &Models, picture: &Picture) -> Result<Vec<Face>, FaceError
     Ok(faces)
 }
 
-/// Reads the one face of a selfie.
+/// Reads the one face of a selfie: [`measure_single`], embedded.
+pub fn read_single(models: &Models, picture: &Picture) -> Result<FaceReading, FaceError> {
+    measure_single(models, picture)?.read(models)
+}
+
+/// Measures the one face of a selfie: [`measure_one`], large enough to be compared.
+///
+/// Refuses as that does, and when the face is too small ([`FaceError::TooSmall`]).
+pub fn measure_single(models: &Models, picture: &Picture) -> Result<FaceMesh, FaceError> {
+    let face = measure_one(models, picture)?;
+    let eye_distance = face.quality.eye_distance;
+    if eye_distance < MIN_EYE_DISTANCE {
+        return Err(FaceError::TooSmall { eye_distance, needed: MIN_EYE_DISTANCE });
+    }
+    Ok(face)
+}
+
+/// Measures the one face of a picture, of any size.
 ///
 /// Refuses when there is none ([`FaceError::NoFace`]), when a second one is of comparable size
-/// ([`FaceError::SeveralFaces`]), when it is too small ([`FaceError::TooSmall`]) or not clear ([`FaceError::NotClear`]).
-pub fn read_single(models: &Models, picture: &Picture) -> Result<FaceReading, FaceError> {
+/// ([`FaceError::SeveralFaces`]), or when it is not clear ([`FaceError::NotClear`]).
+pub fn measure_one(models: &Models, picture: &Picture) -> Result<FaceMesh, FaceError> {
     let faces = detect(models, picture)?;
     let largest = faces.first().ok_or(FaceError::NoFace)?;
     let count = faces.iter().filter(|face| face.bounds.width >= SECOND_FACE * largest.bounds.width).count();
     if count > 1 {
         return Err(FaceError::SeveralFaces { count });
     }
-    let reading = read(models, picture, largest)?;
-    let (eye_distance, face_flag) = (reading.quality.eye_distance, reading.quality.face_flag);
-    if face_flag < MIN_FACE_FLAG {
-        return Err(FaceError::NotClear { face_flag });
-    }
-    if eye_distance < MIN_EYE_DISTANCE {
-        return Err(FaceError::TooSmall { eye_distance, needed: MIN_EYE_DISTANCE });
-    }
-    Ok(reading)
+    let face = measure(models, picture, largest)?;
+    let face_flag = face.quality.face_flag;
+    if face_flag < MIN_FACE_FLAG { Err(FaceError::NotClear { face_flag }) } else { Ok(face) }
 }
 
 /// Reads the largest face, as on a document, where a second, ghosted portrait is usual.
@@ -180,10 +203,7 @@ pub fn read_largest(models: &Models, picture: &Picture) -> Result<FaceReading, F
 
 /// Measures one face found by [`detect`] in the same picture and embeds it.
 pub fn read(models: &Models, picture: &Picture, face: &Face) -> Result<FaceReading, FaceError> {
-    let measured = measure(models, picture, face)?;
-    let embedding = measured.embed(models)?;
-    let FaceMesh { face, mesh, points, quality, chip } = measured;
-    Ok(FaceReading { face, mesh, points, chip, embedding, quality })
+    measure(models, picture, face)?.read(models)
 }
 
 /// Measures one face found by [`detect`] in the same picture without embedding it.

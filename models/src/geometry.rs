@@ -149,34 +149,34 @@ pub struct Homography([f32; 9]);
 impl Homography {
     /// The map that brings the four points `from` onto `to`; `None` if three of them lie on a line.
     pub fn between(from: [Point; 4], to: [Point; 4]) -> Option<Self> {
-        // Two linear equations a point in the eight unknowns; Gauss with pivoting in double precision.
+        // Two linear equations a point in the eight unknowns.
         let mut rows = [[0f64; 9]; 8];
         for (i, (p, q)) in from.iter().zip(to.iter()).enumerate() {
-            let (x, y, u, v) = (f64::from(p.x), f64::from(p.y), f64::from(q.x), f64::from(q.y));
-            rows[2 * i] = [x, y, 1.0, 0.0, 0.0, 0.0, -u * x, -u * y, u];
-            rows[2 * i + 1] = [0.0, 0.0, 0.0, x, y, 1.0, -v * x, -v * y, v];
+            [rows[2 * i], rows[2 * i + 1]] = equations(*p, *q);
         }
-        for column in 0..8 {
-            let pivot = (column..8).max_by(|&a, &b| rows[a][column].abs().total_cmp(&rows[b][column].abs()))?;
-            rows.swap(column, pivot);
-            let head = rows[column];
-            if !head[column].is_finite() || head[column].abs() < 1e-9 {
-                return None;
-            }
-            for (i, row) in rows.iter_mut().enumerate() {
-                if i != column {
-                    let factor = row[column] / head[column];
-                    for (value, from) in row.iter_mut().zip(head) {
-                        *value -= factor * from;
+        solve(rows)
+    }
+
+    /// The map that brings the points `from` closest to `to`: least squares of the linear equations (direct linear
+    /// transform; Hartley and Zisserman, Multiple View Geometry, 2nd edition, section 4.1). `None` with fewer than four
+    /// points or all of them on a line.
+    ///
+    /// Points should be of the size of 1 about the origin, or the equations weigh far points more.
+    pub fn fit(from: &[Point], to: &[Point]) -> Option<Self> {
+        if from.len().min(to.len()) < 4 {
+            return None;
+        }
+        let mut normal = [[0f64; 9]; 8];
+        for (p, q) in from.iter().zip(to) {
+            for equation in equations(*p, *q) {
+                for (row, factor) in normal.iter_mut().zip(equation) {
+                    for (value, other) in row.iter_mut().zip(equation) {
+                        *value += factor * other;
                     }
                 }
             }
         }
-        let mut map = [1f32; 9];
-        for (i, row) in rows.iter().enumerate() {
-            map[i] = (row[8] / row[i]) as f32;
-        }
-        map.iter().all(|value| value.is_finite()).then_some(Self(map))
+        solve(normal)
     }
 
     /// The map of a point; beyond the horizon the result is not finite or far away.
@@ -184,5 +184,63 @@ impl Homography {
         let [a, b, c, d, e, f, g, h, i] = self.0;
         let w = g * point.x + h * point.y + i;
         Point { x: (a * point.x + b * point.y + c) / w, y: (d * point.x + e * point.y + f) / w }
+    }
+}
+
+/// The two equations in the eight unknowns of a map that brings `p` to `q`, with their right sides.
+fn equations(p: Point, q: Point) -> [[f64; 9]; 2] {
+    let (x, y, u, v) = (f64::from(p.x), f64::from(p.y), f64::from(q.x), f64::from(q.y));
+    [[x, y, 1.0, 0.0, 0.0, 0.0, -u * x, -u * y, u], [0.0, 0.0, 0.0, x, y, 1.0, -v * x, -v * y, v]]
+}
+
+/// Gauss with pivoting in double precision.
+fn solve(mut rows: [[f64; 9]; 8]) -> Option<Homography> {
+    for column in 0..8 {
+        let pivot = (column..8).max_by(|&a, &b| rows[a][column].abs().total_cmp(&rows[b][column].abs()))?;
+        rows.swap(column, pivot);
+        let head = rows[column];
+        if !head[column].is_finite() || head[column].abs() < 1e-9 {
+            return None;
+        }
+        for (i, row) in rows.iter_mut().enumerate() {
+            if i != column {
+                let factor = row[column] / head[column];
+                for (value, from) in row.iter_mut().zip(head) {
+                    *value -= factor * from;
+                }
+            }
+        }
+    }
+    let mut map = [1f32; 9];
+    for (i, row) in rows.iter().enumerate() {
+        map[i] = (row[8] / row[i]) as f32;
+    }
+    map.iter().all(|value| value.is_finite()).then_some(Homography(map))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_projective_map_is_found_from_its_points() {
+        let corners = |points: [(f32, f32); 4]| points.map(|(x, y)| Point { x, y });
+        let map = Homography::between(
+            corners([(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)]),
+            corners([(-0.8, -1.2), (1.3, -0.9), (0.7, 0.8), (-1.1, 1.0)]),
+        )
+        .unwrap();
+        let from: Vec<Point> = (0..100u8)
+            .map(|at| Point { x: f32::from(at % 10) / 5.0 - 1.0, y: f32::from(at / 10) / 5.0 - 1.0 })
+            .collect();
+        let to: Vec<Point> = from.iter().map(|point| map.apply(*point)).collect();
+        let fitted = Homography::fit(&from, &to).unwrap();
+        let worst = from.iter().zip(&to).map(|(p, q)| fitted.apply(*p).distance(*q)).fold(0.0, f32::max);
+        assert!(worst < 1e-4, "{worst}");
+
+        assert_eq!(Homography::fit(&from[..3], &to[..3]), None);
+        let line: Vec<Point> = (0..50u8).map(|at| Point { x: f32::from(at), y: 2.0 * f32::from(at) }).collect();
+        assert_eq!(Homography::fit(&line, &line), None);
+        assert_eq!(Homography::fit(&[Point { x: f32::NAN, y: 0.0 }; 9], &[Point::default(); 9]), None);
     }
 }

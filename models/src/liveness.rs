@@ -1,8 +1,12 @@
-//! Passive liveness: does one picture show a person or a picture of one?
+//! Liveness: a person in front of the camera, or a picture of one?
 //!
-//! Two small networks (MiniFASNet, optional weights) look at the face with some and with more of its surroundings.
-//! Without their weights the answer is [`Passive::NotPerformed`], never a pass. None of this was tested by
-//! ISO/IEC 30107-3; the measured rates stand in the manifest.
+//! * [`passive`] looks at one picture. Two small networks (MiniFASNet, optional weights) see the face with some and with
+//!   more of its surroundings. Without their weights the answer is [`Passive::NotPerformed`], never a pass.
+//! * [`Challenge`] asks for something in front of the camera, [`Challenge::admit`] sees to it that frames can have been
+//!   taken for it, and [`judge`] says whether they show a person who did what was asked ([`Method`]).
+//! * [`framing`] says what is wrong with a live frame before anything is judged.
+//!
+//! None of this was tested by ISO/IEC 30107-3; the measured rates stand in the manifest and in `docs/accuracy.md`.
 
 use zeroize::Zeroizing;
 
@@ -12,6 +16,17 @@ use crate::manifest::Manifest;
 use crate::picture::{Edge, Picture};
 use crate::plan::Network;
 use crate::{Models, ModelsError};
+
+pub mod active;
+mod challenge;
+pub mod flashing;
+pub mod framing;
+mod judge;
+mod recording;
+
+pub use challenge::{ACTIONS, Action, Challenge, Colour, Method, NotAMethod, Prompt, Task};
+pub use judge::{Judgement, Likeness, Outcome, Reason, judge};
+pub use recording::{Footage, Frame, MAX_FRAME_BYTES, MAX_FRAMES, NotARecording, Recording, Refusal, Suspicion};
 
 /// Outcome of the passive check.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,7 +55,7 @@ pub struct ModelScore {
 }
 
 /// Why the passive check was not performed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NotPerformed {
     /// The optional weights are not installed or were not loaded.

@@ -11,9 +11,12 @@ use jiff::civil::{Date, date};
 use crate::mrz::{Contents, Format, MrzError, Sex};
 
 mod draw;
+pub mod film;
+mod puppet;
 mod vary;
 
 pub use draw::{draw, head_and_shoulders, portrait_box};
+pub use puppet::{Puppet, Stance};
 pub use vary::{photographed, vary_selfie};
 
 /// The two typefaces of a page.

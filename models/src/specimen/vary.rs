@@ -84,7 +84,7 @@ pub fn photographed(page: &Picture, seed: u64, strength: f32) -> Picture {
     }
 }
 
-fn bilinear(picture: &Picture, x: f32, y: f32) -> [f32; 3] {
+pub(super) fn bilinear(picture: &Picture, x: f32, y: f32) -> [f32; 3] {
     let (left, top) = (x.floor().max(0.0), y.floor().max(0.0));
     let (fx, fy) = (x - left, y - top);
     let at = |dx: u32, dy: u32| picture.pixel(left as u32 + dx, top as u32 + dy).map(f32::from);
