@@ -95,12 +95,11 @@ impl Stage {
     }
 }
 
-/// Takes a picture with the camera panel of the page and sends it; both states are saved as pictures.
+/// Lets the camera panel find the face and take its recording by itself, and sends it; both states are saved as pictures.
 async fn take_selfie(browser: &Browser, name: &str) -> Result<()> {
     browser.click("[data-start]").await?;
-    browser.find("form.camera[data-state=good]").await?;
+    browser.find("form.camera:is([data-state=good], [data-state=poor], [data-state=recording])").await?;
     browser.picture(&format!("{name}-camera")).await?;
-    browser.click("[data-shutter]").await?;
     browser.find("form.camera[data-state=taken]").await?;
     browser.picture(&format!("{name}-taken")).await?;
     browser.click("[data-send]").await

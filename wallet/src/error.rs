@@ -2,7 +2,6 @@
 
 use warifu_credential::sd_jwt;
 use warifu_keys::jwk::KeyError;
-use warifu_models::picture::PictureError;
 
 use crate::accept::AcceptError;
 use crate::consent::ConsentUnusable;
@@ -33,9 +32,6 @@ pub enum Error {
     /// No link could be read from a picture.
     #[error(transparent)]
     Qr(#[from] QrError),
-    /// The selfie is no acceptable picture.
-    #[error("the selfie: {0}")]
-    Picture(#[from] PictureError),
     /// An offer did not become a credential.
     #[error(transparent)]
     Accept(#[from] AcceptError),
@@ -94,7 +90,6 @@ impl Error {
                 QrError::NotFound => "no_qr_code",
                 QrError::Several(_) => "several_qr_codes",
             },
-            Self::Picture(_) => "bad_picture",
             Self::Accept(error) => error.code(),
             Self::Present(error) => error.code(),
             Self::Consent(error) => error.code(),

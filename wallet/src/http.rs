@@ -20,9 +20,11 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use jiff::Timestamp;
 use maud::html;
 use serde::Deserialize;
 use warifu_keys::{Entropy, equal_in_constant_time, sha256};
+use warifu_models::liveness::{Challenge, Method};
 use warifu_server::csrf::{self, Csrf};
 use warifu_server::extract::Query;
 use warifu_server::page::Page;
@@ -38,6 +40,8 @@ use crate::{Error, Wallet};
 const COOKIE: &str = "warifu_wallet";
 /// Largest picture that is taken, in bytes.
 const PICTURE_BYTES: usize = 15_000_000;
+/// Largest live frame that is looked at for hints, in bytes.
+const LOOK_BYTES: usize = 400_000;
 /// Questions that wait for an answer at the same time; the oldest is dropped beyond it.
 const MAX_PENDING: usize = 16;
 /// Links that were not used yet; the oldest is dropped beyond it.
@@ -60,6 +64,8 @@ pub struct Agent {
     /// Hashes of the entry tokens that were not used yet.
     entries: Mutex<VecDeque<[u8; 32]>>,
     pending: Mutex<VecDeque<Pending>>,
+    /// The last challenge given for each question, by its mark.
+    challenges: Mutex<VecDeque<(String, Challenge)>>,
 }
 
 impl std::fmt::Debug for Agent {
@@ -97,6 +103,7 @@ impl Agent {
             address,
             entries: Mutex::default(),
             pending: Mutex::default(),
+            challenges: Mutex::default(),
             entropy,
         })
     }
@@ -159,6 +166,32 @@ impl Agent {
         mark
     }
 
+    /// A fresh challenge for a question; the one before it is worth nothing any more.
+    fn challenge(&self, mark: &str, method: Method, now: Timestamp) -> Challenge {
+        let source: &dyn Entropy = self.entropy.as_ref();
+        let challenge = Challenge::new(method, source.array(), now);
+        let mut given = self.challenges.lock().unwrap_or_else(PoisonError::into_inner);
+        given.retain(|(known, _)| known != mark);
+        if given.len() >= MAX_PENDING {
+            given.pop_front();
+        }
+        given.push_back((mark.to_owned(), challenge.clone()));
+        challenge
+    }
+
+    /// Uses the challenge of a question up.
+    fn take_challenge(&self, mark: &str) -> Option<Challenge> {
+        let mut given = self.challenges.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = given.iter().position(|(known, _)| known == mark)?;
+        given.remove(at).map(|(_, challenge)| challenge)
+    }
+
+    /// Looks at a question without taking it.
+    fn peek<T>(&self, mark: &str, look: impl FnOnce(&crate::consent::Question) -> T) -> Option<T> {
+        let waiting = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.iter().find(|pending| pending.mark() == mark).map(|pending| look(pending.question()))
+    }
+
     fn take(&self, mark: &str) -> Option<Pending> {
         let mut waiting = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let at = waiting.iter().position(|pending| pending.mark() == mark)?;
@@ -190,6 +223,8 @@ pub fn router(agent: Arc<Agent>) -> Router {
             "/ask/{mark}",
             get(ask::question).post(ask::answer).layer(DefaultBodyLimit::max(PICTURE_BYTES + 100_000)),
         )
+        .route("/ask/{mark}/challenge", post(ask::challenge))
+        .route("/ask/{mark}/look", post(ask::look).layer(DefaultBodyLimit::max(LOOK_BYTES)))
         .route("/ask/{mark}/refuse", post(ask::refuse))
         .route("/share", get(ask::share_form).post(ask::propose))
         .layer(middleware::from_fn_with_state(Arc::clone(&agent), only_the_owner));
@@ -366,11 +401,20 @@ fn message_of(code: &str) -> &'static str {
         "no_matching_credential" | "no_credential" | "no_such_credential" | "no_such_claim" => "wallet-error-no-match",
         "face_does_not_match" => "wallet-error-face",
         "no_face_template" | "other_face_model" => "wallet-error-no-face",
-        "selfie_not_live" => "wallet-error-not-live",
-        "liveness_not_performed" | "active_liveness_unavailable" => "wallet-error-liveness",
+        "selfie_not_live" | "looks_like_picture" | "flat" => "wallet-error-not-live",
+        "liveness_not_performed" => "wallet-error-liveness",
+        "challenge_needed" => "wallet-error-challenge",
+        "movement_not_seen" | "movement_other_way" | "movement_too_early" | "movement_no_return" => {
+            "wallet-error-movement"
+        }
+        "other_face" => "wallet-error-other-face",
+        "no_reflection" | "other_colours" | "tinted" | "no_background" => "wallet-error-light",
+        "frame_count" | "frame_size" | "frame_nonce" | "frame_order" | "frame_timing" | "frame_gap"
+        | "frame_repeated" | "frame_unreadable" | "challenge_late" | "bad_recording" => "wallet-error-recording",
         "models_unavailable" => "wallet-error-models",
-        "no_face" | "several_faces" | "face_too_small" | "face_not_clear" | "face_not_read" | "selfie_too_dark"
-        | "selfie_too_bright" | "selfie_blurred" | "selfie_turned_away" => "wallet-error-selfie",
+        "no_face" | "several_faces" | "face_too_small" | "face_not_clear" | "face_not_read" | "too_far"
+        | "too_close" | "off_centre" | "too_dark" | "too_bright" | "blurred" | "look_straight" | "open_eyes"
+        | "covered" => "wallet-error-selfie",
         "selfie_demanded" | "selfie_stale" | "selfie_other_credential" | "selfie_too_loose" => {
             "wallet-error-selfie-fresh"
         }
@@ -389,6 +433,8 @@ fn bare(uri: &Uri) -> Uri {
 
 #[cfg(test)]
 mod tests {
+    use warifu_models::liveness::framing::Hint;
+
     use super::*;
 
     #[test]
@@ -401,9 +447,11 @@ mod tests {
             "unknown_issuer no_trusted_list credential_not_authentic no_known_format deferred revoked unknown_verifier",
             "partner_not_listed bad_request expired no_matching_credential face_does_not_match no_face_template",
             "selfie_not_live liveness_not_performed models_unavailable no_face selfie_stale unanswered answer_refused",
+            "challenge_needed movement_not_seen other_face no_reflection frame_nonce challenge_late flat covered",
         ];
         let codes = codes.iter().flat_map(|line| line.split(' '));
-        for code in codes.clone() {
+        let hints = Hint::ALL.map(Hint::code);
+        for code in codes.clone().chain(hints) {
             assert_ne!(message_of(code), "wallet-error-other", "{code}");
         }
         for code in codes.chain(["anything else"]) {

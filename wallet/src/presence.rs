@@ -1,30 +1,25 @@
 //! Selfie to [`Matched`]: the person in front of the device is the person in the credential, found out on the device.
 //!
 //! The only way to a [`Matched`] value is [`match_selfie`]. No picture, template or score leaves this module, and all
-//! of them are wiped when it returns; the work buffers inside the inference engine are freed but not wiped. Active
-//! liveness (a challenge over several frames) is not built yet, so a request for it is refused.
+//! of them are wiped when it returns; the work buffers inside the inference engine are freed but not wiped. Where a
+//! verifier demands active liveness, only the recording of a challenge will do, never a picture.
 
 use std::fmt;
 use std::str::FromStr;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use warifu_models::face::{self, FaceError, OperatingPoint, Quality, Template};
-use warifu_models::liveness::{self, Passive};
-use warifu_models::picture::Picture;
+use warifu_models::face::{self, Embedding, FaceError, OperatingPoint, Template};
+use warifu_models::liveness::framing::{self, Hint};
+use warifu_models::liveness::{self, Challenge, Method, Outcome, Passive, Reason, Recording, Refusal};
+use warifu_models::picture::{Limits, Picture, PictureError};
 use warifu_models::{Models, ModelsError};
+use zeroize::Zeroizing;
 
 use crate::holding::CredentialId;
 
 /// A match is worth nothing after this time, whatever a verifier would allow.
 pub const LIFE: SignedDuration = SignedDuration::from_secs(120);
-
-/// Mean grey levels of a face between which it can be compared.
-const BRIGHTNESS: std::ops::RangeInclusive<f32> = 25.0..=240.0;
-/// Least variance of the Laplacian on the aligned face.
-const SHARPNESS: f32 = 4.0;
-/// Largest turn of the head, in the measure of [`Quality::yaw`].
-const TURN: f32 = 1.2;
 
 /// How a selfie must be made sure of to be a person and not a picture of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +31,37 @@ pub enum LivenessDemand {
     Passive,
     /// A challenge over several pictures.
     Active,
+}
+
+impl LivenessDemand {
+    /// The kind of challenge that meets it.
+    #[must_use]
+    pub fn method(self) -> Method {
+        match self {
+            Self::None | Self::Passive => Method::Passive,
+            Self::Active => Method::Active3d,
+        }
+    }
+}
+
+/// What the person showed the camera.
+#[derive(Debug)]
+pub enum Selfie {
+    /// One picture file.
+    File(Zeroizing<Vec<u8>>),
+    /// Frames for a challenge that this wallet gave moments ago, and gives once.
+    Recorded {
+        /// The challenge.
+        challenge: Challenge,
+        /// What came for it.
+        recording: Recording,
+    },
+}
+
+impl From<Vec<u8>> for Selfie {
+    fn from(file: Vec<u8>) -> Self {
+        Self::File(Zeroizing::new(file))
+    }
 }
 
 /// What a verifier, or the user's own setting, demands of a selfie match.
@@ -66,6 +92,8 @@ impl Default for Demand {
 pub enum LivenessDone {
     /// The passive check ran and called the picture live.
     Passive,
+    /// The person did what a challenge asked, and the passive check, where installed, called it live.
+    Active,
     /// The optional weights are not installed and nobody demanded them.
     NotPerformed,
 }
@@ -76,6 +104,7 @@ impl LivenessDone {
     pub fn name(self) -> &'static str {
         match self {
             Self::Passive => "passive",
+            Self::Active => "active",
             Self::NotPerformed => "not_performed",
         }
     }
@@ -95,24 +124,27 @@ pub enum PresenceError {
         "liveness not performed: the request demands it and the liveness weights are not installed; `warifu models fetch` gets them"
     )]
     LivenessNotPerformed,
-    /// A challenge over several pictures is demanded, which this wallet can not do yet.
-    #[error("the request demands an active liveness challenge, which this wallet can not do")]
-    ActiveLivenessUnavailable,
+    /// A challenge is demanded and a picture came, or the recording of a lesser challenge.
+    #[error("the request demands movements in front of the camera; a picture is not enough")]
+    ChallengeNeeded,
+    /// The recording can not have been made for its challenge.
+    #[error("the recording: {0}")]
+    Refused(#[from] Refusal),
+    /// The recording does not show a person who did what was asked.
+    #[error("the recording does not show a person who did what was asked ({})", .0.code())]
+    NotShown(Reason),
     /// The template was made by a model that is not installed.
     #[error("the credential's face template was made by the model `{0}`, which is not the installed one")]
     OtherModel(String),
-    /// The face is too dark.
-    #[error("the face is too dark; turn to the light")]
-    TooDark,
-    /// The face is too bright.
-    #[error("the face is too bright; turn away from the light")]
-    TooBright,
-    /// The face is blurred.
-    #[error("the face is blurred; hold still")]
-    Blurred,
-    /// The head is turned away.
-    #[error("the head is turned away; look into the camera")]
-    TurnedAway,
+    /// The face is too dark, too bright, blurred or turned away.
+    #[error("the face can not be compared ({})", .0.code())]
+    Framing(Hint),
+    /// The selfie is no acceptable picture.
+    #[error("the selfie: {0}")]
+    Picture(#[from] PictureError),
+    /// The work was cut off.
+    #[error("the work was cut off")]
+    CutOff,
     /// No face, several faces, too small, unclear, or the models failed.
     #[error(transparent)]
     Face(#[from] FaceError),
@@ -132,12 +164,13 @@ impl PresenceError {
             Self::FaceDoesNotMatch => "face_does_not_match",
             Self::NotLive => "selfie_not_live",
             Self::LivenessNotPerformed => "liveness_not_performed",
-            Self::ActiveLivenessUnavailable => "active_liveness_unavailable",
+            Self::ChallengeNeeded => "challenge_needed",
+            Self::Refused(refusal) => refusal.code(),
+            Self::NotShown(reason) => reason.code(),
             Self::OtherModel(_) => "other_face_model",
-            Self::TooDark => "selfie_too_dark",
-            Self::TooBright => "selfie_too_bright",
-            Self::Blurred => "selfie_blurred",
-            Self::TurnedAway => "selfie_turned_away",
+            Self::Framing(hint) => hint.code(),
+            Self::Picture(_) => "bad_picture",
+            Self::CutOff => "cut_off",
             Self::Face(error) => match error {
                 FaceError::NoFace => "no_face",
                 FaceError::SeveralFaces { .. } => "several_faces",
@@ -243,22 +276,26 @@ impl Matched {
             return Err(MatchUnusable::TooLoose);
         }
         match (demand.liveness, self.liveness) {
-            (LivenessDemand::None, _) | (LivenessDemand::Passive, LivenessDone::Passive) => Ok(()),
-            (LivenessDemand::Passive, LivenessDone::NotPerformed) | (LivenessDemand::Active, _) => {
+            (LivenessDemand::None, _)
+            | (LivenessDemand::Passive, LivenessDone::Passive)
+            | (LivenessDemand::Passive | LivenessDemand::Active, LivenessDone::Active) => Ok(()),
+            (LivenessDemand::Passive, LivenessDone::NotPerformed)
+            | (LivenessDemand::Active, LivenessDone::Passive | LivenessDone::NotPerformed) => {
                 Err(MatchUnusable::LivenessNotPerformed)
             }
         }
     }
 }
 
-/// Compares the one face of `selfie` with `reference`. Takes 0.1 to 0.3 s of one core; call it from a blocking thread.
+/// Compares the one face of `selfie` with `reference`. Takes 0.1 to 0.3 s of one core for a picture, up to some seconds
+/// for a recording; call it from a blocking thread.
 ///
-/// Refuses other models before looking at the picture, then no or several faces, bad light, blur, a turned head, an
-/// attack, a missing liveness check where one is demanded, and a distance at or above the threshold of the demanded
-/// operating point. The selfie is consumed, so that its pixels are wiped whatever comes out.
+/// Refuses other models before looking at anything, then whatever can not be compared, an attack, liveness that was
+/// demanded and not shown, and a distance at or above the threshold of the demanded operating point. The selfie is
+/// consumed, so that its pixels are wiped whatever comes out.
 pub fn match_selfie(
     models: &Models,
-    selfie: Picture,
+    selfie: Selfie,
     reference: &Reference,
     demand: &Demand,
     now: Timestamp,
@@ -267,21 +304,19 @@ pub fn match_selfie(
     if model != reference.template.model() {
         return Err(PresenceError::OtherModel(reference.template.model().to_string()));
     }
-    match demand.liveness {
-        LivenessDemand::Active => return Err(PresenceError::ActiveLivenessUnavailable),
-        LivenessDemand::Passive if !models.has_liveness() => return Err(PresenceError::LivenessNotPerformed),
-        LivenessDemand::Passive | LivenessDemand::None => {}
+    if demand.liveness == LivenessDemand::Passive && !models.has_liveness() {
+        return Err(PresenceError::LivenessNotPerformed);
     }
-    let reading = face::read_single(models, &selfie)?;
-    check_quality(&reading.quality)?;
-    let liveness = match liveness::passive(models, &selfie, &reading.face)? {
-        passive @ Passive::Performed { .. } if passive.is_live() => LivenessDone::Passive,
-        Passive::Performed { .. } => return Err(PresenceError::NotLive),
-        Passive::NotPerformed { .. } if demand.liveness == LivenessDemand::None => LivenessDone::NotPerformed,
-        Passive::NotPerformed { .. } => return Err(PresenceError::LivenessNotPerformed),
+    let (embedding, liveness) = match selfie {
+        Selfie::File(file) => seen_in_picture(models, &file, demand.liveness)?,
+        Selfie::Recorded { challenge, recording } => {
+            if demand.liveness == LivenessDemand::Active && challenge.method() == Method::Passive {
+                return Err(PresenceError::ChallengeNeeded);
+            }
+            seen_in_recording(models, &challenge, recording, demand.liveness, now)?
+        }
     };
-    let distance = reading
-        .embedding
+    let distance = embedding
         .template()
         .distance(&reference.template)
         .map_err(|error| PresenceError::OtherModel(error.right.to_string()))?;
@@ -298,20 +333,49 @@ pub fn match_selfie(
     })
 }
 
-fn check_quality(quality: &Quality) -> Result<(), PresenceError> {
-    if quality.brightness < *BRIGHTNESS.start() {
-        return Err(PresenceError::TooDark);
+fn seen_in_picture(
+    models: &Models,
+    file: &[u8],
+    demand: LivenessDemand,
+) -> Result<(Embedding, LivenessDone), PresenceError> {
+    if demand == LivenessDemand::Active {
+        return Err(PresenceError::ChallengeNeeded);
     }
-    if quality.brightness > *BRIGHTNESS.end() {
-        return Err(PresenceError::TooBright);
-    }
-    if quality.sharpness < SHARPNESS {
-        return Err(PresenceError::Blurred);
-    }
-    if quality.yaw.abs() > TURN {
-        return Err(PresenceError::TurnedAway);
-    }
-    Ok(())
+    let picture = Picture::decode(file, &Limits::default())?;
+    let reading = face::read_single(models, &picture)?;
+    framing::comparable(&reading.quality).map_err(PresenceError::Framing)?;
+    let done = match liveness::passive(models, &picture, &reading.face)? {
+        passive @ Passive::Performed { .. } if passive.is_live() => LivenessDone::Passive,
+        Passive::Performed { .. } => return Err(PresenceError::NotLive),
+        Passive::NotPerformed { .. } if demand == LivenessDemand::None => LivenessDone::NotPerformed,
+        Passive::NotPerformed { .. } => return Err(PresenceError::LivenessNotPerformed),
+    };
+    Ok((reading.embedding, done))
+}
+
+fn seen_in_recording(
+    models: &Models,
+    challenge: &Challenge,
+    recording: Recording,
+    demand: LivenessDemand,
+    now: Timestamp,
+) -> Result<(Embedding, LivenessDone), PresenceError> {
+    let footage = challenge.admit(recording, now)?;
+    let judgement = liveness::judge(models, footage)?;
+    let done = match (judgement.outcome, judgement.method) {
+        (Outcome::Live, Method::Passive) => LivenessDone::Passive,
+        (Outcome::Live, Method::Active3d | Method::Flashing) => LivenessDone::Active,
+        (Outcome::NotPerformed(_), _) if demand == LivenessDemand::None => LivenessDone::NotPerformed,
+        (Outcome::NotPerformed(_), _) => return Err(PresenceError::LivenessNotPerformed),
+        (Outcome::NotLive, _) => {
+            return Err(match judgement.reasons.first() {
+                Some(Reason::LooksLikePicture) | None => PresenceError::NotLive,
+                Some(reason) => PresenceError::NotShown(*reason),
+            });
+        }
+    };
+    let likeness = judgement.likeness.ok_or(PresenceError::Face(FaceError::NoFace))?;
+    Ok((likeness.embedding, done))
 }
 
 /// The operating point of this name.
@@ -361,5 +425,9 @@ mod tests {
         check(&loose, mine, demand(L::Passive, 60), 0, Err(MatchUnusable::TooLoose));
         check(&none, mine, demand(L::Passive, 60), 0, Err(MatchUnusable::LivenessNotPerformed));
         check(&passive, mine, demand(L::Active, 60), 0, Err(MatchUnusable::LivenessNotPerformed));
+        let active = matched(mine, OperatingPoint::Fmr1e3, LivenessDone::Active);
+        check(&active, mine, demand(L::Active, 60), 0, Ok(()));
+        check(&active, mine, demand(L::Passive, 60), 0, Ok(()));
+        check(&none, mine, demand(L::Active, 60), 0, Err(MatchUnusable::LivenessNotPerformed));
     }
 }

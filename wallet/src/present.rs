@@ -422,6 +422,7 @@ fn demand_of(entry: &selfie_reauth::Entry) -> Result<Demand, PresentError> {
 fn assertion(matched: &Matched) -> Result<Assertion, PresentError> {
     let liveness = match matched.liveness() {
         LivenessDone::Passive => Liveness::Passive,
+        LivenessDone::Active => Liveness::Active,
         // There is no word for it, and a request always demands one of the others.
         LivenessDone::NotPerformed => return Err(PresentError::Assertion),
     };

@@ -9,6 +9,7 @@ use warifu_credential::status::{self, Cache, StatusToken};
 use warifu_keys::x509::Certificate;
 use warifu_keys::{Entropy, Secret};
 use warifu_models::face::Template;
+use warifu_models::liveness::framing::{self, Framing};
 use warifu_models::picture::{Limits, Picture};
 use warifu_models::{Models, ModelsError};
 use warifu_openid4vc::http::check_callable;
@@ -21,11 +22,14 @@ use crate::accept::inspect_offer;
 use crate::consent::{Asked, ConsentUnusable, Question};
 use crate::history::{Entry, Party, TransactionType};
 use crate::holding::{CredentialDetails, CredentialFacts, CredentialId, Holding};
-use crate::presence::{self, Matched, PresenceError, Reference};
+use crate::presence::{self, Matched, PresenceError, Reference, Selfie};
 use crate::store::{Contents, Files, Kdf, Settings, Store, StoreError};
 use crate::trusted::TrustedLists;
 use crate::wire::Wire;
 use crate::{Error, qr};
+
+/// Limits for live frames, which are small.
+const LIVE: Limits = Limits { bytes: 500_000, pixels: 1_000_000, side: 1_500 };
 
 /// Loads the face models; called at the first selfie, on a blocking thread.
 pub type LoadModels = Box<dyn Fn() -> Result<Models, ModelsError> + Send + Sync>;
@@ -203,21 +207,21 @@ impl Wallet {
         Ok(self.store.read(|contents| contents.history.iter().rev().cloned().collect())?)
     }
 
-    /// Matches a selfie (a picture file) with the face of the credential about to be presented. The file's bytes are
-    /// wiped. A failure is recorded in the history, and nothing is sent to anyone.
-    pub async fn match_selfie<A: Asked>(&self, asked: &A, file: Vec<u8>, now: Timestamp) -> Result<Matched, Error> {
-        let file = Zeroizing::new(file);
+    /// Matches a selfie, a picture file or a recording, with the face of the credential about to be presented. Its bytes
+    /// are wiped. A failure is recorded in the history, and nothing is sent to anyone.
+    pub async fn match_selfie<A: Asked>(
+        &self,
+        asked: &A,
+        selfie: impl Into<Selfie>,
+        now: Timestamp,
+    ) -> Result<Matched, Error> {
+        let shown = selfie.into();
         let demand = *asked.demand().ok_or(ConsentUnusable::OtherQuestion)?;
         let selfie = asked.question().selfie.as_ref().ok_or(ConsentUnusable::OtherQuestion)?;
         let outcome = match self.reference(&selfie.credential) {
             Ok(reference) => {
-                let (models, load) = (Arc::clone(&self.models), Arc::clone(&self.load_models));
-                let matching = tokio::task::spawn_blocking(move || -> Result<Matched, Error> {
-                    let picture = Picture::decode(&file, &Limits::default())?;
-                    let models = loaded(&models, &load).map_err(PresenceError::from)?;
-                    Ok(presence::match_selfie(models, picture, &reference, &demand, now)?)
-                });
-                matching.await.map_err(|_| Error::CutOff)?
+                let match_it = move |models: &Models| presence::match_selfie(models, shown, &reference, &demand, now);
+                self.on_models(match_it).await.map_err(Error::from)
             }
             Err(error) => Err(error),
         };
@@ -227,12 +231,30 @@ impl Wallet {
         outcome
     }
 
+    /// What to do about a live frame, for the hints of a page. Nothing of it is kept.
+    pub async fn look(&self, frame: Vec<u8>, question: framing::Question) -> Result<Framing, Error> {
+        let frame = Zeroizing::new(frame);
+        self.on_models(move |models| {
+            let picture = Picture::decode(&frame, &LIVE)?;
+            Ok(framing::look(models, &picture, &question)?)
+        })
+        .await
+        .map_err(Error::from)
+    }
+
+    /// Runs something on the face models, on a blocking thread.
+    async fn on_models<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Models) -> Result<T, PresenceError> + Send + 'static,
+    ) -> Result<T, PresenceError> {
+        let (models, load) = (Arc::clone(&self.models), Arc::clone(&self.load_models));
+        let working = tokio::task::spawn_blocking(move || work(loaded(&models, &load)?));
+        working.await.map_err(|_| PresenceError::CutOff)?
+    }
+
     /// Loads the face models now rather than at the first selfie.
     pub async fn warm(&self) -> Result<(), Error> {
-        let (models, load) = (Arc::clone(&self.models), Arc::clone(&self.load_models));
-        let loading =
-            tokio::task::spawn_blocking(move || loaded(&models, &load).map(|_| ()).map_err(PresenceError::from));
-        Ok(loading.await.map_err(|_| Error::CutOff)??)
+        Ok(self.on_models(|_| Ok(())).await?)
     }
 
     pub(crate) fn reference(&self, id: &CredentialId) -> Result<Reference, Error> {

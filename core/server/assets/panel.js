@@ -1,11 +1,57 @@
 // The camera panel: form.camera[data-camera]. The form works without this module, with its file field alone; here it
 // gains a preview, hints, a shutter, and "Use it / Take again". The picture goes into the same file field and is sent
 // as the same form. The preview of a selfie is mirrored, its data is not. A frame that was not used is not kept.
+//
+// camera.js uses it as it is, for documents; capture.js takes several frames of a face.
 
 const LONGEST = 2400; // pixels of the longer side of what is sent
 const QUALITY = 0.92; // of the JPEG
 
-class Panel {
+// What the camera shows now, as a JPEG, no side longer than `longest`.
+export async function snap(video, longest, quality) {
+  const { videoWidth: width, videoHeight: height } = video;
+  if (!width) return null;
+  const scale = Math.min(1, longest / Math.max(width, height));
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.round(width * scale);
+  canvas.height = Math.round(height * scale);
+  canvas.getContext("2d").drawImage(video, 0, 0, canvas.width, canvas.height);
+  const blob = await new Promise((resolve) => { canvas.toBlob(resolve, "image/jpeg", quality); });
+  canvas.width = 0;
+  return blob;
+}
+
+// A small picture of the camera, again and again, for numbers: its light, and how it differs from the last one.
+export class Watcher {
+  constructor(video) {
+    this.video = video;
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [64, 48];
+    this.context = canvas.getContext("2d", { willReadFrequently: true });
+    this.before = null;
+  }
+
+  // Mean grey level in the middle of the picture, where the face or the page is, and mean change a pixel.
+  look() {
+    this.context.drawImage(this.video, 0, 0, 64, 48);
+    const { data } = this.context.getImageData(0, 0, 64, 48);
+    const light = new Float32Array(64 * 48);
+    let sum = 0;
+    let moved = 0;
+    for (let y = 0; y < 48; y++) {
+      for (let x = 0; x < 64; x++) {
+        const i = y * 64 + x;
+        light[i] = 0.299 * data[4 * i] + 0.587 * data[4 * i + 1] + 0.114 * data[4 * i + 2];
+        if (x >= 16 && x < 48 && y >= 8 && y < 40) sum += light[i];
+        if (this.before) moved += Math.abs(light[i] - this.before[i]);
+      }
+    }
+    this.before = light;
+    return { light: sum / (32 * 32), motion: moved / light.length };
+  }
+}
+
+export class Panel {
   constructor(form) {
     this.form = form;
     this.words = form.dataset;
@@ -82,58 +128,43 @@ class Panel {
     this.buttons(this.start);
   }
 
-  // Light and stillness, four times a second; spoken at most every two seconds.
+  // What is wrong with light or stillness, in words, or nothing.
+  wrong({ light, motion }) {
+    return light < 45 ? this.words.dark : light > 225 ? this.words.bright : motion > 18 ? this.words.still : null;
+  }
+
+  // Says a hint, at most every two seconds, so that a screen reader can follow.
+  hintAt(words, state) {
+    if (words === this.hint.textContent) this.form.dataset.state = state;
+    else if (Date.now() - (this.spoken ?? 0) >= 2000) {
+      this.spoken = Date.now();
+      this.say(words, state);
+    }
+  }
+
+  // Light and stillness, four times a second.
   watch() {
-    const canvas = document.createElement("canvas");
-    [canvas.width, canvas.height] = [64, 48];
-    const context = canvas.getContext("2d", { willReadFrequently: true });
-    let before = null;
-    let spoken = 0;
+    const watcher = new Watcher(this.video);
     const look = () => {
       if (!this.stream) return;
-      context.drawImage(this.video, 0, 0, 64, 48);
-      const { data } = context.getImageData(0, 0, 64, 48);
-      const light = new Float32Array(64 * 48);
-      let sum = 0;
-      let moved = 0;
-      for (let i = 0; i < light.length; i++) {
-        light[i] = 0.299 * data[4 * i] + 0.587 * data[4 * i + 1] + 0.114 * data[4 * i + 2];
-        sum += light[i];
-        if (before) moved += Math.abs(light[i] - before[i]);
-      }
-      before = light;
-      const mean = sum / light.length;
-      const motion = moved / light.length;
-      const [words, state] =
-        mean < 45 ? [this.words.dark, "poor"] :
-        mean > 225 ? [this.words.bright, "poor"] :
-        motion > 18 ? [this.words.still, "poor"] :
-        [this.words.ready, "good"];
-      if (words === this.hint.textContent) this.form.dataset.state = state;
-      else if (Date.now() - spoken >= 2000) {
-        spoken = Date.now();
-        this.say(words, state);
-      }
+      const wrong = this.wrong(watcher.look());
+      this.hintAt(wrong ?? this.words.ready, wrong ? "poor" : "good");
       setTimeout(look, 250);
     };
     look();
   }
 
   async take() {
-    const { videoWidth: width, videoHeight: height } = this.video;
-    if (!width) return;
     this.shutter.disabled = true;
-    const scale = Math.min(1, LONGEST / Math.max(width, height));
-    const canvas = document.createElement("canvas");
-    canvas.width = Math.round(width * scale);
-    canvas.height = Math.round(height * scale);
-    canvas.getContext("2d").drawImage(this.video, 0, 0, canvas.width, canvas.height);
-    const blob = await new Promise((resolve) => { canvas.toBlob(resolve, "image/jpeg", QUALITY); });
-    canvas.width = 0;
+    const blob = await snap(this.video, LONGEST, QUALITY);
     this.shutter.disabled = false;
-    if (!blob) return;
+    if (blob) this.taken([blob]);
+  }
+
+  // Puts what was taken into the form and shows the first of it.
+  taken(blobs) {
     const files = new DataTransfer();
-    files.items.add(new File([blob], "camera.jpg", { type: "image/jpeg" }));
+    blobs.forEach((blob, at) => files.items.add(new File([blob], `camera-${at}.jpg`, { type: "image/jpeg" })));
     this.input.files = files.files;
     this.close();
     this.show();
@@ -183,5 +214,3 @@ class Panel {
     this.video.srcObject = null;
   }
 }
-
-for (const form of document.querySelectorAll("form[data-camera]")) new Panel(form);

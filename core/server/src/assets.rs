@@ -17,8 +17,10 @@ use crate::Problem;
 /// A script module of the shared pages. Each enhances the markup of one component and does nothing without it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Script {
-    /// The camera panel.
+    /// The camera panel for documents.
     Camera,
+    /// The camera panel for faces: live hints, and a recording for a liveness challenge.
+    Capture,
     /// Live regions and countdowns.
     Poll,
     /// Copy buttons.
@@ -29,6 +31,7 @@ impl Script {
     pub(crate) fn file(self) -> &'static str {
         match self {
             Self::Camera => "camera.js",
+            Self::Capture => "capture.js",
             Self::Poll => "poll.js",
             Self::Copy => "copy.js",
         }
@@ -48,6 +51,9 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
     let files = [
         ("warifu.css", "text/css; charset=utf-8", include_str!("../assets/warifu.css")),
         ("camera.js", SCRIPT, include_str!("../assets/camera.js")),
+        ("capture.js", SCRIPT, include_str!("../assets/capture.js")),
+        // What the two import, without a mark: asked for again every time.
+        ("panel.js", SCRIPT, include_str!("../assets/panel.js")),
         ("poll.js", SCRIPT, include_str!("../assets/poll.js")),
         ("copy.js", SCRIPT, include_str!("../assets/copy.js")),
         ("logo.svg", "image/svg+xml", include_str!("../assets/logo.svg")),

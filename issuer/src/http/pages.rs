@@ -248,6 +248,7 @@ fn document(words: Words<'_>, view: &View, note: Option<Code>) -> Markup {
         (components::camera(&words, &Camera {
             subject: Subject::Passport, action: &action, field: "image", hidden: &[], upload: true, reason: &reason, send: &send,
             beside: None,
+            capture: None,
         }))
     }
 }
@@ -268,6 +269,7 @@ fn selfie(words: Words<'_>, view: &View, note: Option<Code>) -> Markup {
         (components::camera(&words, &Camera {
             subject: Subject::Face, action: &action, field: "image", hidden: &[], upload: true, reason: &reason, send: &send,
             beside: None,
+            capture: None,
         }))
     }
 }

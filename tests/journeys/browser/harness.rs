@@ -1,5 +1,6 @@
 //! A headless Chromium under a WebDriver, with a picture as its camera.
 
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -34,8 +35,10 @@ pub(crate) struct Browser {
 /// What the camera is.
 #[derive(Clone, Copy)]
 pub(crate) enum Camera<'a> {
-    /// It shows this picture, and every page may use it.
+    /// It shows this picture with the noise of a camera, and every page may use it.
     Shows(&'a Picture),
+    /// The same for so many seconds until it begins again, in a smaller size.
+    ShowsFor(&'a Picture, usize),
     /// There is one, but no page may use it.
     Denied,
 }
@@ -126,9 +129,9 @@ impl Browser {
         ];
         let mut preferences = json!({"intl": {"accept_languages": "en"}});
         match camera {
-            Camera::Shows(picture) => {
+            Camera::Shows(_) | Camera::ShowsFor(..) => {
                 let film = profile.path().join("camera.y4m");
-                std::fs::write(&film, y4m(picture))?;
+                write_film(&film, camera)?;
                 arguments.push("--use-fake-ui-for-media-stream".to_owned());
                 arguments.push(format!("--use-file-for-fake-video-capture={}", film.display()));
             }
@@ -353,9 +356,24 @@ fn screenshots() -> PathBuf {
     std::env::var_os("WARIFU_SCREENSHOTS").map(PathBuf::from).or_else(beside).unwrap_or_default()
 }
 
-/// A film of one still picture in YUV4MPEG2, 4:2:0, 15 frames a second: what the fake camera plays in a loop. It has
-/// the picture's own size: a border around the picture would look like the edge of a screen held into the camera.
-fn y4m(picture: &Picture) -> Vec<u8> {
+/// Frames a second of the film.
+const RATE: usize = 15;
+/// Longer side of a long film in pixels.
+const LONG_SIDE: u32 = 480;
+
+/// A film of one still picture in YUV4MPEG2, 4:2:0: what the fake camera plays in a loop. It has the picture's own size: a
+/// border around the picture would look like the edge of a screen held into the camera. Every frame has its own noise, as
+/// a camera's has; without it the frames would be one frame, which is refused.
+fn write_film(path: &Path, camera: Camera<'_>) -> Result<()> {
+    let (picture, frames) = match camera {
+        Camera::Shows(picture) => (picture.clone(), 2 * RATE),
+        Camera::ShowsFor(picture, seconds) => {
+            let scale = f64::from(LONG_SIDE) / f64::from(picture.width().max(picture.height()));
+            let side = |side: u32| (f64::from(side) * scale.min(1.0)) as u32;
+            (picture.resize(side(picture.width()), side(picture.height())), seconds * RATE)
+        }
+        Camera::Denied => bail!("a camera that is denied shows nothing"),
+    };
     let frame = picture.crop(0, 0, picture.width() & !1, picture.height() & !1);
     let (w, h) = (frame.width() as usize, frame.height() as usize);
     // BT.601 studio range, as the format's default says.
@@ -371,20 +389,32 @@ fn y4m(picture: &Picture) -> Vec<u8> {
             ]
         })
         .collect();
-    let mut planes: Vec<u8> = yuv.iter().map(|pixel| pixel[0] as u8).collect();
+    let light: Vec<u8> = yuv.iter().map(|pixel| pixel[0] as u8).collect();
+    let mut colour = Vec::with_capacity(w * h / 2);
     for channel in [1, 2] {
         for y in (0..h).step_by(2) {
             for x in (0..w).step_by(2) {
                 let sum: f32 =
                     [(0, 0), (1, 0), (0, 1), (1, 1)].iter().map(|(dx, dy)| yuv[(y + dy) * w + x + dx][channel]).sum();
-                planes.push((sum / 4.0) as u8);
+                colour.push((sum / 4.0) as u8);
             }
         }
     }
-    let mut film = format!("YUV4MPEG2 W{w} H{h} F15:1 Ip A1:1 C420jpeg\n").into_bytes();
-    for _ in 0..8 {
-        film.extend_from_slice(b"FRAME\n");
-        film.extend_from_slice(&planes);
+    let mut film = std::io::BufWriter::new(std::fs::File::create(path)?);
+    film.write_all(format!("YUV4MPEG2 W{w} H{h} F{RATE}:1 Ip A1:1 C420jpeg\n").as_bytes())?;
+    let mut state = 1u32;
+    for _ in 0..frames {
+        film.write_all(b"FRAME\n")?;
+        let noisy: Vec<u8> = light
+            .iter()
+            .map(|value| {
+                // A linear congruential generator (Numerical Recipes): any noise will do.
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                value.saturating_add((state >> 29) as u8 & 3).saturating_sub(1)
+            })
+            .collect();
+        film.write_all(&noisy)?;
+        film.write_all(&colour)?;
     }
-    film
+    Ok(film.flush()?)
 }

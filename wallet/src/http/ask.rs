@@ -3,16 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::{Multipart, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use jiff::Timestamp;
 use maud::{Markup, html};
+use warifu_models::liveness::{Recording, framing};
 use warifu_server::assets::Script;
 use warifu_server::csrf::FIELD;
-use warifu_server::extract::{Form, FormParts, Path};
+use warifu_server::extract::{Form, FormParts, Json, Path, Query};
 use warifu_server::page::Icon;
-use warifu_server::page::components::{self, Camera, Subject, Tone, code_block, empty, notice, proven};
+use warifu_server::page::components::{
+    self, Camera, Capture, RECORDING, Subject, Tone, code_block, empty, notice, proven,
+};
 use warifu_server::text::{Lang, Words};
 use warifu_server::{Now, Problem};
 use warifu_session::share::Life;
@@ -22,6 +26,7 @@ use super::{Agent, Here, PICTURE_BYTES, Pending, Stopped, error_notice, error_pa
 use crate::Error;
 use crate::consent::{Asked, DemandedBy, Question, Ready};
 use crate::history::Channel;
+use crate::presence::{LivenessDemand, Selfie};
 use crate::present::PresentedFacts;
 use crate::share::{NewShareRequest, ShareFacts};
 
@@ -31,7 +36,7 @@ const REFUSAL: &str = "refuse-form";
 const CLAIM: &str = "claim.";
 
 impl Pending {
-    fn question(&self) -> &Question {
+    pub(super) fn question(&self) -> &Question {
         match self {
             Self::Request(request) => request.question(),
             Self::Share(proposal) => proposal.question(),
@@ -62,7 +67,7 @@ pub(super) async fn answer(
 ) -> Result<Response, Problem> {
     let mut parts = FormParts::read(multipart, PICTURE_BYTES).await?;
     agent.check_form(parts.text(FIELD))?;
-    let selfie = parts.file("selfie").ok().map(|upload| upload.bytes);
+    let selfie = shown(&agent, &mark, &mut parts)?;
     let Some(pending) = agent.take(&mark) else { return Ok(gone(&agent, lang)) };
     Ok(match pending {
         Pending::Request(request) => match ready(&agent, *request, selfie, now).await {
@@ -85,17 +90,61 @@ pub(super) async fn answer(
     })
 }
 
+/// What the person showed: a recording, a picture, or nothing.
+fn shown(agent: &Agent, mark: &str, parts: &mut FormParts) -> Result<Option<Selfie>, Problem> {
+    let bad = |detail: &str| Problem::bad_request("bad_recording", detail.to_owned());
+    match parts.text(RECORDING).filter(|text| !text.is_empty()).map(str::to_owned) {
+        Some(description) => {
+            // Used up whatever comes of it.
+            let challenge =
+                agent.take_challenge(mark).ok_or_else(|| bad("no challenge was given for this recording"))?;
+            let files = parts.files("selfie").into_iter().map(|upload| upload.bytes).collect();
+            let recording = Recording::parse(&description, files).map_err(|error| bad(&error.to_string()))?;
+            Ok(Some(Selfie::Recorded { challenge, recording }))
+        }
+        None => Ok(parts.file("selfie").ok().map(|upload| upload.bytes.into())),
+    }
+}
+
+/// `POST /ask/{mark}/challenge`: what the person is to do in front of the camera.
+pub(super) async fn challenge(
+    State(agent): State<Arc<Agent>>,
+    Now(now): Now,
+    Path(mark): Path<String>,
+) -> Result<Response, Problem> {
+    let liveness = agent.peek(&mark, |question| question.selfie.as_ref().map(|selfie| selfie.liveness)).flatten();
+    let liveness = liveness.ok_or_else(|| Problem::not_found("no question waits for a selfie here"))?;
+    let challenge = agent.challenge(&mark, liveness.method(), now);
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(challenge.page())).into_response())
+}
+
+/// `POST /ask/{mark}/look`: what to do about a live frame.
+pub(super) async fn look(
+    State(agent): State<Arc<Agent>>,
+    Path(mark): Path<String>,
+    Query(question): Query<framing::Question>,
+    frame: Bytes,
+) -> Result<Response, Problem> {
+    if agent.peek(&mark, |_| ()).is_none() {
+        return Err(Problem::not_found("no question waits for a selfie here"));
+    }
+    match agent.wallet.look(frame.to_vec(), question).await {
+        Ok(framing) => Ok(([(header::CACHE_CONTROL, "no-store")], Json(framing)).into_response()),
+        Err(error) => Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.code(), error.to_string())),
+    }
+}
+
 /// Consent is the press of the button; the selfie is matched first. What is asked comes back when that fails.
 async fn ready<A: Asked + Clone>(
     agent: &Agent,
     asked: A,
-    selfie: Option<Vec<u8>>,
+    selfie: Option<Selfie>,
     now: Timestamp,
 ) -> Result<Ready<A>, (Box<A>, Error)> {
     let consent = asked.question().agree(now);
     let kept = Box::new(asked.clone());
     let outcome = match (asked.demand().is_some(), selfie) {
-        (true, Some(file)) => match agent.wallet.match_selfie(&asked, file, now).await {
+        (true, Some(selfie)) => match agent.wallet.match_selfie(&asked, selfie, now).await {
             Ok(matched) => Ready::matched(asked, consent, matched, now).map_err(Error::from),
             Err(error) => Err(error),
         },
@@ -206,13 +255,15 @@ fn question_page(agent: &Agent, lang: Lang, question: &Question, above: Option<M
                 action: &action,
                 field: "selfie",
                 hidden: &[(FIELD, &token)],
-                upload: true,
+                // A picture from elsewhere can not answer a challenge.
+                upload: selfie.liveness != LivenessDemand::Active,
                 reason: &match selfie.demanded_by {
                     DemandedBy::Asker => words.fill("wallet-consent-selfie-why", &name),
                     DemandedBy::OwnSetting => words.say("wallet-consent-selfie-own"),
                 },
                 send: &act,
                 beside: Some(&refuse),
+                capture: Some(Capture { look: &format!("{action}/look"), challenge: &format!("{action}/challenge") }),
             }))
         } @else {
             div class="actions" {
@@ -227,8 +278,7 @@ fn question_page(agent: &Agent, lang: Lang, question: &Question, above: Option<M
             input type="hidden" name=(FIELD) value=(token);
         }
     };
-    let page = page(agent, words, Here::Elsewhere, title).script(Script::Camera);
-    page.main(main).into_response()
+    page(agent, words, Here::Elsewhere, title).script(Script::Capture).main(main).into_response()
 }
 
 fn presented_page(agent: &Agent, lang: Lang, question: &Question, facts: &PresentedFacts) -> Response {

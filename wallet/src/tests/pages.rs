@@ -228,6 +228,7 @@ async fn refusing_is_as_easy_beside_the_camera() {
     let (_, page) = browser.get(&to).await;
     assert!(page.contains("data-camera=\"user\""), "{page}");
     check_as_easy(&page, "data-send");
+    assert!(page.contains(&format!("data-challenge=\"{to}/challenge\"")), "{page}");
     let (_, _, page) = browser.form(&format!("{to}/refuse"), &[("csrf", &csrf)]).await;
     assert!(page.contains("Nothing was shared"), "{page}");
     assert!(browser.get("/history").await.1.contains("you shared nothing"));

@@ -4,14 +4,17 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use warifu_credential::ClaimPath;
 use warifu_credential::face_template::{FaceTemplateClaim, Source};
 use warifu_credential::sd_jwt::{KeyBindingRules, Presentation};
-use warifu_credential::selfie_reauth::{Demand, Entry, Liveness, Policy};
+use warifu_credential::selfie_reauth::{Demand, Entry, Liveness, Policy, ReauthFacts};
 use warifu_credential::status::{Bits, StatusList, StatusToken, TokenClaims};
 use warifu_models::face::{self, Template};
+use warifu_models::liveness::{Action, Challenge, Method, Recording, Task};
 use warifu_models::picture::{Limits, Picture};
+use warifu_models::specimen::Puppet;
+use warifu_models::specimen::film::{self, Lamp};
 use warifu_models::weights::Folder;
 use warifu_models::{Models, ModelsError, Parts, WeightsError};
 use warifu_openid4vc::vp::response::Received;
@@ -21,7 +24,7 @@ use super::world::{World, now};
 use crate::Wallet;
 use crate::consent::{Asked, ConsentUnusable, Ready};
 use crate::history::TransactionResult;
-use crate::presence::{LivenessDemand, MatchUnusable};
+use crate::presence::{LivenessDemand, MatchUnusable, Selfie};
 use crate::present::Request;
 use crate::store::SelfieRule;
 
@@ -132,13 +135,13 @@ async fn only_the_holders_face_opens_the_way() {
     let facts = wallet.present(Ready::matched(request, consent, matched, now()).unwrap(), now()).await.unwrap();
     assert_eq!(facts.selfie, Some("passive"));
     assert_eq!(wallet.history().unwrap()[0].selfie.as_deref(), Some("passive"));
-    check_at_verifier(&world, &asked);
+    assert_eq!(check_at_verifier(&world, &asked, now()).liveness, Liveness::Passive);
 }
 
 /// The verifier's side of the selfie protocol on what was posted for request 0.
-fn check_at_verifier(world: &World, asked: &Demand) {
+fn check_at_verifier(world: &World, asked: &Demand, at: Timestamp) -> ReauthFacts {
     let body = world.posted().remove(0);
-    let Answer::Presented(answer) = world.awaiting("0").accept(Received::parse(&body).unwrap(), now()).unwrap() else {
+    let Answer::Presented(answer) = world.awaiting("0").accept(Received::parse(&body).unwrap(), at).unwrap() else {
         panic!("the wallet refused")
     };
     let text = answer.vp_token.0["kyc"][0].text().unwrap();
@@ -150,7 +153,7 @@ fn check_at_verifier(world: &World, asked: &Demand) {
     };
     let anchor = world.issuer_anchor();
     let (authentic, bound) =
-        Presentation::parse(text).unwrap().authenticate(std::slice::from_ref(&anchor), now(), &rules).unwrap();
+        Presentation::parse(text).unwrap().authenticate(std::slice::from_ref(&anchor), at, &rules).unwrap();
     let (chain, signer) = world.issuer_signer();
     let uri = authentic.status_reference().unwrap().uri.clone();
     let claims = TokenClaims {
@@ -168,7 +171,7 @@ fn check_at_verifier(world: &World, asked: &Demand) {
     assert_eq!(entry.demand(), asked);
     let template = world.claims().face_template.as_ref().unwrap();
     let policy = Policy { allowed_models: vec![template.model().clone()], max_age: SignedDuration::from_secs(60) };
-    warifu_credential::selfie_reauth::check(&entry, &bound, &verified, &policy, now()).unwrap();
+    warifu_credential::selfie_reauth::check(&entry, &bound, &verified, &policy, at).unwrap()
 }
 
 #[tokio::test]
@@ -193,7 +196,62 @@ async fn a_selfie_for_one_credential_serves_no_other() {
     let strict = demand(Liveness::Active);
     let active = inspect(&world, &wallet, &strict).await;
     let error = wallet.match_selfie(&active, file("p01_2.jpg"), now()).await.unwrap_err();
-    assert_eq!(error.code(), "active_liveness_unavailable");
+    assert_eq!(error.code(), "challenge_needed");
+}
+
+/// Seconds after [`now`] at which a recording arrives: longer than any of them.
+const RECORDED: i64 = 40;
+
+fn recorded(challenge: &Challenge, recording: Recording) -> Selfie {
+    Selfie::Recorded { challenge: challenge.clone(), recording }
+}
+
+#[tokio::test]
+async fn a_challenge_is_answered_by_the_holder_moving_and_by_nothing_else() {
+    let test = "a_challenge_is_answered_by_the_holder_moving_and_by_nothing_else";
+    let Some((models, faces)) = models(test).zip(faces(test)) else { return };
+    let file = |name: &str| std::fs::read(faces.join(name)).unwrap();
+    let picture = |name: &str| Picture::decode(&file(name), &Limits::default()).unwrap();
+    let world = World::new(Some(template_of(models, &file("p01_1.jpg"))));
+    let wallet = holder_of(&world, models, SelfieRule::WhenAsked).await;
+    let strict = demand(Liveness::Active);
+    let active = inspect(&world, &wallet, &strict).await;
+    assert_eq!(active.question().selfie.as_ref().unwrap().liveness.method(), Method::Active3d);
+    let later = now() + SignedDuration::from_secs(RECORDED);
+
+    // Turns and a nod: what every picture can be made to do.
+    let challenge = (0..=255u8)
+        .map(|seed| Challenge::new(Method::Active3d, [seed; 32], now()))
+        .find(|challenge| challenge.prompts().iter().all(|prompt| prompt.task != Task::Do(Action::Blink)))
+        .unwrap();
+    let prompts = challenge.prompts();
+    let puppet = |name: &str| Puppet::new(models, picture(name)).unwrap();
+    let mine = |seed| film::perform(&puppet("p01_2.jpg"), &prompts, Lamp::NONE, seed).unwrap();
+    let matched = wallet.match_selfie(&active, recorded(&challenge, mine(1)), later).await.unwrap();
+    assert_eq!(matched.liveness().name(), "active");
+    let ready = Ready::matched(active.clone(), active.question().agree(later), matched, later).unwrap();
+    wallet.present(ready, later).await.unwrap();
+    assert_eq!(check_at_verifier(&world, &strict, later).liveness, Liveness::Active);
+
+    let refuse = async |selfie: Selfie, at, expected: &str| {
+        let error = wallet.match_selfie(&active, selfie, at).await.unwrap_err();
+        assert_eq!(error.code(), expected);
+        let entry = wallet.history().unwrap().remove(0);
+        assert_eq!(entry.reason_of_noncompletion.as_deref(), Some(expected));
+    };
+    let other = film::perform(&puppet("p05_1.jpg"), &prompts, Lamp::NONE, 1).unwrap();
+    refuse(recorded(&challenge, other), later, "face_does_not_match").await;
+    let still = film::still(&picture("p01_2.jpg"), &prompts, 1).unwrap();
+    refuse(recorded(&challenge, still), later, "movement_not_seen").await;
+    let late = now() + SignedDuration::from_secs(121);
+    refuse(recorded(&challenge, mine(1)), late, "challenge_late").await;
+    let others = Challenge::new(Method::Active3d, [99; 32], now());
+    refuse(recorded(&others, mine(1)), later, "frame_nonce").await;
+    // The recording of a lesser challenge, and no recording at all.
+    let passive = Challenge::new(Method::Passive, [7; 32], now());
+    let ahead = film::perform(&puppet("p01_2.jpg"), &passive.prompts(), Lamp::NONE, 1).unwrap();
+    refuse(recorded(&passive, ahead), later, "challenge_needed").await;
+    refuse(file("p01_2.jpg").into(), later, "challenge_needed").await;
 }
 
 #[tokio::test]

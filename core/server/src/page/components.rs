@@ -395,6 +395,47 @@ pub struct Camera<'a> {
     pub send: &'a str,
     /// A button that stands beside it, such as the one that refuses.
     pub beside: Option<&'a Markup>,
+    /// Where a recording is asked for instead of one picture.
+    pub capture: Option<Capture<'a>>,
+}
+
+/// A recording of a face for a liveness challenge (`capture.js`).
+#[derive(Clone, Copy, Debug)]
+pub struct Capture<'a> {
+    /// Takes a small JPEG by `POST` and answers with what to do about it, for hints while the person finds their place.
+    pub look: &'a str,
+    /// Gives a challenge by `POST`.
+    pub challenge: &'a str,
+}
+
+/// Name of the text field that describes a recording.
+pub const RECORDING: &str = "recording";
+
+/// What the camera panel can say during a recording: the names of tasks and hints.
+pub const CAPTURE_WORDS: [&str; 18] = [
+    "look_straight",
+    "turn_left",
+    "turn_right",
+    "nod",
+    "blink",
+    "come_closer",
+    "hold_still",
+    "and_back",
+    "no_face",
+    "several_faces",
+    "too_far",
+    "too_close",
+    "off_centre",
+    "too_dark",
+    "too_bright",
+    "blurred",
+    "open_eyes",
+    "covered",
+];
+
+fn capture_words(words: &Words<'_>) -> String {
+    let said = CAPTURE_WORDS.map(|word| (word, words.say(&format!("capture-{}", word.replace('_', "-")))));
+    serde_json::Value::from_iter(said).to_string()
 }
 
 /// The camera panel. Without scripts it is a form with a file picker; [`Script::Camera`](crate::assets::Script::Camera)
@@ -417,21 +458,27 @@ pub fn camera(words: &Words<'_>, camera: &Camera<'_>) -> Markup {
             data-still=(words.say("camera-still"))
             data-taken=(words.say("camera-taken"))
             data-sending=(words.say("camera-sending"))
-            data-refused=(words.say("camera-refused"))
-            data-absent=(words.say("camera-absent"))
-            data-busy=(words.say("camera-busy")) {
+            data-refused=(words.say(if camera.upload { "camera-refused" } else { "camera-refused-only" }))
+            data-absent=(words.say(if camera.upload { "camera-absent" } else { "camera-absent-only" }))
+            data-busy=(words.say(if camera.upload { "camera-busy" } else { "camera-busy-only" }))
+            data-failed=(words.say("camera-failed"))
+            data-look=[camera.capture.map(|capture| capture.look)]
+            data-challenge=[camera.capture.map(|capture| capture.challenge)]
+            data-words=[camera.capture.map(|_| capture_words(words))] {
             @for (name, value) in camera.hidden { input type="hidden" name=(name) value=(value); }
+            @if camera.capture.is_some() { input type="hidden" name=(RECORDING) data-recording; }
             p class="camera-reason" id={ (id) "-reason" } { (Icon::Lock) span { (camera.reason) } }
             div class="camera-view" data-view hidden {
                 video data-preview playsinline muted aria-label=(words.say("camera-preview")) {}
                 img data-picture hidden alt=(words.say("camera-picture"));
                 (camera_frame(camera.subject))
             }
+            @if camera.capture.is_some() { div class="camera-veil" data-veil hidden {} }
             p class="camera-hint" role="status" aria-live="polite" data-hint {}
             div class="camera-file" data-file hidden[!camera.upload] {
                 label for=(id) { (Icon::Upload) (words.say("camera-upload")) }
                 input id=(id) type="file" name=(camera.field) accept="image/jpeg,image/png,image/webp" required
-                    aria-describedby={ (id) "-reason" };
+                    multiple[camera.capture.is_some()] aria-describedby={ (id) "-reason" };
             }
             div class="actions" {
                 button class="button" type="button" data-start hidden { (Icon::Camera) (words.say("camera-start")) }
@@ -467,6 +514,7 @@ fn camera_frame(subject: Subject) -> Markup {
         svg class="camera-frame" viewBox=(view) preserveAspectRatio="none" aria-hidden="true" {
             path class="shade" fill-rule="evenodd" d={ (outer) (hole) } {}
             path class="edge" d=(hole) {}
+            path class="ring" d=(hole) pathLength="1" {}
         }
     }
 }
