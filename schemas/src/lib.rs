@@ -29,6 +29,12 @@ pub struct Profile {
 pub const PROFILES: [&Profile; 2] = [&kyc::PROFILE, &pid::PROFILE];
 
 impl Profile {
+    /// The profile whose mdocs are of this document type, and whose elements are in the namespace of the same name.
+    #[must_use]
+    pub fn of_doctype(doctype: &str) -> Option<&'static Self> {
+        PROFILES.into_iter().find(|profile| profile.doctype == doctype)
+    }
+
     /// The row of a path, if the profile has one.
     #[must_use]
     pub fn attribute(&self, path: &[Step]) -> Option<&'static Attribute> {

@@ -128,6 +128,11 @@ impl Presentation {
         &self.doc_type
     }
 
+    /// The certificates that the issuer is said to have, leaf first. Nothing about them is checked.
+    pub fn issuer_chain(&self) -> Result<Vec<Certificate>, Error> {
+        self.signed.chain()
+    }
+
     /// Checks the credential as [`super::Received::authenticate`] does, its type, and that the device it is bound to
     /// answered in this very session (ISO/IEC 18013-5 section 9.3.1 and 9.1.3).
     pub fn authenticate(

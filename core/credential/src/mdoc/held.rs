@@ -99,6 +99,12 @@ impl Held {
         &self.mdoc.mso.doc_type
     }
 
+    /// When it was issued: `signed`, blurred by the issuer.
+    #[must_use]
+    pub fn issued_at(&self) -> Option<Timestamp> {
+        self.contents.issued_at
+    }
+
     /// When it ends: `validUntil`, or the end of the signer's certificate where that is earlier.
     #[must_use]
     pub fn expires(&self) -> Option<Timestamp> {

@@ -324,6 +324,11 @@ impl Received {
         Self::parse(&base64url::decode(text).map_err(|_| Error::NotBase64url)?)
     }
 
+    /// The certificates that the issuer is said to have, leaf first. Nothing about them is checked.
+    pub fn issuer_chain(&self) -> Result<Vec<Certificate>, Error> {
+        self.signed.chain()
+    }
+
     /// Checks the issuer's chain up to one of `anchors`, the signature, the validity at `now`, and every digest.
     pub fn authenticate(self, anchors: &[Certificate], now: Timestamp) -> Result<Authentic, Error> {
         self.signed.authenticate(None, anchors, now)

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use warifu_credential::{ClaimPath, PathStep};
+use warifu_credential::{ClaimPath, Format, PathStep};
 use warifu_keys::json as strict;
 
 /// Caps on what a query may hold. The standard leaves them to the wallet.
@@ -185,11 +185,21 @@ impl CredentialQuery {
     /// A query for an SD-JWT VC of one type with these claims, all needed.
     #[must_use]
     pub fn sd_jwt_vc(id: &str, vct: &str, claims: Vec<ClaimPath>) -> Self {
+        Self::of(id, Format::SdJwtVc, Meta::SdJwtVc(vec![vct.to_owned()]), claims)
+    }
+
+    /// A query for an mdoc of one type with these elements, each `[namespace, element]`, all needed.
+    #[must_use]
+    pub fn mdoc(id: &str, doctype: &str, elements: Vec<ClaimPath>) -> Self {
+        Self::of(id, Format::Mdoc, Meta::Mdoc(doctype.to_owned()), elements)
+    }
+
+    fn of(id: &str, format: Format, meta: Meta, claims: Vec<ClaimPath>) -> Self {
         let claim = |path| ClaimsQuery { id: None, path, values: None, intent_to_retain: None };
         Self {
             id: id.to_owned(),
-            format: "dc+sd-jwt".to_owned(),
-            meta: Meta::SdJwtVc(vec![vct.to_owned()]),
+            format: format.identifier().to_owned(),
+            meta,
             multiple: false,
             trusted_authorities: Vec::new(),
             require_cryptographic_holder_binding: true,

@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use url::Url;
 use warifu_keys::json::{self, JsonError};
 use warifu_keys::signer::SignerError;
-use warifu_keys::{Entropy, Signer};
+use warifu_keys::{Algorithm, Entropy, Signer};
 
 use crate::http::{self, Request, Response, UrlError};
 use crate::oauth::ServerMetadata;
@@ -323,21 +323,11 @@ impl Described {
             let Some(configuration) = configuration.filter(|_| offered) else {
                 return Err(Error::UnknownConfiguration(configuration_id));
             };
-            if configuration.needs_proof() {
-                let jwt = configuration.proof_types_supported.get("jwt");
-                let jwt = jwt.ok_or(Error::NotSupported("proofs other than jwt"))?;
-                if jwt.key_attestations_required.is_some() {
-                    return Err(Error::NotSupported("key attestations"));
-                }
-                if keys.is_empty() || keys.len() > most {
-                    return Err(Error::Keys { found: keys.len(), most });
-                }
-                let usable = |key: &Arc<dyn Signer>| {
-                    jwt.proof_signing_alg_values_supported.iter().any(|name| name == key.algorithm().name())
-                };
-                if !keys.iter().all(usable) {
-                    return Err(Error::NotSupported("proofs with these keys' algorithm"));
-                }
+            if configuration.needs_proof() && (keys.is_empty() || keys.len() > most) {
+                return Err(Error::Keys { found: keys.len(), most });
+            }
+            for key in &keys {
+                check_proof(configuration, key.algorithm())?;
             }
             wanted.push(Order {
                 configuration_id,
@@ -366,6 +356,23 @@ impl Described {
             issued: Vec::new(),
         };
         Accepting::start(session, entropy, now)
+    }
+}
+
+/// Whether a wallet with keys of `algorithm` can prove what the configuration demands; [`Error::NotSupported`] where not.
+pub fn check_proof(configuration: &Configuration, algorithm: Algorithm) -> Result<(), Error> {
+    if !configuration.needs_proof() {
+        return Ok(());
+    }
+    let jwt = configuration.proof_types_supported.get("jwt");
+    let jwt = jwt.ok_or(Error::NotSupported("proofs other than jwt"))?;
+    if jwt.key_attestations_required.is_some() {
+        return Err(Error::NotSupported("key attestations"));
+    }
+    if jwt.proof_signing_alg_values_supported.iter().any(|name| name == algorithm.name()) {
+        Ok(())
+    } else {
+        Err(Error::NotSupported("proofs with these keys' algorithm"))
     }
 }
 

@@ -7,6 +7,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use url::{Url, form_urlencoded};
+use warifu_credential::mdoc::SessionTranscript;
 use warifu_keys::Entropy;
 use warifu_keys::jwe::{self, Encryption, JweError};
 use warifu_keys::jwk::KeyError;
@@ -428,9 +429,11 @@ impl PresentationRequest {
         &self.object
     }
 
-    /// SHA-256 thumbprint of the verifier's encryption key, for the handover of an mdoc (appendix B.2.6.1).
-    pub fn encryption_key_thumbprint(&self) -> Result<[u8; 32], KeyError> {
-        self.object.client_metadata.encryption_key.thumbprint()
+    /// What an mdoc's device signs over to answer this request (appendix B.2.6.1), with the response URI letter by letter
+    /// as the verifier wrote it.
+    pub fn session_transcript(&self) -> Result<SessionTranscript, KeyError> {
+        let written = self.authentic.claims.get("response_uri").and_then(Value::as_str).unwrap_or_default();
+        self.object.session_transcript_at(written)
     }
 
     /// The encrypted response (`direct_post.jwt`, section 8.3.1); `A256GCM` where the verifier takes it (HAIP 1.0

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use url::Url;
+use warifu_credential::mdoc::{Handover, SessionTranscript};
 use warifu_keys::jwe::Encryption;
+use warifu_keys::jwk::KeyError;
 use warifu_keys::x509::Certificate;
 use warifu_keys::{Jwk, base64url};
 
@@ -135,11 +137,13 @@ pub struct ClientMetadata {
 }
 
 impl ClientMetadata {
-    /// The formats that are verified and presented (appendix B.3.4): SD-JWT VCs with ES256 and EdDSA.
+    /// The formats that are verified and presented (appendix B.2.2 and B.3.4): SD-JWT VCs and mdocs with ES256 and EdDSA,
+    /// for mdocs under their older and their fully specified COSE identifiers (RFC 9864).
     #[must_use]
     pub fn default_formats() -> Map<String, Value> {
         let formats = json!({
-            "dc+sd-jwt": { "sd-jwt_alg_values": ["ES256", "EdDSA"], "kb-jwt_alg_values": ["ES256", "EdDSA"] }
+            "dc+sd-jwt": { "sd-jwt_alg_values": ["ES256", "EdDSA"], "kb-jwt_alg_values": ["ES256", "EdDSA"] },
+            "mso_mdoc": { "issuerauth_alg_values": [-7, -9, -8, -19], "deviceauth_alg_values": [-7, -9, -8, -19] }
         });
         formats.as_object().cloned().unwrap_or_default()
     }
@@ -274,6 +278,22 @@ impl RequestObject {
             return Err(RequestError::Parameter("state"));
         }
         Ok(request)
+    }
+
+    /// What an mdoc's device signs over to answer this request (appendix B.2.6.1), by the verifier's own knowledge.
+    pub fn session_transcript(&self) -> Result<SessionTranscript, KeyError> {
+        self.session_transcript_at(self.response_uri.as_str())
+    }
+
+    /// The same with the response URI as it was written: parsing may have given it another spelling.
+    pub(super) fn session_transcript_at(&self, response_uri: &str) -> Result<SessionTranscript, KeyError> {
+        let encryption_key = self.client_metadata.encryption_key.public_key()?;
+        Ok(SessionTranscript::new(&Handover::OpenId4Vp {
+            client_id: self.client_id.as_str(),
+            nonce: &self.nonce,
+            encryption_key: Some(&encryption_key),
+            response_uri,
+        }))
     }
 }
 

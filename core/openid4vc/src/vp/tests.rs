@@ -139,7 +139,7 @@ fn whole_exchange_by_get() {
     assert_eq!(sealed.encryption(), Encryption::A256Gcm);
     let response = presented(awaiting.clone().accept(received, later(299)).unwrap());
     assert_eq!(response.vp_token, token());
-    assert_eq!(response.encryption_key_thumbprint, request.encryption_key_thumbprint().unwrap());
+    assert_eq!(response.request.session_transcript().unwrap(), request.session_transcript().unwrap());
     assert_eq!(&response.request, awaiting.request());
 
     let done = ResponseAnswer { redirect_uri: Some(Url::parse("https://shop.example/done#response_code=1").unwrap()) };

@@ -190,10 +190,9 @@ pub enum Answer {
 pub struct ReceivedResponse {
     /// Presentations by credential query identifier; the shape fits the query.
     pub vp_token: VpToken,
-    /// The request that they answer: `nonce`, `client_id` and the transaction data are what holder binding must cover.
+    /// The request that they answer: `nonce`, `client_id` and the transaction data are what holder binding must cover, for
+    /// an mdoc by [`RequestObject::session_transcript`].
     pub request: RequestObject,
-    /// SHA-256 thumbprint of the encryption key, for the handover of an mdoc (appendix B.2.6.1).
-    pub encryption_key_thumbprint: [u8; 32],
 }
 
 impl AwaitingResponse {
@@ -279,9 +278,7 @@ impl AwaitingResponse {
         match (members.get("vp_token"), refusal) {
             (Some(vp_token), None) => {
                 let vp_token = VpToken::from_value(vp_token, &self.request.query)?;
-                let thumbprint = self.request.client_metadata.encryption_key.thumbprint();
-                let encryption_key_thumbprint = thumbprint.map_err(|error| Error::Decryption(JweError::Key(error)))?;
-                let response = ReceivedResponse { vp_token, request: self.request, encryption_key_thumbprint };
+                let response = ReceivedResponse { vp_token, request: self.request };
                 Ok(Answer::Presented(Box::new(response)))
             }
             (None, Some(refusal)) => Ok(Answer::Refused(refusal)),

@@ -126,6 +126,12 @@ impl Accepting {
         &self.request
     }
 
+    /// What was issued so far, for a wallet that can not go on.
+    #[must_use]
+    pub fn give_up(self) -> Vec<Issuance> {
+        self.session.issued
+    }
+
     /// Takes the answer to [`Accepting::request`].
     pub fn answer(mut self, response: &Response, entropy: &dyn Entropy, now: Timestamp) -> Result<Progress, Stopped> {
         match self.advance(response, entropy, now) {
