@@ -164,8 +164,11 @@ async fn perform(
         WalletCommand::Init { .. } => bail!("the wallet is open already"),
         WalletCommand::Accept { offer, tx_code } => {
             let link = link(wallet, &offer).await?;
-            let facts = wallet.accept(&link, tx_code.as_deref(), now).await?;
-            print(json, &facts, || "the credential is in the wallet; see it with `list`".to_owned())
+            let accepted = wallet.accept(&link, tx_code.as_deref(), now).await?;
+            print(json, &accepted, || match accepted.further.len() {
+                0 => "the credential is in the wallet; see it with `list`".to_owned(),
+                further => format!("{} credentials are in the wallet; see them with `list`", further + 1),
+            })
         }
         WalletCommand::List => {
             let held = wallet.list(now)?;

@@ -1,8 +1,11 @@
-//! Offer to stored credential (OpenID4VCI 1.0, pre-authorised code).
+//! Offer to stored credentials (OpenID4VCI 1.0, pre-authorised code).
 //!
-//! What comes in is believed step by step: issuer in the trusted list, signature, key, type metadata, status; only then
-//! something is stored, credential and history entry in one write. A failure stores nothing but a history entry that
-//! says so. Left out: deferred issuance, batches of more than one copy, notifications to the issuer.
+//! Every configuration of the offer whose format this wallet holds is asked for, each with a key, a nonce and a proof of
+//! its own. What comes in is believed step by step: issuer in the trusted list, signature, key, type, status; only then
+//! something is stored, credentials and history entry in one write. One credential that is not believed stores nothing
+//! but a history entry that says so. Where the issuer stops half-way, what came before is kept, for the code is used up,
+//! and the history says that the rest did not come. Left out: deferred issuance, batches of more than one copy,
+//! notifications to the issuer.
 
 use std::sync::Arc;
 
@@ -10,20 +13,22 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use url::Url;
-use warifu_credential::sd_jwt::{self, Held, Received};
 use warifu_credential::status::{self, StatusToken};
 use warifu_credential::type_metadata::{self, Resolving, TypeMetadata, TypeMetadataError};
-use warifu_credential::{Authentic, Format, SettleError, Verified};
+use warifu_credential::{Authentic, Format, SettleError, Verified, mdoc, sd_jwt};
 use warifu_keys::jws::Unverified;
-use warifu_keys::{PublicKey, Signer, SigningKey};
+use warifu_keys::x509::Certificate;
+use warifu_keys::{Algorithm, Signer, SigningKey};
 use warifu_openid4vc::http::{self, Request, UrlError};
 use warifu_openid4vc::vci::holder;
-use warifu_openid4vc::vci::holder::{Acceptance, Choice, Described, Offered, Progress};
+use warifu_openid4vc::vci::holder::{Acceptance, Choice, Described, Issuance, Offered, Progress};
+use warifu_openid4vc::vci::metadata::Configuration;
 use warifu_openid4vc::vci::offer::{self, CredentialOffer, OfferLink, TxCode};
+use warifu_schemas::pid;
 use warifu_trust::{Refusal, Trust};
 
 use crate::history::{ClaimsOf, Party, TransactionType};
-use crate::holding::{CredentialFacts, CredentialId, DeviceKey, Holding, Origin, rows};
+use crate::holding::{CredentialError, CredentialFacts, CredentialId, DeviceKey, Held, Holding, Origin};
 use crate::store::StoreError;
 use crate::wire::{self, Unanswered};
 use crate::{Error, Wallet};
@@ -54,14 +59,14 @@ pub enum AcceptError {
     UnknownIssuer(#[source] Refusal),
     /// The credential is malformed, was changed, or is not valid now.
     #[error("the credential: {0}")]
-    Tampered(#[source] sd_jwt::Error),
+    Tampered(#[source] CredentialError),
     /// The credential is bound to another key than the one of this wallet.
     #[error("the credential is bound to a key that is not this wallet's")]
     WrongKey,
     /// The credential is of another type than the one offered.
     #[error("the credential is of type `{found}`, not of the offered type")]
     OtherType {
-        /// Its `vct`, shortened.
+        /// Its `vct` or `docType`, shortened.
         found: String,
     },
     /// The type is no address where its metadata could be fetched.
@@ -142,38 +147,42 @@ pub fn inspect_offer(link: &str) -> Result<OfferFacts, AcceptError> {
     })
 }
 
-/// An offer whose issuer has been asked what it offers.
+/// What came of an offer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Accepted {
+    /// The credential that the issuer prefers.
+    #[serde(flatten)]
+    pub credential: CredentialFacts,
+    /// The same in further formats, as the issuer offered them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub further: Vec<CredentialFacts>,
+}
+
+/// One credential to be asked for, with the key that it is to be bound to.
 struct Asked {
-    described: Described,
-    key: Arc<SigningKey>,
     configuration_id: String,
+    format: Format,
+    /// The type that is offered.
     vct: Option<String>,
+    key: Arc<SigningKey>,
+}
+
+/// What the issuer gave, and why it stopped if it did.
+struct Redeemed {
+    issued: Vec<Issuance>,
+    stopped: Option<AcceptError>,
 }
 
 impl Wallet {
-    /// Accepts an offer link or the text of its QR code and stores the credential that comes of it.
+    /// Accepts an offer link or the text of its QR code and stores the credentials that come of it.
     ///
     /// `tx_code` is what the user typed; leave it out where the offer asks for none. Nothing is stored on failure but a
     /// history entry "not completed".
-    pub async fn accept(&self, link: &str, tx_code: Option<&str>, now: Timestamp) -> Result<CredentialFacts, Error> {
+    pub async fn accept(&self, link: &str, tx_code: Option<&str>, now: Timestamp) -> Result<Accepted, Error> {
         let offer = self.fetch_offer(link).await.map_err(Error::from)?;
         let issuer = offer.credential_issuer.as_str().to_owned();
-        let outcome = self.accept_offer(offer, tx_code, now).await;
-        match outcome {
-            Ok(holding) => {
-                let facts = holding.facts(self.language()?.as_str(), now).map_err(AcceptError::Tampered)?;
-                let held = holding.held().map_err(AcceptError::Tampered)?;
-                let claims = rows(held.claims(), &holding.metadata, "en").into_iter().map(|row| row.path).collect();
-                let party = Party { name: facts.issuer_name.clone(), identifier: issuer, registrar: self.registrar()? };
-                let mut entry = self.entry(TransactionType::CredentialIssuance, party, now);
-                entry.list_of_claims_presented = vec![ClaimsOf { credential_identifier: facts.vct.clone(), claims }];
-                self.store().update(|contents| {
-                    contents.holdings.push(holding.clone());
-                    contents.history.push(entry.clone());
-                    Ok::<_, StoreError>(())
-                })?;
-                Ok(facts)
-            }
+        match self.accept_offer(offer, tx_code, now).await {
+            Ok((holdings, stopped)) => self.keep(&holdings, stopped.as_ref(), issuer, now),
             Err(error) => {
                 let party = Party { name: issuer.clone(), identifier: issuer, registrar: None };
                 let entry = self.entry(TransactionType::CredentialIssuance, party, now).not_completed(error.code());
@@ -181,6 +190,41 @@ impl Wallet {
                 Err(error)
             }
         }
+    }
+
+    /// Stores what was verified, with its entry in the history and one for what did not come.
+    fn keep(
+        &self,
+        holdings: &[Holding],
+        stopped: Option<&AcceptError>,
+        issuer: String,
+        now: Timestamp,
+    ) -> Result<Accepted, Error> {
+        let language = self.language()?;
+        let facts = holdings.iter().map(|holding| holding.facts(&language, now)).collect::<Result<Vec<_>, _>>();
+        let mut facts = facts.map_err(AcceptError::Tampered)?.into_iter();
+        let credential = facts.next().ok_or(AcceptError::NoCredential)?;
+        let claims = |holding: &Holding| {
+            let held = holding.held()?;
+            let claims = held.rows("en").into_iter().map(|row| row.path).collect();
+            Ok(ClaimsOf { credential_identifier: held.vct().to_owned(), claims })
+        };
+        let came = holdings.iter().map(claims).collect::<Result<Vec<_>, _>>().map_err(AcceptError::Tampered)?;
+        let party =
+            Party { name: credential.issuer_name.clone(), identifier: issuer, registrar: self.registrar()? };
+        let mut entry = self.entry(TransactionType::CredentialIssuance, party.clone(), now);
+        entry.list_of_claims_presented = came;
+        let missing = stopped.map(|stopped| {
+            tracing::warn!(error = %stopped, "the issuer gave a part of what it offered");
+            self.entry(TransactionType::CredentialIssuance, party, now).not_completed(stopped.code())
+        });
+        self.store().update(|contents| {
+            contents.holdings.extend_from_slice(holdings);
+            contents.history.push(entry.clone());
+            contents.history.extend(missing.clone());
+            Ok::<_, StoreError>(())
+        })?;
+        Ok(Accepted { credential, further: facts.collect() })
     }
 
     async fn fetch_offer(&self, link: &str) -> Result<CredentialOffer, AcceptError> {
@@ -199,99 +243,137 @@ impl Wallet {
         Ok(offer.pre_authorized_code().and_then(|grant| grant.tx_code.clone()))
     }
 
+    /// Everything up to the credentials that may be stored; with why the rest of them did not come.
     async fn accept_offer(
         &self,
         offer: CredentialOffer,
         tx_code: Option<&str>,
         now: Timestamp,
-    ) -> Result<Holding, Error> {
+    ) -> Result<(Vec<Holding>, Option<AcceptError>), Error> {
         let issuer = offer.credential_issuer.as_str().to_owned();
         // Without a usable list nothing could be stored, so nothing is redeemed either.
         let trust = self.trust(now).await?;
         if let Some(refusal) = no_list(&trust, now) {
             return Err(AcceptError::UnknownIssuer(refusal).into());
         }
-        let opened = self.describe(offer).await?;
-        let key = Arc::clone(&opened.key);
-        let vct = opened.vct.clone();
-        let text = self.redeem(opened, tx_code, now).await?;
-        let (held, origin) = self.check(&text, &key.public_key(), vct.as_deref(), &trust, now).await?;
-        let key = DeviceKey::keep(&key).map_err(AcceptError::Key)?;
-        let origin = Origin { issuer, ..origin };
-        Ok(Holding::new(CredentialId::generate(self.entropy()), &held, key, origin, now))
+        let described = self.describe(offer).await?;
+        let asked = self.choose_configurations(&described)?;
+        let Redeemed { issued, stopped } = self.redeem(described, &asked, tx_code, now).await?;
+        let mut holdings = Vec::with_capacity(issued.len());
+        for issuance in issued {
+            let of = |asked: &&Asked| asked.configuration_id == issuance.configuration_id;
+            let asked = asked.iter().find(of).ok_or(AcceptError::NoCredential)?;
+            let Some(Value::String(text)) = issuance.credentials.into_iter().next() else {
+                return Err(AcceptError::NoCredential.into());
+            };
+            let (held, issuer_name) = self.check(&text, asked, &trust, now).await?;
+            let key = DeviceKey::keep(&asked.key).map_err(AcceptError::Key)?;
+            let origin = Origin { issuer: issuer.clone(), issuer_name };
+            holdings.push(Holding::new(CredentialId::generate(self.entropy()), &held, key, origin, now));
+        }
+        match (holdings.is_empty(), stopped) {
+            (false, stopped) => Ok((holdings, stopped)),
+            (true, stopped) => Err(stopped.unwrap_or(AcceptError::NoCredential).into()),
+        }
     }
 
     /// Asks the issuer and its authorization server what they are.
-    async fn describe(&self, offer: CredentialOffer) -> Result<Asked, AcceptError> {
+    async fn describe(&self, offer: CredentialOffer) -> Result<Described, AcceptError> {
         let offered = Offered::new(offer)?;
         let answer = self.wire().send(offered.request()).await?;
         let server = offered.answer(&answer)?;
         let answer = self.wire().send(server.request()).await?;
-        let described = server.answer(&answer)?;
-        let known = described
-            .configurations()
-            .find(|(_, configuration)| Format::from_identifier(&configuration.format) == Some(Format::SdJwtVc))
-            .map(|(id, configuration)| (id.to_owned(), configuration.vct.clone()));
-        let (configuration_id, vct) = known.ok_or(AcceptError::NoKnownFormat)?;
-        let key = Arc::new(SigningKey::generate_p256(self.entropy()));
-        Ok(Asked { described, key, configuration_id, vct })
+        Ok(server.answer(&answer)?)
     }
 
-    /// Token, nonce, credential.
-    async fn redeem(&self, opened: Asked, tx_code: Option<&str>, now: Timestamp) -> Result<String, AcceptError> {
-        let Asked { described, key, configuration_id, .. } = opened;
-        let device: Arc<dyn Signer> = key;
+    /// Every configuration of a format that is held here, in the issuer's order, each with a fresh key. One that demands
+    /// proofs which this wallet can not give is left out beside others; alone it is refused for that reason.
+    fn choose_configurations(&self, described: &Described) -> Result<Vec<Asked>, AcceptError> {
+        let known = |(id, configuration): (&str, &Configuration)| {
+            let asked = Asked {
+                configuration_id: id.to_owned(),
+                format: Format::from_identifier(&configuration.format)?,
+                vct: configuration.vct.clone().or_else(|| configuration.doctype.clone()),
+                key: Arc::new(SigningKey::generate_p256(self.entropy())),
+            };
+            Some((asked, holder::check_proof(configuration, Algorithm::Es256)))
+        };
+        let (mut chosen, mut refusal) = (Vec::new(), None);
+        for (asked, provable) in described.configurations().filter_map(known) {
+            match provable {
+                Ok(()) => chosen.push(asked),
+                Err(error) => refusal = refusal.or(Some(error)),
+            }
+        }
+        match (chosen.is_empty(), refusal) {
+            (false, _) => Ok(chosen),
+            (true, Some(error)) => Err(error.into()),
+            (true, None) => Err(AcceptError::NoKnownFormat),
+        }
+    }
+
+    /// Token, then nonce and credential for each.
+    async fn redeem(
+        &self,
+        described: Described,
+        asked: &[Asked],
+        tx_code: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Redeemed, AcceptError> {
+        let choice = |asked: &Asked| {
+            let device: Arc<dyn Signer> = Arc::<SigningKey>::clone(&asked.key);
+            Choice { configuration_id: asked.configuration_id.clone(), keys: vec![device] }
+        };
         let acceptance = Acceptance {
             tx_code: tx_code.map(|code| code.trim().to_owned()).filter(|code| !code.is_empty()),
             client_id: None,
             dpop: Arc::new(SigningKey::generate_p256(self.entropy())),
-            choices: vec![Choice { configuration_id, keys: vec![device] }],
+            choices: asked.iter().map(choice).collect(),
         };
         let mut accepting = described.accept(acceptance, self.entropy(), now)?;
-        let issued = loop {
-            let answer = self.wire().send(Request::clone(accepting.request())).await?;
+        loop {
+            let answer = match self.wire().send(Request::clone(accepting.request())).await {
+                Ok(answer) => answer,
+                Err(error) => return Ok(Redeemed { issued: accepting.give_up(), stopped: Some(error.into()) }),
+            };
             match accepting.answer(&answer, self.entropy(), now) {
                 Ok(Progress::Again(next)) => accepting = next,
-                Ok(Progress::Issued(issued)) => break issued,
-                Err(stopped) => return Err(refused(stopped.reason)),
+                Ok(Progress::Issued(issued)) => return Ok(Redeemed { issued, stopped: None }),
+                Err(stopped) => {
+                    return Ok(Redeemed { issued: stopped.issued, stopped: Some(refused(stopped.reason)) });
+                }
             }
-        };
-        let credential = issued.into_iter().flat_map(|issuance| issuance.credentials).next();
-        match credential {
-            Some(Value::String(text)) => Ok(text),
-            Some(_) | None => Err(AcceptError::NoCredential),
         }
     }
 
-    /// Received to held: the checks in the order in which trust grows.
+    /// Received to held, with the issuer's name: the checks in the order in which trust grows.
     async fn check(
         &self,
         text: &str,
-        key: &PublicKey,
-        vct: Option<&str>,
+        asked: &Asked,
         trust: &Trust,
         now: Timestamp,
-    ) -> Result<(Held, Origin), AcceptError> {
-        let received = Received::parse(text).map_err(AcceptError::Tampered)?;
-        let chain = text
-            .split('~')
-            .next()
-            .and_then(|jwt| Unverified::parse(jwt).ok())
-            .and_then(|jws| jws.x5c().ok())
-            .unwrap_or_default();
-        let entity = trust.may_issue(&chain, now).map_err(AcceptError::UnknownIssuer)?;
+    ) -> Result<(Held, String), AcceptError> {
+        let received = Received::parse(asked.format, text).map_err(AcceptError::Tampered)?;
+        let entity = trust.may_issue(&received.issuer_chain(), now).map_err(AcceptError::UnknownIssuer)?;
         let authentic = received.authenticate(&trust.issuer_anchors(now), now).map_err(AcceptError::Tampered)?;
-        if authentic.holder_key() != Some(key) {
+        if authentic.holder_key() != Some(&asked.key.public_key()) {
             return Err(AcceptError::WrongKey);
         }
-        if vct.is_some_and(|offered| offered != authentic.vct()) {
+        if asked.vct.as_ref().is_some_and(|offered| offered != authentic.vct()) {
             return Err(AcceptError::OtherType { found: authentic.vct().chars().take(80).collect() });
         }
         let verified = self.settle(authentic, now).await?;
-        let held = Held::keep(verified).ok_or(AcceptError::NoKnownFormat)?;
-        let metadata = self.type_metadata(&held).await?;
-        metadata.check_held(&held)?;
-        Ok((held, Origin { metadata, issuer: String::new(), issuer_name: entity.name }))
+        let held = match verified.format() {
+            Format::SdJwtVc => {
+                let held = sd_jwt::Held::keep(verified).ok_or(AcceptError::NoKnownFormat)?;
+                let metadata = self.type_metadata(&held).await?;
+                metadata.check_held(&held)?;
+                Held::SdJwtVc(Box::new(held), Box::new(metadata))
+            }
+            Format::Mdoc => Held::Mdoc(Box::new(mdoc::Held::keep(verified).ok_or(AcceptError::NoKnownFormat)?)),
+        };
+        Ok((held, entity.name))
     }
 
     /// Demands that the status list which the credential names says valid.
@@ -310,11 +392,19 @@ impl Wallet {
     }
 
     /// What the credential's type says, with every type that it extends. Types that are no address to fetch from are
-    /// not asked for anywhere else.
-    async fn type_metadata(&self, held: &Held) -> Result<TypeMetadata, AcceptError> {
+    /// not asked for anywhere else; the one of person identification data is known here.
+    async fn type_metadata(&self, held: &sd_jwt::Held) -> Result<TypeMetadata, AcceptError> {
         let integrity = held.claims().get("vct#integrity").and_then(Value::as_str);
         let mut resolving = Resolving::start(held.vct(), integrity)?;
         loop {
+            if resolving.wanted() == pid::VCT {
+                let known = warifu_schemas::type_metadata(&pid::PROFILE, pid::VCT).to_string();
+                match resolving.feed(known.as_bytes())? {
+                    type_metadata::Progress::Done(metadata) => return Ok(metadata),
+                    type_metadata::Progress::More(next) => resolving = next,
+                }
+                continue;
+            }
             let url: Url = http::callable(resolving.wanted()).map_err(AcceptError::TypeAddress)?;
             let body = wire::get(self.wire(), &url, "application/json").await?;
             match resolving.feed(&body)? {
@@ -322,6 +412,40 @@ impl Wallet {
                 type_metadata::Progress::More(next) => resolving = next,
             }
         }
+    }
+}
+
+/// A credential as it came over the wire, in any format that is held here: nothing in it may be believed.
+enum Received {
+    SdJwtVc(Box<sd_jwt::Received>, Vec<Certificate>),
+    Mdoc(Box<mdoc::Received>),
+}
+
+impl Received {
+    fn parse(format: Format, text: &str) -> Result<Self, CredentialError> {
+        Ok(match format {
+            Format::SdJwtVc => {
+                let jwt = text.split('~').next().unwrap_or_default();
+                let chain = Unverified::parse(jwt).and_then(|jws| jws.x5c()).unwrap_or_default();
+                Self::SdJwtVc(Box::new(sd_jwt::Received::parse(text)?), chain)
+            }
+            Format::Mdoc => Self::Mdoc(Box::new(mdoc::Received::from_base64url(text)?)),
+        })
+    }
+
+    /// The certificates that the issuer is said to have; none where they can not be read.
+    fn issuer_chain(&self) -> Vec<Certificate> {
+        match self {
+            Self::SdJwtVc(_, chain) => chain.clone(),
+            Self::Mdoc(received) => received.issuer_chain().unwrap_or_default(),
+        }
+    }
+
+    fn authenticate(self, anchors: &[Certificate], now: Timestamp) -> Result<Authentic, CredentialError> {
+        Ok(match self {
+            Self::SdJwtVc(received, _) => received.authenticate(anchors, now)?,
+            Self::Mdoc(received) => received.authenticate(anchors, now)?,
+        })
     }
 }
 

@@ -12,7 +12,7 @@ use warifu_keys::{json, sha256};
 
 use crate::Error;
 use crate::history::{Channel, ClaimsOf};
-use crate::holding::{ClaimFact, CredentialId, FACE_TEMPLATE, Holding, rows};
+use crate::holding::{ClaimFact, CredentialId, FACE_TEMPLATE, Holding};
 use crate::presence::{Demand, LivenessDemand, MatchUnusable, Matched};
 
 /// A consent that was not acted on is worth nothing after this time.
@@ -41,7 +41,7 @@ pub struct Asker {
 pub struct Disclosure {
     /// The credential.
     pub credential: CredentialId,
-    /// Its type.
+    /// Its type: `vct`, or the `docType` of an mdoc.
     pub vct: String,
     /// Name of its type.
     pub credential_name: String,
@@ -256,20 +256,18 @@ impl Disclosure {
             return Err(Error::FaceTemplateAsked);
         }
         let held = holding.held().map_err(Error::Held)?;
-        let shared = rows(&held.reveals(paths).map_err(Error::Held)?, &holding.metadata, language);
-        let all = rows(held.claims(), &holding.metadata, language);
+        let shared = held.reveals(paths, language).map_err(Error::Held)?;
+        let all = held.rows(language);
         // A row that is shared in part only counts as hidden as well.
         let hidden = all.into_iter().filter(|row| !shared.iter().any(|shown| shown == row));
         let mut hidden: Vec<HiddenClaim> = hidden.map(|row| HiddenClaim { name: row.name, label: row.label }).collect();
-        if held.claims().get(FACE_TEMPLATE).is_some() {
-            let path = ClaimPath::claim(FACE_TEMPLATE);
-            let label = holding.metadata.label(&path, language).unwrap_or(FACE_TEMPLATE).to_owned();
+        if let Some(label) = held.face_template_label(language) {
             hidden.push(HiddenClaim { name: FACE_TEMPLATE.to_owned(), label });
         }
         Ok(Self {
             credential: holding.id.clone(),
             vct: held.vct().to_owned(),
-            credential_name: holding.metadata.name(language).unwrap_or(held.vct()).to_owned(),
+            credential_name: held.name(language).to_owned(),
             issuer_name: holding.issuer_name.clone(),
             shared,
             hidden,

@@ -1,11 +1,10 @@
 //! Why the wallet refused, in one place, each with a stable name.
 
-use warifu_credential::sd_jwt;
 use warifu_keys::jwk::KeyError;
 
 use crate::accept::AcceptError;
 use crate::consent::ConsentUnusable;
-use crate::holding::CredentialId;
+use crate::holding::{CredentialError, CredentialId};
 use crate::presence::PresenceError;
 use crate::present::PresentError;
 use crate::qr::QrError;
@@ -58,7 +57,7 @@ pub enum Error {
     NoSuchCredential(CredentialId),
     /// A held credential can not be read or presented.
     #[error("the held credential: {0}")]
-    Held(#[source] sd_jwt::Error),
+    Held(#[source] CredentialError),
     /// A device key can not be used.
     #[error("the device key: {0}")]
     Key(#[source] KeyError),

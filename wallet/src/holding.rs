@@ -5,17 +5,23 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
-use warifu_credential::sd_jwt::{self, Held, NEVER_SELECTIVE};
-use warifu_credential::type_metadata::{TypeMetadata, path_text};
+use warifu_credential::type_metadata::TypeMetadata;
 use warifu_credential::{ClaimPath, PathStep};
 use warifu_keys::{Entropy, SigningKey};
-use warifu_schemas::{Attribute, PROFILES, Step};
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::{Error, Wallet};
 
-/// The claim that holds the face template. It never leaves the wallet.
+mod held;
+mod rows;
+
+use held::Kept;
+pub use held::{CredentialError, Held};
+pub(crate) use held::{Exchange, Reauth};
+pub use rows::ClaimFact;
+pub(crate) use rows::{attribute, label};
+
+/// The claim, and the element of an mdoc, that holds the face template. It never leaves the wallet.
 pub const FACE_TEMPLATE: &str = "face_template";
 
 /// Name of a held credential inside this wallet: 12 lower-case letters and digits.
@@ -106,12 +112,10 @@ impl DeviceKey {
 pub struct Holding {
     /// Its name in this wallet.
     pub id: CredentialId,
-    /// The SD-JWT with all disclosures.
-    text: String,
+    /// The credential with everything that could be disclosed.
+    credential: Kept,
     /// The key it is bound to.
     key: DeviceKey,
-    /// What its type says about itself.
-    pub metadata: TypeMetadata,
     /// Credential issuer identifier of where it came from.
     pub issuer: String,
     /// The issuer's name in the trusted list.
@@ -122,59 +126,37 @@ pub struct Holding {
     pub status_checked_at: Timestamp,
 }
 
-impl Drop for Holding {
-    fn drop(&mut self) {
-        self.text.zeroize();
-    }
-}
-
 impl fmt::Debug for Holding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Holding({} {})", self.id, self.metadata.vct)
+        write!(f, "Holding({})", self.id)
     }
 }
 
-/// What [`Holding::new`] is made from besides the credential and its key.
+/// Where a credential came from.
 #[derive(Debug, Clone)]
 pub(crate) struct Origin {
-    pub(crate) metadata: TypeMetadata,
+    /// Credential issuer identifier.
     pub(crate) issuer: String,
+    /// Name in the trusted list.
     pub(crate) issuer_name: String,
 }
 
 impl Holding {
     pub(crate) fn new(id: CredentialId, held: &Held, key: DeviceKey, origin: Origin, now: Timestamp) -> Self {
-        let Origin { metadata, issuer, issuer_name } = origin;
-        Self { id, text: held.text(), key, metadata, issuer, issuer_name, received_at: now, status_checked_at: now }
+        let Origin { issuer, issuer_name } = origin;
+        let credential = held.to_kept();
+        Self { id, credential, key, issuer, issuer_name, received_at: now, status_checked_at: now }
     }
 
     /// The credential, readable. It was verified when it was stored, and the store is authenticated.
-    pub fn held(&self) -> Result<Held, sd_jwt::Error> {
-        Held::dangerous_reload(&self.text)
-    }
-
-    /// The credential in compact form with all disclosures.
-    pub(crate) fn text(&self) -> &str {
-        &self.text
+    pub fn held(&self) -> Result<Held, CredentialError> {
+        self.credential.reload()
     }
 
     /// The key it is bound to.
     pub(crate) fn key(&self) -> &DeviceKey {
         &self.key
     }
-}
-
-/// One value of a credential as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ClaimFact {
-    /// Where it stands.
-    pub path: ClaimPath,
-    /// The path as people write it, such as `age_equal_or_over.18`.
-    pub name: String,
-    /// What people call it, in the language asked for; the name where neither the type nor our own profile says it.
-    pub label: String,
-    /// The value, as signed.
-    pub value: Value,
 }
 
 /// A held credential as `wallet list` shows it.
@@ -184,7 +166,7 @@ pub struct CredentialFacts {
     pub id: CredentialId,
     /// Format identifier.
     pub format: &'static str,
-    /// Type.
+    /// Type: `vct`, or the `docType` of an mdoc.
     pub vct: String,
     /// Name of the type.
     pub name: String,
@@ -204,6 +186,8 @@ pub struct CredentialFacts {
     pub status_checked_at: Timestamp,
     /// Whether a selfie can be matched with it.
     pub has_face_template: bool,
+    /// Whether it can be shared with a partner, beside answering requests.
+    pub can_be_shared: bool,
     /// The name on the card, if the credential has one.
     pub holder_name: Option<String>,
 }
@@ -220,11 +204,9 @@ pub struct CredentialDetails {
 
 impl Holding {
     /// What `wallet list` shows.
-    pub fn facts(&self, language: &str, now: Timestamp) -> Result<CredentialFacts, sd_jwt::Error> {
+    pub fn facts(&self, language: &str, now: Timestamp) -> Result<CredentialFacts, CredentialError> {
         let held = self.held()?;
-        let claims = held.claims();
-        let text = |name: &str| claims.get(name).and_then(Value::as_str);
-        let holder_name = match (text("given_name"), text("family_name")) {
+        let holder_name = match (held.text("given_name"), held.text("family_name")) {
             (Some(given), Some(family)) => Some(format!("{given} {family}")),
             (one, other) => one.or(other).map(str::to_owned),
         };
@@ -232,7 +214,7 @@ impl Holding {
             id: self.id.clone(),
             format: held.format().identifier(),
             vct: held.vct().to_owned(),
-            name: self.metadata.name(language).unwrap_or(held.vct()).to_owned(),
+            name: held.name(language).to_owned(),
             issuer: self.issuer.clone(),
             issuer_name: self.issuer_name.clone(),
             received_at: self.received_at,
@@ -240,125 +222,49 @@ impl Holding {
             expires: held.expires(),
             expired: held.expires().is_some_and(|at| now >= at),
             status_checked_at: self.status_checked_at,
-            has_face_template: claims.get(FACE_TEMPLATE).is_some(),
+            has_face_template: held.face_template_label(language).is_some(),
+            can_be_shared: held.sd_jwt().is_some(),
             holder_name,
         })
     }
 
     /// What `wallet show` shows.
-    pub fn details(&self, language: &str, now: Timestamp) -> Result<CredentialDetails, sd_jwt::Error> {
-        let claims = rows(self.held()?.claims(), &self.metadata, language);
-        Ok(CredentialDetails { facts: self.facts(language, now)?, claims })
+    pub fn details(&self, language: &str, now: Timestamp) -> Result<CredentialDetails, CredentialError> {
+        Ok(CredentialDetails { facts: self.facts(language, now)?, claims: self.held()?.rows(language) })
     }
 }
 
 impl Wallet {
-    /// What the types of the held credentials say about themselves, newest first.
+    /// What the types of the held credentials say about themselves, newest first; an mdoc has no such document.
     pub(crate) fn types(&self) -> Result<Vec<TypeMetadata>, Error> {
-        let newest_first = |holdings: &[Holding]| holdings.iter().rev().map(|held| held.metadata.clone()).collect();
+        let newest_first = |holdings: &[Holding]| {
+            holdings.iter().rev().filter_map(|holding| holding.credential.metadata().cloned()).collect()
+        };
         Ok(self.store().read(|contents| newest_first(&contents.holdings))?)
     }
 }
 
-/// The values of `claims` one by one, in the order of the type metadata, without registered claims and without the
-/// face template. Arrays of plain values are one row.
-pub(crate) fn rows(claims: &Value, metadata: &TypeMetadata, language: &str) -> Vec<ClaimFact> {
-    let mut leaves = Vec::new();
-    if let Value::Object(members) = claims {
-        for (name, value) in members {
-            let registered = NEVER_SELECTIVE.contains(&name.as_str()) || name == "iat" || name == "_sd_alg";
-            if !registered && name != FACE_TEMPLATE {
-                collect(ClaimPath::claim(name), value, &mut leaves);
-            }
-        }
-    }
-    let place =
-        |path: &ClaimPath| metadata.claims.iter().position(|claim| path.steps().starts_with(claim.path.steps()));
-    let exact = |path: &ClaimPath| metadata.claims.iter().position(|claim| claim.path == *path);
-    leaves
-        .sort_by_key(|(path, _)| (place(path).unwrap_or(usize::MAX), exact(path).unwrap_or(usize::MAX), path.clone()));
-    let fact = |(path, value): (ClaimPath, Value)| {
-        let name = path_text(&path);
-        let label = label(Some(metadata), &path, language).unwrap_or(&name).to_owned();
-        ClaimFact { path, name, label, value }
-    };
-    leaves.into_iter().map(fact).collect()
-}
-
-/// What people call the claim at `path`: the word of its type where that is known and has one, else that of our own
-/// profiles for a claim in the same place.
-pub(crate) fn label<'a>(metadata: Option<&'a TypeMetadata>, path: &ClaimPath, language: &str) -> Option<&'a str> {
-    let own = || attribute(path).map(|attribute| attribute.label.for_language(language));
-    metadata.and_then(|metadata| metadata.label(path, language)).or_else(own)
-}
-
-/// The row for `path` in the first profile that has it; an entry of an array has the row of every entry.
-pub(crate) fn attribute(path: &ClaimPath) -> Option<&'static Attribute> {
-    let same = |(known, asked): (&Step, &PathStep)| match (known, asked) {
-        (Step::Name(known), PathStep::Name(asked)) => known == asked,
-        (Step::Every, PathStep::Index(_) | PathStep::Every) => true,
-        (Step::Name(_), PathStep::Index(_) | PathStep::Every) | (Step::Every, PathStep::Name(_)) => false,
-    };
-    let steps = path.steps();
-    PROFILES
-        .iter()
-        .flat_map(|profile| profile.attributes)
-        .find(|row| row.path.len() == steps.len() && row.path.iter().zip(steps).all(same))
-}
-
-fn collect(path: ClaimPath, value: &Value, leaves: &mut Vec<(ClaimPath, Value)>) {
-    match value {
-        Value::Object(members) => {
-            for (name, inner) in members {
-                collect(path.clone().name(name), inner, leaves);
-            }
-        }
-        Value::Array(entries) if entries.iter().any(|entry| entry.is_object() || entry.is_array()) => {
-            for (index, inner) in entries.iter().enumerate() {
-                collect(path.clone().index(index), inner, leaves);
-            }
-        }
-        // An array whose entries are all withheld says nothing.
-        Value::Array(entries) if entries.is_empty() => {}
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            leaves.push((path, value.clone()));
-        }
-    }
-}
-
-/// Whether `path` lies on the branch of the face template, and so must never be disclosed.
+/// Whether `path` leads to a face template, in an SD-JWT VC or in any namespace of an mdoc, and so must never be disclosed.
 pub(crate) fn touches_face_template(path: &ClaimPath) -> bool {
-    match path.steps().first() {
-        Some(PathStep::Name(name)) => name == FACE_TEMPLATE,
-        Some(PathStep::Index(_) | PathStep::Every) | None => false,
-    }
+    path.steps().iter().take(2).any(|step| match step {
+        PathStep::Name(name) => name == FACE_TEMPLATE,
+        PathStep::Index(_) | PathStep::Every => false,
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use warifu_credential::type_metadata::{Progress, Resolving};
-
     use super::*;
 
     #[test]
-    fn claims_have_a_word_where_their_type_has_none() {
-        let check = |path: ClaimPath, language: &str, expected: Option<&str>| {
-            assert_eq!(label(None, &path, language), expected, "{path:?}");
-        };
-        check(ClaimPath::claim("family_name"), "en", Some("Family name"));
-        check(ClaimPath::claim("family_name"), "ja", Some("姓"));
-        check(ClaimPath::claim("assurance").name("checks"), "en", Some("Checks passed"));
-        check(ClaimPath::claim("nationalities").index(1), "en", Some("Nationality"));
-        check(ClaimPath::claim("nationalities").every(), "en", Some("Nationality"));
-        check(ClaimPath::claim("nationalities").name("0"), "en", None);
-        check(ClaimPath::claim("shoe_size"), "en", None);
-        let document = serde_json::json!({"vct": "https://a.example/vct/1", "claims": [
-            {"path": ["family_name"], "display": [{"locale": "en", "label": "Surname"}]}, {"path": ["birthdate"]}]});
-        let resolving = Resolving::start("https://a.example/vct/1", None).unwrap();
-        let Ok(Progress::Done(metadata)) = resolving.feed(document.to_string().as_bytes()) else {
-            panic!("it extends nothing");
-        };
-        assert_eq!(label(Some(&metadata), &ClaimPath::claim("family_name"), "en"), Some("Surname"));
-        assert_eq!(label(Some(&metadata), &ClaimPath::claim("birthdate"), "en"), Some("Date of birth"));
+    fn a_face_template_is_found_wherever_it_stands() {
+        let check = |path: ClaimPath, expected: bool| assert_eq!(touches_face_template(&path), expected, "{path:?}");
+        check(ClaimPath::claim(FACE_TEMPLATE), true);
+        check(ClaimPath::claim(FACE_TEMPLATE).name("value"), true);
+        check(ClaimPath::claim("org.warifu.kyc.1").name(FACE_TEMPLATE), true);
+        check(ClaimPath::claim("org.warifu.kyc.1").name(FACE_TEMPLATE).name("model"), true);
+        check(ClaimPath::claim("org.example.other").name(FACE_TEMPLATE), true);
+        check(ClaimPath::claim("org.warifu.kyc.1").name("portrait"), false);
+        check(ClaimPath::claim("nationalities").index(0), false);
     }
 }

@@ -398,7 +398,9 @@ fn message_of(code: &str) -> &'static str {
         "partner_not_listed" => "wallet-error-partner",
         "bad_request" | "bad_selfie_demand" | "face_template_asked" => "wallet-error-request",
         "expired" | "consent_stale" | "consent_for_another_request" => "wallet-error-expired",
-        "no_matching_credential" | "no_credential" | "no_such_credential" | "no_such_claim" => "wallet-error-no-match",
+        "no_matching_credential" | "no_credential" | "no_such_credential" | "no_such_claim" | "format_not_shared" => {
+            "wallet-error-no-match"
+        }
         "face_does_not_match" => "wallet-error-face",
         "no_face_template" | "other_face_model" => "wallet-error-no-face",
         "selfie_not_live" | "looks_like_picture" | "flat" => "wallet-error-not-live",

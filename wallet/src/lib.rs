@@ -5,7 +5,7 @@
 //! without a [`consent::Ready`], and where a selfie is demanded that cannot be had without a [`presence::Matched`].
 //!
 //! Knows no other role, no database and no clock: time is an argument. Left out so far: batches of single-use copies,
-//! mdoc, backup and export, deletion requests.
+//! W3C credentials, shares of an mdoc, backup and export, deletion requests.
 
 pub mod accept;
 pub mod consent;

@@ -9,12 +9,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use url::Url;
-use warifu_credential::sd_jwt::KeyBinding;
 use warifu_credential::selfie_reauth::{self, Assertion, Liveness};
 use warifu_credential::{ClaimPath, PathStep};
-use warifu_keys::jws::Unverified;
 use warifu_openid4vc::dcql::{self, Candidate, Query, Selection};
 use warifu_openid4vc::vp::VpToken;
 use warifu_openid4vc::vp::holder::{self, PresentationRequest, RequestUri};
@@ -24,7 +22,7 @@ use warifu_trust::Refusal;
 
 use crate::consent::{Asked, Asker, DemandedBy, Disclosure, Question, Ready, SelfieQuestion, sealed};
 use crate::history::{Channel, Entry, Party, TransactionResult, TransactionType};
-use crate::holding::{CredentialId, FACE_TEMPLATE, Holding, touches_face_template};
+use crate::holding::{CredentialId, Exchange, Holding, Reauth, touches_face_template};
 use crate::presence::{self, Demand, LivenessDemand, LivenessDone, Matched};
 use crate::store::{Contents, SelfieRule, StoreError};
 use crate::wire::Unanswered;
@@ -277,6 +275,10 @@ impl Wallet {
                 let credential = credential.ok_or(PresentError::NoMatch)?;
                 // Found out now, so that nobody takes a selfie in vain.
                 self.reference(&credential)?;
+                if entry.is_some() && !self.holding(&credential)?.held().map_err(Error::Held)?.may_tell_of_a_selfie() {
+                    let why = "the issuer does not let the credential's key answer it";
+                    return Err(PresentError::SelfieDemand(why.to_owned()).into());
+                }
                 Some(SelfieQuestion {
                     demanded_by,
                     credential,
@@ -305,24 +307,28 @@ impl Wallet {
         matched: Option<&Matched>,
         now: Timestamp,
     ) -> Result<warifu_openid4vc::http::Request, Error> {
+        let transcript = request.request.session_transcript().map_err(Error::Key)?;
+        let exchange = Exchange {
+            audience: request.request.client_id().as_str(),
+            nonce: request.request.nonce(),
+            transcript: &transcript,
+            now,
+        };
         let mut presentations = Vec::with_capacity(request.planned.len());
         for Planned { query_id, credential, paths } in &request.planned {
-            let extra = match (&request.entry, matched) {
+            let told = match (&request.entry, matched) {
                 (Some((entry, query)), Some(matched)) if query == query_id => {
-                    assertion(matched)?.key_binding_claims(&[entry.encoded()])
+                    Some((assertion(matched)?, [entry.encoded()]))
                 }
-                (_, _) => Map::new(),
+                (_, _) => None,
             };
-            let binding = KeyBinding {
-                audience: request.request.client_id().as_str().to_owned(),
-                nonce: request.request.nonce().to_owned(),
-                issued_at: now,
-                extra,
-            };
+            let reauth =
+                told.as_ref().map(|(assertion, transaction_data)| Reauth { assertion, transaction_data });
             let holding = self.holding(credential)?;
             let key = holding.key().signing_key().map_err(Error::Key)?;
             let held = holding.held().map_err(Error::Held)?;
-            presentations.push((query_id.clone(), held.present(paths, &binding, &key).map_err(Error::Held)?));
+            let presentation = held.present(paths, &exchange, reauth.as_ref(), &key).map_err(Error::Held)?;
+            presentations.push((query_id.clone(), presentation));
         }
         let token = VpToken::of(presentations);
         Ok(request.request.respond(&token, self.entropy()).map_err(PresentError::from)?)
@@ -335,24 +341,17 @@ fn candidate(holding: &Holding, now: Timestamp) -> Result<Option<Candidate>, Err
     if held.expires().is_some_and(|at| now >= at) {
         return Ok(None);
     }
-    let mut claims = held.claims().clone();
-    if let Value::Object(members) = &mut claims {
-        members.remove(FACE_TEMPLATE);
-    }
-    let aka = claims.get("aka_vcts").and_then(Value::as_array).cloned().unwrap_or_default();
-    let also = aka.iter().filter_map(|vct| vct.as_str().map(str::to_owned));
-    let chain = holding.text().split('~').next().and_then(|jwt| Unverified::parse(jwt).ok());
-    let chain = chain.and_then(|jws| jws.x5c().ok()).unwrap_or_default();
+    let chain = held.issuer_chain();
     Ok(Some(Candidate {
         id: holding.id.to_string(),
         format: held.format().identifier().to_owned(),
-        types: std::iter::once(held.vct().to_owned()).chain(also).collect(),
-        claims,
+        types: held.types(),
+        claims: held.askable(),
         authority_key_identifiers: chain
             .iter()
             .filter_map(|certificate| certificate.authority_key_identifier())
             .collect(),
-        holder_bound: held.holder_key().is_some(),
+        holder_bound: held.holder_bound(),
     }))
 }
 

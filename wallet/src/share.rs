@@ -2,7 +2,8 @@
 //! [`warifu_session::share`]).
 //!
 //! The token holds a fresh presentation whose key binding names the partner and this one share, and a consent receipt
-//! signed by the same device key. Only the partner's key in the trusted list can open it.
+//! signed by the same device key. Only the partner's key in the trusted list can open it. What is shared is an SD-JWT VC:
+//! an mdoc answers requests only.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -18,7 +19,7 @@ use warifu_trust::{Refusal, ServiceType};
 
 use crate::consent::{Asked, Asker, DemandedBy, Disclosure, Question, Ready, SelfieQuestion, sealed};
 use crate::history::Channel;
-use crate::holding::{CredentialId, Holding, rows, touches_face_template};
+use crate::holding::{CredentialId, Holding, touches_face_template};
 use crate::presence::Demand;
 use crate::store::SelfieRule;
 use crate::{Error, Wallet};
@@ -55,6 +56,9 @@ pub enum ShareRefused {
     /// Nothing that could be shared is held.
     #[error("no valid credential is held")]
     NoCredential,
+    /// The credential is of a format that shares can not hold.
+    #[error("only an SD-JWT VC can be shared; this credential is of another format")]
+    Format,
     /// A claim to share is not in the credential.
     #[error("the credential has no `{0}`")]
     NoSuchClaim(String),
@@ -71,6 +75,7 @@ impl ShareRefused {
             Self::Partner(Refusal::NoList { .. } | Refusal::ListExpired { .. }) => "no_trusted_list",
             Self::Partner(_) => "partner_not_listed",
             Self::NoCredential => "no_credential",
+            Self::Format => "format_not_shared",
             Self::NoSuchClaim(_) => "no_such_claim",
             Self::Share(_) => "share_failed",
         }
@@ -253,6 +258,7 @@ impl Wallet {
         let terms = &proposal.terms;
         let holding = self.holding(&proposal.credential)?;
         let held = holding.held().map_err(Error::Held)?;
+        let held = held.sd_jwt().ok_or(ShareRefused::Format)?;
         let holder = holding.key().signing_key().map_err(Error::Key)?;
         let binding = KeyBinding {
             audience: terms.audience().to_owned(),
@@ -260,7 +266,8 @@ impl Wallet {
             issued_at: now,
             extra: Map::new(),
         };
-        let presentation = held.present(&proposal.paths, &binding, &holder).map_err(Error::Held)?;
+        let presentation = held.present(&proposal.paths, &binding, &holder);
+        let presentation = presentation.map_err(|error| Error::Held(error.into()))?;
         let names: Vec<String> =
             proposal.question.disclosures.iter().flat_map(|d| d.shared.iter().map(|row| row.name.clone())).collect();
         let receipt = Receipt::given(
@@ -294,13 +301,19 @@ impl Wallet {
         })
     }
 
-    /// The credential of this name, or the newest that has not expired.
+    /// The credential of this name, or the newest that can be shared and has not expired.
     fn choose(&self, id: Option<&CredentialId>, now: Timestamp) -> Result<Holding, Error> {
         if let Some(id) = id {
-            return self.holding(id);
+            let named = self.holding(id)?;
+            return match named.held().map_err(Error::Held)?.sd_jwt() {
+                Some(_) => Ok(named),
+                None => Err(ShareRefused::Format.into()),
+            };
         }
         let newest = self.store().read(|contents| {
-            let valid = |holding: &&Holding| holding.held().is_ok_and(|held| held.expires().is_none_or(|at| now < at));
+            let valid = |holding: &&Holding| {
+                holding.held().is_ok_and(|held| held.sd_jwt().is_some() && held.expires().is_none_or(|at| now < at))
+            };
             contents.holdings.iter().rev().find(valid).cloned()
         })?;
         newest.ok_or(ShareRefused::NoCredential.into())
@@ -314,8 +327,7 @@ fn receipt_name(name: &str) -> Option<ClaimName> {
 
 /// The paths that scope and choice lead to.
 fn chosen(holding: &Holding, scope: &[Scope], names: Option<&[String]>) -> Result<Vec<ClaimPath>, Error> {
-    let held = holding.held().map_err(Error::Held)?;
-    let all = rows(held.claims(), &holding.metadata, "en");
+    let all = holding.held().map_err(Error::Held)?.rows("en");
     if let Some(names) = names {
         let path = |name: &String| {
             // A parent stands for all its parts.

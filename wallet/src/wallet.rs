@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jiff::Timestamp;
 use serde::Serialize;
-use warifu_credential::face_template::{FaceTemplateClaim, template_digest};
 use warifu_credential::status::{self, Cache, StatusToken};
 use warifu_keys::x509::Certificate;
 use warifu_keys::{Entropy, Secret};
@@ -259,8 +258,7 @@ impl Wallet {
 
     pub(crate) fn reference(&self, id: &CredentialId) -> Result<Reference, Error> {
         let held = self.holding(id)?.held().map_err(Error::Held)?;
-        let claim = FaceTemplateClaim::of(&held).ok().flatten().ok_or(Error::NoFaceTemplate)?;
-        let digest = template_digest(&held).map_err(|_| Error::NoFaceTemplate)?;
+        let (claim, digest) = held.face_template().ok_or(Error::NoFaceTemplate)?;
         let other = || PresenceError::OtherModel(claim.model().to_string());
         // Values on another scale can not be compared with ours.
         if f32::from(claim.scale()) != Template::SCALE {

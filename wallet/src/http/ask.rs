@@ -26,6 +26,7 @@ use super::{Agent, Here, PICTURE_BYTES, Pending, Stopped, error_notice, error_pa
 use crate::Error;
 use crate::consent::{Asked, DemandedBy, Question, Ready};
 use crate::history::Channel;
+use crate::holding::ClaimFact;
 use crate::presence::{LivenessDemand, Selfie};
 use crate::present::PresentedFacts;
 use crate::share::{NewShareRequest, ShareFacts};
@@ -235,7 +236,7 @@ fn question_page(agent: &Agent, lang: Lang, question: &Question, above: Option<M
         Channel::Request => "wallet-consent-how-long",
         Channel::Share => "wallet-share-expires",
     };
-    let portrait = question.disclosures.iter().any(|d| d.shared.iter().any(|row| row.name == "picture"));
+    let portrait = question.disclosures.iter().any(|d| d.shared.iter().any(ClaimFact::is_picture));
     let action = format!("/ask/{}", question.mark);
     let token = agent.form_token();
     let refuse = html! {
@@ -324,7 +325,7 @@ pub(super) async fn share_form(State(agent): State<Arc<Agent>>, Now(now): Now, l
         (Ok(partners), Ok(held)) => (partners, held),
         (Err(error), _) | (_, Err(error)) => return error_page(&agent, lang, Stopped::Looking, &error),
     };
-    let newest = held.iter().rev().find(|facts| !facts.expired);
+    let newest = held.iter().rev().find(|facts| !facts.expired && facts.can_be_shared);
     let details = newest.map(|facts| agent.wallet.show_in(&facts.id, lang.tag(), now)).transpose();
     let details = match details {
         Ok(details) => details,

@@ -11,7 +11,7 @@ use warifu_server::page::Icon;
 use warifu_server::page::components::{Card, Tone, credential_card, empty};
 use warifu_server::text::{Lang, Words};
 
-use super::show::day;
+use super::show::{day, format_name};
 use super::{Agent, Here, Stopped, bare, error_page, page};
 use crate::holding::CredentialFacts;
 
@@ -42,7 +42,8 @@ fn card(words: Words<'_>, facts: &CredentialFacts, sandbox: bool) -> Markup {
     let tone = if facts.expired { Tone::Stop } else { Tone::Ok };
     let href = format!("/credential/{}", facts.id);
     let label = words.say("wallet-details-valid-until");
-    let lines = [(label.as_str(), until.as_str())];
+    let format = words.say("wallet-details-format");
+    let lines = [(label.as_str(), until.as_str()), (format.as_str(), format_name(facts.format))];
     let card = Card {
         kind: &facts.name,
         issuer: &issuer,

@@ -151,7 +151,7 @@ pub(super) async fn accept(
     let words = agent.words(lang);
     let code = Some(form.tx_code.as_str()).filter(|code| !code.trim().is_empty());
     let facts = match agent.wallet.accept(&form.link, code, now).await {
-        Ok(facts) => facts,
+        Ok(accepted) => accepted.credential,
         // A wrong code can be typed again as long as the issuer allows it.
         Err(error @ Error::Accept(_)) if matches!(error.code(), "code_refused" | "tx_code_needed") => {
             let notice = super::error_notice(words, Stopped::Storing, &error);

@@ -10,6 +10,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
 use serde_json::Value;
+use warifu_credential::Format;
 use warifu_credential::person::CountryCode;
 use warifu_credential::type_metadata::TypeMetadata;
 use warifu_schemas::Kind;
@@ -45,6 +46,7 @@ pub(super) async fn credential(
     };
     let about = [
         ("wallet-details-type", facts.vct.clone()),
+        ("wallet-details-format", format_name(facts.format).to_owned()),
         ("wallet-details-issuer", facts.issuer_name.clone()),
         ("wallet-details-received", lang.moment(facts.received_at)),
         ("wallet-details-valid-from", date(facts.issued_at)),
@@ -147,6 +149,15 @@ fn comma(lang: Lang) -> &'static str {
 
 fn field<'a>(label: &'a str, value: &'a str) -> Field<'a> {
     Field { label, value, source: "", confidence: None }
+}
+
+/// What people who know formats call one.
+pub(super) fn format_name(identifier: &str) -> &str {
+    match Format::from_identifier(identifier) {
+        Some(Format::SdJwtVc) => "SD-JWT VC",
+        Some(Format::Mdoc) => "ISO mdoc",
+        None => identifier,
+    }
 }
 
 /// The day of an instant, in UTC.
