@@ -23,7 +23,7 @@ use warifu_trust::bundle::{self, IssuerBundle, VerifierBundle};
 use warifu_trust_registry::setup::Setup;
 use warifu_trust_registry::{Actor, Registry};
 use warifu_verifier::Verifier;
-use warifu_verifier::policy::Policy;
+use warifu_verifier::policy::{Formats, Policy};
 use warifu_wallet::http::Agent;
 use warifu_wallet::store::{Folder, Kdf, SelfieRule, Settings};
 use warifu_wallet::{Seams, Wallet};
@@ -149,7 +149,7 @@ impl Sandbox {
                 operator: anchor.clone(),
                 api_key: ApiKeyHash::of(&api_key),
                 workflow_id: format!("wf_{audience}"),
-                policies: Policy::built_in(vct.as_str()),
+                policies: Policy::built_in(vct.as_str(), Formats::Either),
                 allowed_models: face_models(&models)?,
                 request_seconds: 300,
                 same_device: Some(same_device.clone()),

@@ -23,7 +23,7 @@ use warifu_server::run::{Limits, Listener, asked_to_stop};
 use warifu_store::blob::Blobs;
 use warifu_trust::bundle::{self, Credentials, IssuerBundle, VerifierBundle};
 use warifu_verifier::Verifier;
-use warifu_verifier::policy::Policy;
+use warifu_verifier::policy::{Formats, Policy};
 
 use crate::files;
 
@@ -139,6 +139,9 @@ struct VerifierPart {
     audience: String,
     /// Type of attestation that the built-in policies ask for.
     vct: Option<Url>,
+    /// The formats in which the built-in policies take it; either when absent.
+    #[serde(default)]
+    formats: Formats,
     /// Further policies.
     #[serde(default)]
     policies: Vec<Policy>,
@@ -250,7 +253,7 @@ pub(crate) async fn verifier(command: VerifierCommand) -> Result<()> {
     let common = common.below(&file);
     let mut policies = verifier.policies;
     if let Some(vct) = &verifier.vct {
-        policies.extend(Policy::built_in(vct.as_str()));
+        policies.extend(Policy::built_in(vct.as_str(), verifier.formats));
     }
     let [api_key] = common.api_keys()?[..] else { bail!("a verifier has exactly one API key") };
     let config = warifu_verifier::Config {

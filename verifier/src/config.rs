@@ -131,7 +131,7 @@ mod tests {
     use warifu_keys::x509::issue::{Authority, Period, Subject};
 
     use super::*;
-    use crate::policy::Reauth;
+    use crate::policy::{Formats, Reauth};
 
     fn config() -> Config {
         let entropy = Seeded::dangerous_new("config");
@@ -147,7 +147,7 @@ mod tests {
             operator: operator.certificate().clone(),
             api_key: ApiKeyHash::of("key"),
             workflow_id: "wf".to_owned(),
-            policies: Policy::built_in("https://issuer.example/vct/kyc-identity/1"),
+            policies: Policy::built_in("https://issuer.example/vct/kyc-identity/1", Formats::Either),
             allowed_models: Vec::new(),
             request_seconds: 300,
             same_device: None,

@@ -98,7 +98,10 @@ impl Verifier {
         let vp_token: BTreeMap<String, Vec<String>> =
             response.vp_token.0.iter().map(|(id, list)| (id.clone(), texts(list))).collect();
         let reauth = record.reauth.as_deref().map(ReauthEntry::parse).transpose()?;
+        let transcript = response.request.session_transcript();
+        let transcript = transcript.map_err(|error| RequestError::Make(error.to_string()))?;
         let expected = Expected {
+            transcript: &transcript,
             query: &response.request.query,
             binding: Binding {
                 audience: response.request.client_id.as_str(),

@@ -11,7 +11,8 @@
 //! * [`import`]: takes a share token in, once per source.
 //! * [`http`]: the doors for partners' servers, wallets and people.
 //!
-//! Left out for now: the Digital Credentials API, unsigned requests, mdoc, presentations without key binding, and the
+//! Left out for now: the Digital Credentials API, unsigned requests, presentations without holder binding, identifier lists
+//! (an mdoc that names one and no status list is refused), shares of an mdoc, and the
 //! `response_code` of same-device flows (HAIP 1.0 section 5.1).
 
 pub mod check;

@@ -6,11 +6,48 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use warifu_credential::selfie_reauth::{self, Demand, Liveness};
 use warifu_credential::{ClaimPath, Format};
-use warifu_openid4vc::dcql::{CredentialQuery, DcqlError, Query};
+use warifu_openid4vc::dcql::{CredentialQuery, CredentialSetQuery, DcqlError, Query};
 use warifu_openid4vc::vp::purpose::{self, Purpose};
+use warifu_schemas::kyc;
 
-/// The identifier of the one credential query that built-in policies make.
+/// The identifier of the credential query that built-in policies make for an SD-JWT VC.
 pub const QUERY_ID: &str = "kyc";
+/// The identifier of the one that they make for an mdoc.
+pub const MDOC_QUERY_ID: &str = "kyc-mdoc";
+
+/// What the built-in policies ask for: a claim of the `kyc` profile, and the mdoc element that holds the same.
+type Asked = (&'static [&'static str], &'static str);
+const IDENTITY: &[Asked] =
+    &[(&["given_name"], "given_name"), (&["family_name"], "family_name"), (&["birthdate"], "birth_date")];
+const OF_AGE: &[Asked] = &[(&["age_equal_or_over", "18"], "age_over_18")];
+
+/// In which formats an attestation is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Formats {
+    /// As SD-JWT VC only.
+    #[serde(rename = "dc+sd-jwt")]
+    SdJwtVc,
+    /// As mdoc only.
+    #[serde(rename = "mso_mdoc")]
+    Mdoc,
+    /// In either format, one of them: as SD-JWT VC where the wallet has both.
+    #[default]
+    #[serde(rename = "either")]
+    Either,
+}
+
+impl Formats {
+    /// Whether a credential of this format is taken.
+    #[must_use]
+    pub fn take(self, format: Format) -> bool {
+        match (self, format) {
+            (Self::Either, Format::SdJwtVc | Format::Mdoc)
+            | (Self::SdJwtVc, Format::SdJwtVc)
+            | (Self::Mdoc, Format::Mdoc) => true,
+            (Self::SdJwtVc, Format::Mdoc) | (Self::Mdoc, Format::SdJwtVc) => false,
+        }
+    }
+}
 
 /// A named policy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,6 +72,9 @@ pub enum QueryError {
     /// It is no query.
     #[error(transparent)]
     Dcql(#[from] DcqlError),
+    /// It can not be answered in the formats that are wanted.
+    #[error("the query can not be answered in this format alone")]
+    Format,
     /// It asks for what can not be verified here.
     #[error("credential query `{id}` asks for {what}, which is not supported here")]
     Unsupported {
@@ -92,17 +132,32 @@ impl Reauth {
 }
 
 impl Policy {
-    /// A policy that asks a KYC attestation of type `vct` for these claims.
-    #[must_use]
-    pub fn for_claims(
+    /// A policy of our own `kyc` profile: an SD-JWT VC of type `vct`, an mdoc of the profile's document type, or one of
+    /// the two (`credential_sets`, OpenID4VP 1.0 section 6.2).
+    fn of_profile(
         name: &str,
         purpose: &str,
         vct: &str,
-        claims: &[ClaimPath],
+        formats: Formats,
+        asked: &[Asked],
         selfie_reauth: Option<Reauth>,
     ) -> Self {
-        let credentials = vec![CredentialQuery::sd_jwt_vc(QUERY_ID, vct, claims.to_vec())];
-        let query = Query { credentials, credential_sets: None };
+        let claim = |(path, _): &Asked| {
+            let (first, rest) = path.split_first().unwrap_or((&"", &[]));
+            rest.iter().fold(ClaimPath::claim(first), |path, name| path.name(name))
+        };
+        let element = |(_, element): &Asked| ClaimPath::claim(kyc::PROFILE.doctype).name(element);
+        let sd_jwt_vc = CredentialQuery::sd_jwt_vc(QUERY_ID, vct, asked.iter().map(claim).collect());
+        let mdoc = CredentialQuery::mdoc(MDOC_QUERY_ID, kyc::PROFILE.doctype, asked.iter().map(element).collect());
+        let query = match formats {
+            Formats::SdJwtVc => Query { credentials: vec![sd_jwt_vc], credential_sets: None },
+            Formats::Mdoc => Query { credentials: vec![mdoc], credential_sets: None },
+            Formats::Either => {
+                let options = vec![vec![QUERY_ID.to_owned()], vec![MDOC_QUERY_ID.to_owned()]];
+                let one_of = CredentialSetQuery { options, required: true };
+                Query { credentials: vec![sd_jwt_vc, mdoc], credential_sets: Some(vec![one_of]) }
+            }
+        };
         Self {
             name: name.to_owned(),
             purpose: purpose.to_owned(),
@@ -110,6 +165,39 @@ impl Policy {
             dcql_query: query.to_value(),
             selfie_reauth,
         }
+    }
+
+    /// The same policy where only credentials of these formats are asked for; [`QueryError::Format`] where what is left
+    /// could not answer what it demands.
+    pub fn taking(self, formats: Formats) -> Result<Self, QueryError> {
+        if formats == Formats::Either {
+            return Ok(self);
+        }
+        let mut query = Query::from_value(&self.dcql_query)?;
+        let taken = |query: &CredentialQuery| {
+            Format::from_identifier(&query.format).is_some_and(|format| formats.take(format))
+        };
+        let kept: Vec<CredentialQuery> = query.credentials.iter().filter(|query| taken(query)).cloned().collect();
+        let is_kept = |id: &String| kept.iter().any(|query| query.id == *id);
+        match &mut query.credential_sets {
+            // All of them are needed.
+            None if kept.len() < query.credentials.len() => return Err(QueryError::Format),
+            None => return Ok(self),
+            Some(sets) => {
+                for set in sets.iter_mut() {
+                    set.options.retain(|option| option.iter().all(is_kept));
+                }
+                if sets.iter().any(|set| set.required && set.options.is_empty()) {
+                    return Err(QueryError::Format);
+                }
+                sets.retain(|set| !set.options.is_empty());
+                if sets.is_empty() {
+                    return Err(QueryError::Format);
+                }
+            }
+        }
+        query.credentials = kept;
+        Ok(Self { dcql_query: query.to_value(), ..self })
     }
 
     /// The same policy with its purpose in a further language.
@@ -137,16 +225,13 @@ impl Policy {
 
     /// The policies that a verifier starts with: identity, identity with a selfie, and of age.
     #[must_use]
-    pub fn built_in(vct: &str) -> Vec<Self> {
-        let identity: Vec<_> = ["given_name", "family_name", "birthdate"].map(ClaimPath::claim).into();
-        let of_age = [ClaimPath::claim("age_equal_or_over").name("18")];
+    pub fn built_in(vct: &str, formats: Formats) -> Vec<Self> {
         let [plain, selfie, age] = Self::BUILT_IN;
+        let policy = |name, purpose, asked, reauth| Self::of_profile(name, purpose, vct, formats, asked, reauth);
         vec![
-            Self::for_claims(plain, "Open an account", vct, &identity, None).also_in("ja", "口座の開設"),
-            Self::for_claims(selfie, "Open an account", vct, &identity, Some(Reauth::default()))
-                .also_in("ja", "口座の開設"),
-            Self::for_claims(age, "Prove that you are of age", vct, &of_age, None)
-                .also_in("ja", "18 歳以上であることの証明"),
+            policy(plain, "Open an account", IDENTITY, None).also_in("ja", "口座の開設"),
+            policy(selfie, "Open an account", IDENTITY, Some(Reauth::default())).also_in("ja", "口座の開設"),
+            policy(age, "Prove that you are of age", OF_AGE, None).also_in("ja", "18 歳以上であることの証明"),
         ]
     }
 
@@ -156,17 +241,82 @@ impl Policy {
         let query = Query::from_value(&self.dcql_query)?;
         for credential in &query.credentials {
             let refuse = |what| Err(QueryError::Unsupported { id: credential.id.clone(), what });
-            // Answers are read as SD-JWT VC only, so nothing else is asked for.
-            if Format::from_identifier(&credential.format) != Some(Format::SdJwtVc) {
-                return refuse("another format than `dc+sd-jwt`");
+            // Answers are read in these formats only, so nothing else is asked for.
+            if Format::from_identifier(&credential.format).is_none() {
+                return refuse("another format than `dc+sd-jwt` and `mso_mdoc`");
             }
             if !credential.require_cryptographic_holder_binding {
-                return refuse("a presentation without key binding");
+                return refuse("a presentation without holder binding");
             }
             if credential.trusted_authorities.iter().any(|authority| authority.r#type != "aki") {
                 return refuse("another kind of trusted authority than `aki`");
             }
         }
         Ok(query)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use warifu_schemas::Step;
+
+    use super::*;
+
+    const VCT: &str = "https://issuer.example/vct/kyc-identity/1";
+
+    #[test]
+    fn claim_and_element_are_the_same_row_of_the_profile() {
+        for (path, element) in IDENTITY.iter().chain(OF_AGE) {
+            let steps: Vec<Step> = path.iter().map(|name| Step::Name(name)).collect();
+            let row = kyc::PROFILE.attribute(&steps);
+            assert!(row.is_some_and(|row| row.element == Some(element)), "{path:?} {element}");
+        }
+    }
+
+    #[test]
+    fn either_format_is_one_of_two_and_never_both() {
+        let either = &Policy::built_in(VCT, Formats::Either)[2];
+        let doctype = "org.warifu.kyc.1";
+        let sd_jwt_vc = json!({"id": "kyc", "format": "dc+sd-jwt", "meta": {"vct_values": [VCT]},
+            "claims": [{"path": ["age_equal_or_over", "18"]}]});
+        let mdoc = json!({"id": "kyc-mdoc", "format": "mso_mdoc", "meta": {"doctype_value": doctype},
+            "claims": [{"path": [doctype, "age_over_18"]}]});
+        assert_eq!(
+            either.dcql_query,
+            json!({"credentials": [sd_jwt_vc, mdoc], "credential_sets": [{"options": [["kyc"], ["kyc-mdoc"]]}]})
+        );
+        let check = |formats: Formats, expected: &[&str]| {
+            let query = either.clone().taking(formats).unwrap().query().unwrap();
+            assert_eq!(query.credentials.iter().map(|query| query.id.as_str()).collect::<Vec<_>>(), expected);
+            let options: Vec<_> = query.credential_sets.iter().flatten().flat_map(|set| &set.options).collect();
+            assert_eq!(options.len(), expected.len(), "{formats:?}");
+        };
+        check(Formats::Either, &["kyc", "kyc-mdoc"]);
+        check(Formats::SdJwtVc, &["kyc"]);
+        check(Formats::Mdoc, &["kyc-mdoc"]);
+        let one = &Policy::built_in(VCT, Formats::SdJwtVc)[0];
+        assert_eq!(one.clone().taking(Formats::Either).as_ref(), Ok(one));
+        assert_eq!(one.clone().taking(Formats::Mdoc), Err(QueryError::Format));
+    }
+
+    #[test]
+    fn what_can_not_be_verified_is_not_asked_for() {
+        let check = |query: Value, expected: bool| {
+            let policy = Policy { dcql_query: query.clone(), ..Policy::built_in(VCT, Formats::Either).remove(0) };
+            assert_eq!(policy.query().is_ok(), expected, "{query}");
+        };
+        let query = |format: &str, meta: Value| json!({"credentials": [{"id": "a", "format": format, "meta": meta}]});
+        check(query("dc+sd-jwt", json!({"vct_values": ["x"]})), true);
+        check(query("mso_mdoc", json!({"doctype_value": "org.iso.18013.5.1.mDL"})), true);
+        check(query("mso_mdoc", json!({"vct_values": ["x"]})), false);
+        check(query("ldp_vc", json!({"type_values": [["x"]]})), false);
+        let mut unbound = query("mso_mdoc", json!({"doctype_value": "x"}));
+        unbound["credentials"][0]["require_cryptographic_holder_binding"] = json!(false);
+        check(unbound, false);
+        // In an mdoc a claim without its namespace is no claim.
+        let mut bare = query("mso_mdoc", json!({"doctype_value": "x"}));
+        bare["credentials"][0]["claims"] = json!([{"path": ["face_template"]}]);
+        check(bare, false);
     }
 }

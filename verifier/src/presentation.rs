@@ -1,12 +1,14 @@
 //! Verifies what a wallet answered, check by check (OpenID4VP 1.0 section 8.6).
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
+use warifu_credential::mdoc::{DeviceSigned, SessionTranscript};
 use warifu_credential::sd_jwt::{Error as SdJwtError, Held, KeyBindingRules, KeyBound, Presentation};
 use warifu_credential::selfie_reauth::{self, Entry};
-use warifu_credential::{Authentic, ClaimPath, PathStep, SettleError, Verified};
+use warifu_credential::{Authentic, ClaimPath, Format, PathStep, SettleError, Verified};
 use warifu_keys::PublicKey;
 use warifu_keys::jws::{JwsError, Unverified};
 use warifu_keys::x509::Certificate;
@@ -16,6 +18,8 @@ use warifu_trust::Trust;
 use crate::Verifier;
 use crate::check::{CheckName, Report, Shown, Tally};
 
+mod mdoc;
+
 /// How far the wallet's clock may be off.
 const LEEWAY: SignedDuration = SignedDuration::from_secs(60);
 
@@ -24,6 +28,8 @@ const LEEWAY: SignedDuration = SignedDuration::from_secs(60);
 pub(crate) struct Expected<'a> {
     pub(crate) query: &'a Query,
     pub(crate) binding: Binding<'a>,
+    /// What an mdoc's device must have signed over.
+    pub(crate) transcript: &'a SessionTranscript,
     pub(crate) reauth: Option<&'a Entry>,
 }
 
@@ -39,8 +45,16 @@ pub(crate) struct Binding<'a> {
 /// A presentation that passed everything but the query and the reauth.
 pub(crate) struct Settled {
     verified: Verified,
-    bound: KeyBound,
+    proof: Proof,
     issuer: String,
+}
+
+/// How the holder proved to have the key, and what was said with it.
+enum Proof {
+    /// By a key binding JWT.
+    KeyBinding(KeyBound),
+    /// By the device of an mdoc.
+    Device(DeviceSigned),
 }
 
 impl Settled {
@@ -56,10 +70,15 @@ impl Settled {
 
     /// Everything that the holder chose to disclose.
     pub(crate) fn disclosed(&self) -> Vec<ClaimPath> {
-        Held::keep(self.verified.clone()).map(|held| held.available()).unwrap_or_default()
+        let verified = self.verified.clone();
+        match verified.format() {
+            Format::SdJwtVc => Held::keep(verified).map(|held| held.available()),
+            Format::Mdoc => warifu_credential::mdoc::Held::keep(verified).map(|held| held.available()),
+        }
+        .unwrap_or_default()
     }
 
-    /// The claims about the person, without the registered ones that belong to the credential.
+    /// The claims about the person, without the registered ones that belong to the credential; of an mdoc by namespace.
     pub(crate) fn claims(&self) -> Map<String, Value> {
         let members = self.verified.claims().as_object().into_iter().flatten();
         members
@@ -85,7 +104,16 @@ impl Verifier {
         for (query_id, presentations) in vp_token {
             for text in presentations {
                 let mut tally = Tally::default();
-                let settled = self.settle(text, expected.binding, &trust, now, &mut tally).await;
+                let asked = expected.query.credential(query_id);
+                let settled = match asked.and_then(|asked| Format::from_identifier(&asked.format)) {
+                    Some(Format::Mdoc) => {
+                        let (audience, transcript) = (expected.binding.audience, expected.transcript);
+                        self.settle_mdoc(text, audience, transcript, &trust, now, &mut tally).await
+                    }
+                    Some(Format::SdJwtVc) | None => {
+                        self.settle(text, expected.binding, &trust, now, &mut tally).await
+                    }
+                };
                 tallies.push(tally);
                 presented.extend(settled.map(|settled| (query_id.as_str(), settled)));
             }
@@ -111,7 +139,7 @@ impl Verifier {
         tally.into_report(&demanded.collect::<Vec<_>>(), shown.collect())
     }
 
-    /// Signature, trust, key binding, validity and status of one presentation; `None` once a check failed.
+    /// Signature, trust, key binding, validity and status of one SD-JWT VC; `None` once a check failed.
     pub(crate) async fn settle(
         &self,
         text: &str,
@@ -127,15 +155,7 @@ impl Verifier {
                 return None;
             }
         };
-        // Whom the credential names is looked up first, because a refusal of the trusted list says more than a chain
-        // that ends nowhere. It counts as held once the signature proves that the credential is theirs.
-        let issuer = match trust.may_issue(&named_chain(text), now) {
-            Ok(entity) => entity.name,
-            Err(refusal) => {
-                tally.fail(CheckName::IssuerTrusted, refusal.to_string());
-                return None;
-            }
-        };
+        let issuer = named_issuer(&named_chain(text), trust, now, tally)?;
         let rules = KeyBindingRules {
             audience: binding.audience,
             nonce: binding.nonce,
@@ -145,21 +165,14 @@ impl Verifier {
         let (authentic, bound) = match received.authenticate(&trust.issuer_anchors(now), now, &rules) {
             Ok(pair) => pair,
             Err(error) => {
-                for earlier in held_before(&error) {
-                    tally.pass(*earlier, if *earlier == CheckName::IssuerTrusted { issuer.as_str() } else { "" });
-                }
-                tally.fail(place(&error), error.to_string());
+                failed(held_before(&error), place(&error), &error, &issuer, tally);
                 return None;
             }
         };
-        tally.pass(CheckName::Signature, authentic.issuer().leaf.subject());
-        tally.pass(CheckName::IssuerTrusted, issuer.as_str());
+        passed(&authentic, &issuer, binding.audience, tally);
         tally.pass(CheckName::KeyBinding, "signed with the holder's key");
-        tally.pass(CheckName::Aud, binding.audience);
-        tally.pass(CheckName::Nonce, "this request's");
-        tally.pass(CheckName::AlgAllowed, authentic.holder_key().map_or("", |key| key.algorithm().name()));
         let verified = self.check_status(authentic, trust, now, tally).await?;
-        Some(Settled { verified, bound, issuer })
+        Some(Settled { verified, proof: Proof::KeyBinding(bound), issuer })
     }
 
     async fn check_status(
@@ -219,7 +232,13 @@ impl Verifier {
         let carries = |query_id: &str| entry.demand().credential_ids.iter().any(|id| id == query_id);
         let mut reason = "no presentation carries it".to_owned();
         for (_, settled) in presented.iter().filter(|(query_id, _)| carries(query_id)) {
-            match selfie_reauth::check(entry, &settled.bound, &settled.verified, &policy, now) {
+            let checked = match &settled.proof {
+                Proof::KeyBinding(bound) => selfie_reauth::check(entry, bound, &settled.verified, &policy, now),
+                Proof::Device(device) => {
+                    selfie_reauth::check_device_signed(entry, device, &settled.verified, &policy, now)
+                }
+            };
+            match checked {
                 Ok(facts) => {
                     let detail = format!(
                         "matched {} s ago at {}, liveness {}, model {}",
@@ -239,6 +258,37 @@ impl Verifier {
 }
 
 const NOT_DEMANDED: &str = "not demanded";
+
+/// Name of the issuer that a credential names, in the trusted list; `None` where it may not issue.
+///
+/// It is looked up before the signature is checked, because a refusal of the trusted list says more than a chain that ends
+/// nowhere. It counts as held once the signature proves that the credential is theirs.
+fn named_issuer(chain: &[Certificate], trust: &Trust, now: Timestamp, tally: &mut Tally) -> Option<String> {
+    match trust.may_issue(chain, now) {
+        Ok(entity) => Some(entity.name),
+        Err(refusal) => {
+            tally.fail(CheckName::IssuerTrusted, refusal.to_string());
+            None
+        }
+    }
+}
+
+/// What holds of every presentation that authenticated, whatever its format.
+fn passed(authentic: &Authentic, issuer: &str, audience: &str, tally: &mut Tally) {
+    tally.pass(CheckName::Signature, authentic.issuer().leaf.subject());
+    tally.pass(CheckName::IssuerTrusted, issuer);
+    tally.pass(CheckName::Aud, audience);
+    tally.pass(CheckName::Nonce, "this request's");
+    tally.pass(CheckName::AlgAllowed, authentic.holder_key().map_or("", |key| key.algorithm().name()));
+}
+
+/// What is known of a presentation that did not authenticate.
+fn failed(held: &[CheckName], at: CheckName, error: &dyn Display, issuer: &str, tally: &mut Tally) {
+    for earlier in held {
+        tally.pass(*earlier, if *earlier == CheckName::IssuerTrusted { issuer } else { "" });
+    }
+    tally.fail(at, error.to_string());
+}
 
 /// The certificates that a credential names, leaf first; nothing about them is verified. Empty where there are none.
 fn named_chain(presentation: &str) -> Vec<Certificate> {

@@ -26,7 +26,7 @@ use warifu_store::{Batch, Loaded, Stored};
 
 use crate::Verifier;
 use crate::check::Report;
-use crate::policy::{Policy, QueryError, Reauth};
+use crate::policy::{Formats, Policy, QueryError, Reauth};
 use crate::transaction::{Frontend, TransactionId};
 
 /// What a partner's server sends to make a request. A member that is not known is refused: left out in silence, a
@@ -38,6 +38,8 @@ pub struct NewRequest {
     pub policy: Option<String>,
     /// A query of the caller's own, in place of a policy.
     pub dcql_query: Option<Value>,
+    /// The formats in which it may be answered, of those that the policy or query takes; all of them when absent.
+    pub formats: Formats,
     /// `true` for the default demand, or the demand itself; overrides the policy's.
     pub selfie_reauth: Option<ReauthWish>,
     /// What the claims are for; overrides the policy's in every language.
@@ -276,6 +278,7 @@ impl Verifier {
             None => policy,
         };
         let purpose = policy.whole_purpose()?;
+        let policy = policy.taking(new.formats)?;
         let query = policy.query()?;
         let reauth = match new.selfie_reauth {
             None => policy.selfie_reauth,

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 use maud::{Markup, html};
 use serde_json::Value;
-use warifu_schemas::{Attribute, Kind, PROFILES, Step};
+use warifu_schemas::{Attribute, Kind, PROFILES, Profile, Step};
 use warifu_server::page::components::{self, CheckRow, Field, Tone};
 use warifu_server::text::Words;
 
@@ -144,10 +144,38 @@ fn text(words: &Words<'_>, attribute: Option<&Attribute>, value: &Value) -> Stri
     }
 }
 
-/// The attribute at this path of names, in the first profile that has it.
+/// The attribute at this path of names, in the first profile that has it. A path that begins with the namespace of a
+/// profile leads to that profile's row of the element, and its parts below.
 fn attribute(path: &[&str]) -> Option<&'static Attribute> {
-    PROFILES.iter().flat_map(|profile| profile.attributes).find(|known| {
+    let is_at = |known: &[Step], path: &[&str]| {
         let same = |(step, name): (&Step, &&str)| matches!(step, Step::Name(known) if known == name);
-        known.path.len() == path.len() && known.path.iter().zip(path).all(same)
-    })
+        known.len() == path.len() && known.iter().zip(path).all(same)
+    };
+    if let [namespace, element, parts @ ..] = path
+        && let Some(profile) = Profile::of_doctype(namespace)
+    {
+        let whole = profile.element(element)?;
+        let below = |row: &&Attribute| row.path.strip_prefix(whole.path).is_some_and(|below| is_at(below, parts));
+        return profile.attributes.iter().find(below);
+    }
+    PROFILES.iter().flat_map(|profile| profile.attributes).find(|known| is_at(known.path, path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_have_the_words_of_their_profile() {
+        let check = |path: &[&str], expected: Option<&str>| {
+            assert_eq!(attribute(path).map(|known| known.label.en), expected, "{path:?}");
+        };
+        check(&["birthdate"], Some("Date of birth"));
+        check(&["age_equal_or_over", "18"], Some("18 or older"));
+        check(&["org.warifu.kyc.1", "birth_date"], Some("Date of birth"));
+        check(&["org.warifu.kyc.1", "age_over_18"], Some("18 or older"));
+        check(&["org.warifu.kyc.1", "assurance", "level"], Some("Level of assurance"));
+        check(&["org.warifu.kyc.1", "birthdate"], None);
+        check(&["org.example.1", "birth_date"], None);
+    }
 }

@@ -34,7 +34,7 @@ use warifu_trust::bundle::{Credentials, VerifierBundle};
 use warifu_trust::entity::{Service, ServiceStatus, ServiceType, Standing, TrustedEntity};
 use warifu_trust::list::{Operator, TrustedList};
 use warifu_verifier::http::Rates;
-use warifu_verifier::policy::Policy;
+use warifu_verifier::policy::{Formats, Policy};
 use warifu_verifier::{Config, Parts, Verifier};
 
 pub(crate) const API_KEY: &str = "key-of-partner-b";
@@ -242,7 +242,7 @@ impl World {
             operator: root.certificate().clone(),
             api_key: ApiKeyHash::of(API_KEY),
             workflow_id: WORKFLOW.to_owned(),
-            policies: Policy::built_in(&vct),
+            policies: Policy::built_in(&vct, Formats::Either),
             allowed_models: vec![model()],
             request_seconds: 300,
             same_device: None,
