@@ -4,6 +4,7 @@
 
 mod browser;
 mod floors;
+mod mdoc;
 mod people;
 mod refusals;
 mod whole;

@@ -13,7 +13,7 @@ use warifu_wallet::consent::{Asked as _, Ready};
 use warifu_wallet::share::NewShareRequest;
 
 /// A session of the fictional person that ends approved: its identifier and token.
-async fn approved(world: &World, person: &Person) -> Result<(String, String)> {
+pub(crate) async fn approved(world: &World, person: &Person) -> Result<(String, String)> {
     let sandbox = &world.sandbox;
     let created = sandbox.post(&sandbox.issuer, "v3/session/", &json!({})).await?.expect(201)?;
     let text = |name: &str| created[name].as_str().map(str::to_owned).context("a member");
@@ -23,7 +23,7 @@ async fn approved(world: &World, person: &Person) -> Result<(String, String)> {
     Ok((id, token))
 }
 
-async fn offer(world: &World, session: &str) -> Result<(String, String)> {
+pub(crate) async fn offer(world: &World, session: &str) -> Result<(String, String)> {
     let path = format!("v3/session/{session}/offer/");
     let offer = world.sandbox.post(&world.sandbox.issuer, &path, &json!({})).await?.success()?;
     let text = |name: &str| offer[name].as_str().map(str::to_owned).context("a member");
@@ -38,7 +38,7 @@ async fn request(world: &World) -> Result<(String, String)> {
     Ok((text("request_id")?, text("link")?))
 }
 
-async fn state(world: &World, id: &str) -> Result<serde_json::Value> {
+pub(crate) async fn state(world: &World, id: &str) -> Result<serde_json::Value> {
     world.sandbox.get(&world.sandbox.partners[0], &format!("v1/requests/{id}")).await?.expect(200)
 }
 
@@ -95,7 +95,11 @@ async fn what_must_not_work_does_not() -> Result<()> {
     let (link, code) = offer(&world, &session).await?;
     wallet.accept(&link, Some(&code), now()).await?;
     assert!(wallet.accept(&link, Some(&code), now()).await.is_err());
-    assert_eq!(wallet.list(now())?.len(), 1);
+    let held = wallet.list(now())?;
+    let types: Vec<&str> = held.iter().map(|held| held.vct.as_str()).collect();
+    let vct = world.sandbox.issuer.url.join("vct/kyc-identity/1")?;
+    let offered = ["eu.europa.ec.eudi.pid.1", "urn:eudi:pid:1", "org.warifu.kyc.1", vct.as_str()];
+    assert_eq!(types, offered, "one for each that was offered, the preferred one last");
 
     // A request serves one wallet, once, for a while.
     let (_, link) = request(&world).await?;

@@ -22,7 +22,7 @@ async fn the_whole_journey_succeeds() -> Result<()> {
         assert!(history.contains(word), "{word}");
     }
     let held = world.sandbox.wallet.list(world.hands.clock().now())?;
-    let id = &held.first().expect("a credential").id;
+    let id = &held.last().expect("a credential").id;
     let details = serde_json::to_value(world.sandbox.wallet.show(id, world.hands.clock().now())?)?;
     let personal = ["family_name", "given_name", "birthdate", "document_number", "date_of_expiry"];
     let mut seen = 0;

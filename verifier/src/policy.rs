@@ -174,9 +174,8 @@ impl Policy {
             return Ok(self);
         }
         let mut query = Query::from_value(&self.dcql_query)?;
-        let taken = |query: &CredentialQuery| {
-            Format::from_identifier(&query.format).is_some_and(|format| formats.take(format))
-        };
+        let taken =
+            |query: &CredentialQuery| Format::from_identifier(&query.format).is_some_and(|format| formats.take(format));
         let kept: Vec<CredentialQuery> = query.credentials.iter().filter(|query| taken(query)).cloned().collect();
         let is_kept = |id: &String| kept.iter().any(|query| query.id == *id);
         match &mut query.credential_sets {

@@ -110,9 +110,7 @@ impl Verifier {
                         let (audience, transcript) = (expected.binding.audience, expected.transcript);
                         self.settle_mdoc(text, audience, transcript, &trust, now, &mut tally).await
                     }
-                    Some(Format::SdJwtVc) | None => {
-                        self.settle(text, expected.binding, &trust, now, &mut tally).await
-                    }
+                    Some(Format::SdJwtVc) | None => self.settle(text, expected.binding, &trust, now, &mut tally).await,
                 };
                 tallies.push(tally);
                 presented.extend(settled.map(|settled| (query_id.as_str(), settled)));

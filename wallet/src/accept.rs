@@ -210,8 +210,7 @@ impl Wallet {
             Ok(ClaimsOf { credential_identifier: held.vct().to_owned(), claims })
         };
         let came = holdings.iter().map(claims).collect::<Result<Vec<_>, _>>().map_err(AcceptError::Tampered)?;
-        let party =
-            Party { name: credential.issuer_name.clone(), identifier: issuer, registrar: self.registrar()? };
+        let party = Party { name: credential.issuer_name.clone(), identifier: issuer, registrar: self.registrar()? };
         let mut entry = self.entry(TransactionType::CredentialIssuance, party.clone(), now);
         entry.list_of_claims_presented = came;
         let missing = stopped.map(|stopped| {
@@ -219,7 +218,8 @@ impl Wallet {
             self.entry(TransactionType::CredentialIssuance, party, now).not_completed(stopped.code())
         });
         self.store().update(|contents| {
-            contents.holdings.extend_from_slice(holdings);
+            // The newest is taken where several fit, so what the issuer prefers comes last.
+            contents.holdings.extend(holdings.iter().rev().cloned());
             contents.history.push(entry.clone());
             contents.history.extend(missing.clone());
             Ok::<_, StoreError>(())

@@ -322,8 +322,7 @@ impl Wallet {
                 }
                 (_, _) => None,
             };
-            let reauth =
-                told.as_ref().map(|(assertion, transaction_data)| Reauth { assertion, transaction_data });
+            let reauth = told.as_ref().map(|(assertion, transaction_data)| Reauth { assertion, transaction_data });
             let holding = self.holding(credential)?;
             let key = holding.key().signing_key().map_err(Error::Key)?;
             let held = holding.held().map_err(Error::Held)?;

@@ -193,7 +193,9 @@ impl IntoResponse for RequestError {
             Self::UnknownPolicy(_) => (StatusCode::BAD_REQUEST, "unknown_policy"),
             Self::PolicyAndQuery => (StatusCode::BAD_REQUEST, "policy_and_query"),
             Self::Query(QueryError::Dcql(_)) => (StatusCode::BAD_REQUEST, "bad_query"),
-            Self::Query(QueryError::Unsupported { .. } | QueryError::Format) => (StatusCode::BAD_REQUEST, "unsupported_query"),
+            Self::Query(QueryError::Unsupported { .. } | QueryError::Format) => {
+                (StatusCode::BAD_REQUEST, "unsupported_query")
+            }
             Self::Purpose(_) => (StatusCode::BAD_REQUEST, "bad_purpose"),
             Self::Reauth(_) => (StatusCode::BAD_REQUEST, "bad_selfie_reauth"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),

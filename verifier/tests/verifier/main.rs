@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod import;
+mod mdoc;
 mod pages;
 mod presentation;
 mod world;

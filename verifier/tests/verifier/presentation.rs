@@ -518,13 +518,16 @@ async fn requests_that_are_not_made() {
         credential.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         json!({"dcql_query": {"credentials": [credential]}})
     };
-    let mdoc = json!({"format": "mso_mdoc", "meta": {"doctype_value": "org.warifu.kyc.1"}});
+    let w3c = json!({"format": "ldp_vc", "meta": {"type_values": [["x"]]}});
+    let mdoc = json!({"format": "mso_mdoc", "meta": {"doctype_value": "x"}, "claims": [{"path": ["face_template"]}]});
     for (body, code) in [
         (json!({"policy": "nobody's"}), "unknown_policy"),
         (json!({"policy": "identity", "dcql_query": {}}), "policy_and_query"),
         (json!({"dcql_query": {}}), "bad_query"),
         (json!({"dcql_query": {"credentials": []}}), "bad_query"),
-        (credential(mdoc), "unsupported_query"),
+        (credential(w3c), "unsupported_query"),
+        (credential(mdoc), "bad_query"),
+        (json!({"policy": "identity", "formats": "ldp_vc"}), "bad_json"),
         (credential(json!({"require_cryptographic_holder_binding": false})), "unsupported_query"),
         (credential(json!({"trusted_authorities": [{"type": "etsi_tl", "values": ["x"]}]})), "unsupported_query"),
         (json!({"policy": "identity", "purpose": ""}), "bad_purpose"),
@@ -541,7 +544,13 @@ async fn requests_that_are_not_made() {
     world.ask(credential(json!({"id": "mine"}))).await;
     let mut own = credential(json!({"id": "mine"}));
     own["selfie_reauth"] = json!(true);
-    world.ask(own).await;
+    world.ask(own.clone()).await;
+    own["formats"] = json!("mso_mdoc");
+    assert_eq!(
+        world.post("v1/requests", &own).await.json()["code"],
+        "unsupported_query",
+        "it takes the other format only"
+    );
 
     for key in [&[][..], &[("x-api-key", "wrong")], &[("authorization", "Bearer wrong")]] {
         let headers = [key, &[("content-type", "application/json")]].concat();

@@ -4,15 +4,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::routing::get;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use url::Url;
 use warifu_credential::face_template::{FaceTemplateClaim, ModelId, Source};
 use warifu_credential::kyc::{Assurance, KycClaims, Level, Method as Read};
+use warifu_credential::mdoc;
 use warifu_credential::person::{CountryCode, Sex};
-use warifu_credential::profile::{Minting, mint_sd_jwt};
+use warifu_credential::profile::{Minting, mint_mdoc, mint_sd_jwt};
 use warifu_credential::sd_jwt::{Held, IssuerKey, KeyBinding, Received};
 use warifu_credential::selfie_reauth::{self, Assertion, Liveness};
 use warifu_credential::status::{Bits, Status, StatusList, StatusReference, StatusToken, TokenClaims};
@@ -50,6 +51,12 @@ pub(crate) struct Outside {
     pub(crate) registry_up: bool,
 }
 
+/// An mdoc and the key it is bound to.
+pub(crate) struct MdocWallet {
+    pub(crate) held: mdoc::Held,
+    pub(crate) key: SigningKey,
+}
+
 /// A credential and the key it is bound to.
 pub(crate) struct Wallet {
     pub(crate) held: Held,
@@ -75,7 +82,7 @@ pub(crate) struct World {
 /// An answer of the verifier.
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    pub(crate) headers: axum::http::HeaderMap,
+    pub(crate) headers: HeaderMap,
     pub(crate) text: String,
 }
 
@@ -288,6 +295,28 @@ impl World {
         minted(&*self.entropy, &self.vct, issuer, signer, &self.status_uri, self.now(), days)
     }
 
+    /// The same person's mdoc by this issuer, bound to `key`.
+    pub(crate) fn minted_mdoc(
+        &self,
+        issuer: &Authority,
+        signer: &Credentials,
+        key: SigningKey,
+        days: u16,
+    ) -> MdocWallet {
+        let now = self.now();
+        let status = StatusReference { uri: self.status_uri.clone(), idx: IDX };
+        let public = key.public_key();
+        let minting = Minting { vct: &self.vct, holder_key: &public, status: Some(&status), lifetime_days: days, now };
+        let by = IssuerKey { signer: &signer.key, chain: &signer.chain };
+        let claims = identity(now).to_claims(minting.day()).unwrap();
+        let bytes = mint_mdoc(&claims, &minting, by, &*self.entropy).unwrap();
+        let anchors: [Certificate; 1] = [issuer.certificate().clone()];
+        let authentic = mdoc::Received::parse(&bytes).unwrap().authenticate(&anchors, now).unwrap();
+        let token = status_cwt(signer, &self.status_uri, Status::Valid, now);
+        let token = StatusToken::verify(&token, &self.status_uri, &anchors[0], now).unwrap();
+        MdocWallet { held: mdoc::Held::keep(authentic.settle(&token, now).unwrap()).unwrap(), key }
+    }
+
     /// An issuer that stands in no list.
     pub(crate) fn stranger(&self) -> (Authority, Credentials) {
         let start = "2026-11-22T00:00:00Z".parse().unwrap();
@@ -442,14 +471,21 @@ fn registry(outside: Arc<Mutex<Outside>>, hands: Hands, signer: Credentials) -> 
 }
 
 fn status_lists(outside: Arc<Mutex<Outside>>, hands: Hands, signer: Credentials, uri: Url) -> Router {
-    let serve = move || {
+    let serve = move |headers: HeaderMap| {
         let (outside, hands, signer, uri) = (Arc::clone(&outside), hands.clone(), signer.clone(), uri.clone());
         async move {
             let outside = outside.lock().unwrap();
             if !outside.status_up {
                 return Err(StatusCode::SERVICE_UNAVAILABLE);
             }
-            Ok(status_token(&signer, &uri, outside.status, hands.clock().now()))
+            let now = hands.clock().now();
+            // Who can read a JWT says so, as for an SD-JWT VC; an mdoc's list comes as CWT.
+            let jwt = headers["accept"].to_str().unwrap().contains("statuslist+jwt");
+            Ok(if jwt {
+                status_token(&signer, &uri, outside.status, now).into_bytes()
+            } else {
+                status_cwt(&signer, &uri, outside.status, now)
+            })
         }
     };
     Router::new().route("/status/1", get(serve))
@@ -458,14 +494,24 @@ fn status_lists(outside: Arc<Mutex<Outside>>, hands: Hands, signer: Credentials,
 fn status_token(signer: &Credentials, uri: &Url, status: Status, now: Timestamp) -> String {
     let mut list = StatusList::new(Bits::Two, 1000).unwrap();
     list.set(IDX, status).unwrap();
-    let claims = TokenClaims {
+    list.sign(&status_claims(uri, now), &signer.chain, &signer.key).unwrap()
+}
+
+/// A list of one bit an entry, as mdocs have it.
+fn status_cwt(signer: &Credentials, uri: &Url, status: Status, now: Timestamp) -> Vec<u8> {
+    let mut list = StatusList::new(Bits::One, 1000).unwrap();
+    list.set(IDX, status).unwrap();
+    list.sign_cwt(&status_claims(uri, now), &signer.chain, &signer.key).unwrap()
+}
+
+fn status_claims(uri: &Url, now: Timestamp) -> TokenClaims {
+    TokenClaims {
         uri: uri.clone(),
         issued_at: now,
         expires: now + SignedDuration::from_hours(2),
         ttl: SignedDuration::from_secs(600),
         aggregation_uri: None,
-    };
-    list.sign(&claims, &signer.chain, &signer.key).unwrap()
+    }
 }
 
 fn minted(

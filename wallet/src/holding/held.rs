@@ -144,9 +144,7 @@ impl Held {
     pub fn name(&self, language: &str) -> &str {
         let name = match self {
             Self::SdJwtVc(_, metadata) => metadata.name(language),
-            Self::Mdoc(held) => {
-                Profile::of_doctype(held.doc_type()).map(|profile| profile.name.for_language(language))
-            }
+            Self::Mdoc(held) => Profile::of_doctype(held.doc_type()).map(|profile| profile.name.for_language(language)),
         };
         name.unwrap_or(self.vct())
     }

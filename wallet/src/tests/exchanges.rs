@@ -60,7 +60,7 @@ async fn accept_list_show_present() {
     assert_eq!((facts.issuer.as_str(), facts.by_reference, facts.tx_code_needed), (ISSUER, true, None));
     assert!(world.asked().is_empty(), "looking at an offer asks nobody");
 
-    let facts = wallet.accept(&link, Some(&code), now()).await.unwrap();
+    let facts = wallet.accept(&link, Some(&code), now()).await.unwrap().credential;
     assert_eq!((facts.issuer_name.as_str(), facts.name.as_str()), ("Utopia KYC", "Verified identity"));
     assert_eq!(facts.holder_name.as_deref(), Some("ANNA MARIA SPECIMEN-VALUE"));
     assert_eq!(wallet.list(now()).unwrap(), std::slice::from_ref(&facts));

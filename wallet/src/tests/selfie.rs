@@ -7,6 +7,7 @@ use std::time::Instant;
 use jiff::{SignedDuration, Timestamp};
 use warifu_credential::ClaimPath;
 use warifu_credential::face_template::{FaceTemplateClaim, Source};
+use warifu_credential::mdoc::{DeviceResponse, Session};
 use warifu_credential::sd_jwt::{KeyBindingRules, Presentation};
 use warifu_credential::selfie_reauth::{Demand, Entry, Liveness, Policy, ReauthFacts};
 use warifu_credential::status::{Bits, StatusList, StatusToken, TokenClaims};
@@ -156,15 +157,8 @@ fn check_at_verifier(world: &World, asked: &Demand, at: Timestamp) -> ReauthFact
         Presentation::parse(text).unwrap().authenticate(std::slice::from_ref(&anchor), at, &rules).unwrap();
     let (chain, signer) = world.issuer_signer();
     let uri = authentic.status_reference().unwrap().uri.clone();
-    let claims = TokenClaims {
-        uri: uri.clone(),
-        issued_at: now(),
-        expires: now() + SignedDuration::from_hours(1),
-        ttl: SignedDuration::from_mins(10),
-        aggregation_uri: None,
-    };
     let list = StatusList::new(Bits::from_count(1).unwrap(), 1024).unwrap();
-    let token = list.sign(&claims, &[chain], signer).unwrap();
+    let token = list.sign(&token_claims(&uri), &[chain], signer).unwrap();
     let verified = authentic.settle(&StatusToken::verify(&token, &uri, &anchor, now()).unwrap(), now()).unwrap();
     assert!(verified.claims().get("face_template").is_none(), "the template stays on the device");
     let entry = Entry::parse(answer.request.transaction_data[0].encoded()).unwrap();
@@ -172,6 +166,72 @@ fn check_at_verifier(world: &World, asked: &Demand, at: Timestamp) -> ReauthFact
     let template = world.claims().face_template.as_ref().unwrap();
     let policy = Policy { allowed_models: vec![template.model().clone()], max_age: SignedDuration::from_secs(60) };
     warifu_credential::selfie_reauth::check(&entry, &bound, &verified, &policy, at).unwrap()
+}
+
+/// The device of an mdoc signs what a key binding JWT says of an SD-JWT VC; a match with the one serves not for the other.
+#[tokio::test]
+async fn an_mdocs_device_tells_of_the_match() {
+    let test = "an_mdocs_device_tells_of_the_match";
+    let Some((models, faces)) = models(test).zip(faces(test)) else { return };
+    if !models.has_liveness() {
+        println!("skipped: {test}: the liveness weights are absent");
+        return;
+    }
+    let file = |name: &str| std::fs::read(faces.join(name)).unwrap();
+    let world = World::new(Some(template_of(models, &file("p01_1.jpg"))));
+    let wallet = holder_of(&world, models, SelfieRule::WhenAsked).await;
+    let (link, code) = world.offer_of(&["kyc-mdoc"]);
+    wallet.accept(&link, Some(&code), now()).await.unwrap();
+    let asked = demand(Liveness::Passive);
+    let request = wallet.inspect_request(&world.mdoc_request(&["given_name"], Some(&asked)), now()).await.unwrap();
+    let agreed = Ready::agreed(request.clone(), request.question().agree(now()), now());
+    assert_eq!(agreed.unwrap_err(), ConsentUnusable::SelfieDemanded);
+    let impostor = wallet.match_selfie(&request, file("p09_1.jpg"), now()).await.unwrap_err();
+    assert!(wallet.history().unwrap()[0].reason_of_noncompletion.as_deref() == Some(impostor.code()));
+    // The same face, matched for the SD-JWT VC of the same person.
+    let other = inspect(&world, &wallet, &asked).await;
+    let matched = wallet.match_selfie(&other, file("p01_2.jpg"), now()).await.unwrap();
+    let refusal = Ready::matched(request.clone(), request.question().agree(now()), matched, now()).unwrap_err();
+    assert_eq!(refusal, ConsentUnusable::Match(MatchUnusable::OtherCredential));
+    assert!(world.posted().is_empty(), "nothing was sent");
+
+    let matched = wallet.match_selfie(&request, file("p01_2.jpg"), now()).await.unwrap();
+    let consent = request.question().agree(now());
+    let facts = wallet.present(Ready::matched(request, consent, matched, now()).unwrap(), now()).await.unwrap();
+    assert_eq!(facts.selfie, Some("passive"));
+
+    let body = world.posted().remove(0);
+    let Answer::Presented(answer) = world.awaiting("0").accept(Received::parse(&body).unwrap(), now()).unwrap() else {
+        panic!("the wallet refused")
+    };
+    let transcript = answer.request.session_transcript().unwrap();
+    let session = Session { transcript: &transcript, reader_key: None };
+    let response = DeviceResponse::from_base64url(answer.vp_token.0["kyc"][0].text().unwrap()).unwrap();
+    let anchor = world.issuer_anchor();
+    let (authentic, device) =
+        response.only().unwrap().authenticate(std::slice::from_ref(&anchor), now(), &session).unwrap();
+    let uri = authentic.status_reference().unwrap().uri.clone();
+    let list = StatusList::new(Bits::from_count(1).unwrap(), 1024).unwrap();
+    let (chain, signer) = world.issuer_signer();
+    let token = list.sign_cwt(&token_claims(&uri), &[chain], signer).unwrap();
+    let verified = authentic.settle(&StatusToken::verify(&token, &uri, &anchor, now()).unwrap(), now()).unwrap();
+    assert!(!verified.claims().to_string().contains("face_template"), "the template stays on the device");
+    let entry = Entry::parse(answer.request.transaction_data[0].encoded()).unwrap();
+    let template = world.claims().face_template.as_ref().unwrap();
+    let policy = Policy { allowed_models: vec![template.model().clone()], max_age: SignedDuration::from_secs(60) };
+    let facts =
+        warifu_credential::selfie_reauth::check_device_signed(&entry, &device, &verified, &policy, now()).unwrap();
+    assert_eq!(facts.liveness, Liveness::Passive);
+}
+
+fn token_claims(uri: &url::Url) -> TokenClaims {
+    TokenClaims {
+        uri: uri.clone(),
+        issued_at: now(),
+        expires: now() + SignedDuration::from_hours(1),
+        ttl: SignedDuration::from_mins(10),
+        aggregation_uri: None,
+    }
 }
 
 #[tokio::test]

@@ -11,19 +11,20 @@ use warifu_credential::ClaimPath;
 use warifu_credential::face_template::FaceTemplateClaim;
 use warifu_credential::kyc::{Assurance, KycClaims, Level, Method as Read};
 use warifu_credential::person::{CountryCode, Sex};
-use warifu_credential::profile::{Minting, mint_sd_jwt};
+use warifu_credential::profile::{Minting, mint_mdoc, mint_sd_jwt};
 use warifu_credential::sd_jwt::IssuerKey;
 use warifu_credential::selfie_reauth;
 use warifu_credential::status::{self, Bits, Status, StatusList, StatusReference, TokenClaims};
 use warifu_keys::entropy::Seeded;
 use warifu_keys::jwe::AgreementKey;
+use warifu_keys::jws::Unverified;
 use warifu_keys::x509::issue::{Authority, Period, Request as CertificateRequest, Subject};
 use warifu_keys::x509::{Certificate, Purpose};
-use warifu_keys::{Entropy, Secret, Signer as _, SigningKey};
+use warifu_keys::{Entropy, PublicKey, Secret, Signer as _, SigningKey, base64url, cbor};
 use warifu_openid4vc::dcql::{CredentialQuery, Query};
 use warifu_openid4vc::http::{Method, Request, Response};
-use warifu_openid4vc::oauth::{AccessToken, Endpoint, OAuthError, ServerMetadata, dpop};
-use warifu_openid4vc::vci::credential::{CredentialRequest, CredentialResponse, Issued};
+use warifu_openid4vc::oauth::{AccessToken, Code, Endpoint, OAuthError, ServerMetadata, dpop};
+use warifu_openid4vc::vci::credential::{CredentialRequest, CredentialResponse, Issued, Proofs};
 use warifu_openid4vc::vci::issuer::{
     AccessGrant, Binding, Clients, NewOffer, OfferState, Terms, TokenPolicy, TxCodeTerms,
 };
@@ -35,7 +36,7 @@ use warifu_openid4vc::vp::holder::{RequestUri, Scheme as RequestScheme};
 use warifu_openid4vc::vp::response::{Received, ResponseAnswer};
 use warifu_openid4vc::vp::transaction_data::TransactionData;
 use warifu_openid4vc::vp::verifier::{AwaitingResponse, RequestBuilder};
-use warifu_schemas::kyc::VCT_PATH;
+use warifu_schemas::kyc::{self, VCT_PATH};
 use warifu_trust::entity::Standing;
 use warifu_trust::list::Operator;
 use warifu_trust::{Service, ServiceStatus, ServiceType, TrustedEntity, TrustedList};
@@ -69,6 +70,10 @@ pub(super) enum Fault {
     LacksClaim,
     /// There is no trusted list.
     NoList,
+    /// The issuer answers for its first configuration only.
+    Stops,
+    /// The issuer can not be reached after its first credential.
+    Silent,
 }
 
 pub(super) struct World {
@@ -93,6 +98,8 @@ struct State {
     requests: BTreeMap<String, AwaitingResponse>,
     posted: Vec<Vec<u8>>,
     asked: Vec<String>,
+    /// Keys and nonces of the proofs that came, in their order.
+    proved: Vec<(PublicKey, String)>,
 }
 
 fn subject(common_name: &str, organization: &str) -> Subject {
@@ -170,6 +177,7 @@ impl World {
                 requests: BTreeMap::new(),
                 posted: vec![],
                 asked: vec![],
+                proved: vec![],
             }),
             entropy,
         })
@@ -186,6 +194,11 @@ impl World {
     /// Bodies that were posted to the verifier.
     pub(super) fn posted(&self) -> Vec<Vec<u8>> {
         self.state.lock().unwrap().posted.clone()
+    }
+
+    /// Keys and nonces of the proofs that came.
+    pub(super) fn proved(&self) -> Vec<(PublicKey, String)> {
+        self.state.lock().unwrap().proved.clone()
     }
 
     /// Addresses that were asked.
@@ -235,9 +248,14 @@ impl World {
 
     /// An offer by reference and its transaction code.
     pub(super) fn offer(&self) -> (String, String) {
+        self.offer_of(&["kyc"])
+    }
+
+    /// An offer of these configurations.
+    pub(super) fn offer_of(&self, configurations: &[&str]) -> (String, String) {
         let terms = Terms {
             credential_issuer: IssuerIdentifier::parse(ISSUER).unwrap(),
-            configuration_ids: vec!["kyc".to_owned()],
+            configuration_ids: configurations.iter().map(|id| (*id).to_owned()).collect(),
             subject: "session-1".to_owned(),
             life: SignedDuration::from_mins(10),
             tx_code: TxCodeTerms::Numeric { digits: 6, description: None },
@@ -253,8 +271,23 @@ impl World {
 
     /// A request for these claims, with a selfie demand if one is given.
     pub(super) fn request(&self, claims: &[ClaimPath], selfie: Option<&selfie_reauth::Demand>) -> String {
-        let query = CredentialQuery::sd_jwt_vc("kyc", &Self::vct(), claims.to_vec());
-        let query = Query { credentials: vec![query], credential_sets: None };
+        self.request_by(vec![CredentialQuery::sd_jwt_vc("kyc", &Self::vct(), claims.to_vec())], selfie)
+    }
+
+    /// A request for these elements of an mdoc, with a selfie demand if one is given.
+    pub(super) fn mdoc_request(&self, elements: &[&str], selfie: Option<&selfie_reauth::Demand>) -> String {
+        let doctype = kyc::PROFILE.doctype;
+        let elements = elements.iter().map(|element| ClaimPath::claim(doctype).name(element)).collect();
+        self.request_by(vec![CredentialQuery::mdoc("kyc", doctype, elements)], selfie)
+    }
+
+    /// A request for all of these credentials.
+    pub(super) fn request_by(
+        &self,
+        credentials: Vec<CredentialQuery>,
+        selfie: Option<&selfie_reauth::Demand>,
+    ) -> String {
+        let query = Query { credentials, credential_sets: None };
         let mut known = self.state.lock().unwrap();
         let id = known.requests.len().to_string();
         let uri: Url = format!("{VERIFIER}/vp/{id}/response").parse().unwrap();
@@ -337,7 +370,12 @@ impl World {
         text(list.sign(std::slice::from_ref(&self.list.0), &self.list.1, now()).unwrap())
     }
 
-    fn metadata() -> IssuerMetadata {
+    fn metadata(fault: Fault) -> IssuerMetadata {
+        let doctype = if fault == Fault::OtherType { "org.example.other" } else { kyc::PROFILE.doctype };
+        let mut attested = Configuration::mdoc(doctype, "attested");
+        if let Some(jwt) = attested.proof_types_supported.get_mut("jwt") {
+            jwt.key_attestations_required = Some(serde_json::Map::new());
+        }
         let url = |path: &str| -> Url { format!("{ISSUER}{path}").parse().unwrap() };
         IssuerMetadata {
             credential_issuer: IssuerIdentifier::parse(ISSUER).unwrap(),
@@ -351,10 +389,12 @@ impl World {
             batch_credential_issuance: None,
             status_list_aggregation_endpoint: None,
             display: vec![],
-            credential_configurations_supported: BTreeMap::from([(
-                "kyc".to_owned(),
-                Configuration::sd_jwt_vc(&Self::vct(), "kyc"),
-            )]),
+            credential_configurations_supported: BTreeMap::from([
+                ("kyc".to_owned(), Configuration::sd_jwt_vc(&Self::vct(), "kyc")),
+                ("kyc-mdoc".to_owned(), Configuration::mdoc(doctype, "kyc-mdoc")),
+                ("kyc-w3c".to_owned(), Configuration::ldp_vc(json!({}), "ecdsa-rdfc-2019", "kyc-w3c")),
+                ("attested".to_owned(), attested),
+            ]),
         }
     }
 
@@ -376,22 +416,38 @@ impl World {
         dpop::Received::parse(header).unwrap().verify(Method::Post, &request.url, now(), token).unwrap()
     }
 
-    fn credential(&self, state: &State, request: &Request) -> Result<Response, OAuthError> {
+    fn credential(&self, state: &mut State, request: &Request) -> Result<Response, OAuthError> {
         let token = AccessToken::parse(request.header_value("authorization"))?;
         let proof = self.proof(request, Some(token.expose()));
         let grant = state.grants[&token.hash()].clone();
         grant.authorize(&token, Some(&proof), now())?;
-        let order =
-            grant.order(&CredentialRequest::parse(&request.body)?, &Self::metadata(), &self.nonce_key, now())?;
+        let wanted = CredentialRequest::parse(&request.body)?;
+        let order = grant.order(&wanted, &Self::metadata(state.fault), &self.nonce_key, now())?;
+        if state.fault == Fault::Stops && !state.proved.is_empty() {
+            return Err(OAuthError::new(Code::CredentialRequestDenied, "no more"));
+        }
+        // A nonce serves once: whoever proves two keys with one is refused (OpenID4VCI 1.0 section 8.2).
+        let nonce = Self::nonce_of(&wanted);
+        if state.proved.iter().any(|(_, used)| *used == nonce) {
+            return Err(OAuthError::new(Code::InvalidNonce, "used before"));
+        }
+        state.proved.push((order.keys[0].clone(), nonce));
         let other = SigningKey::generate_p256(self.entropy.as_ref()).public_key();
         let key = if state.fault == Fault::OtherKey { &other } else { &order.keys[0] };
         let reference = StatusReference { uri: format!("{ISSUER}/status/1").parse().unwrap(), idx: 3 };
         let vct = Self::vct();
         let minting = Minting { vct: &vct, holder_key: key, status: Some(&reference), lifetime_days: 90, now: now() };
         let issuer = IssuerKey { signer: &self.signer.1, chain: std::slice::from_ref(&self.signer.0) };
-        let mut text =
-            mint_sd_jwt(&self.claims.to_claims(minting.day()).unwrap(), &minting, issuer, self.entropy.as_ref())
-                .unwrap();
+        let claims = self.claims.to_claims(minting.day()).unwrap();
+        if order.configuration_id == "kyc-mdoc" {
+            let mut bytes = mint_mdoc(&claims, &minting, issuer, self.entropy.as_ref()).unwrap();
+            if state.fault == Fault::Tampered {
+                bytes = other_value(&bytes);
+            }
+            let text = base64url::encode(&bytes);
+            return Ok(CredentialResponse::Issued(Issued::compact(vec![text])).respond());
+        }
+        let mut text = mint_sd_jwt(&claims, &minting, issuer, self.entropy.as_ref()).unwrap();
         if state.fault == Fault::Tampered {
             // The first disclosure gets another salt, so its digest stands nowhere.
             let at = text.find('~').unwrap() + 6;
@@ -401,7 +457,15 @@ impl World {
         Ok(CredentialResponse::Issued(Issued::compact(vec![text])).respond())
     }
 
-    fn status_list(&self, state: &State) -> Response {
+    /// The nonce in the one proof of a credential request.
+    fn nonce_of(wanted: &CredentialRequest) -> String {
+        let Some(Proofs::Jwt(proofs)) = &wanted.proofs else { panic!("no proof") };
+        let [proof] = &proofs[..] else { panic!("one proof") };
+        let claims = Unverified::parse(proof).unwrap().dangerous_claims().unwrap();
+        claims["nonce"].as_str().unwrap().to_owned()
+    }
+
+    fn status_list(&self, state: &State, cwt: bool) -> Response {
         let mut list = StatusList::new(Bits::from_count(1).unwrap(), 1024).unwrap();
         if state.fault == Fault::Revoked {
             list.set(3, Status::Invalid).unwrap();
@@ -413,12 +477,16 @@ impl World {
             ttl: SignedDuration::from_mins(10),
             aggregation_uri: None,
         };
+        if cwt {
+            let body = list.sign_cwt(&claims, std::slice::from_ref(&self.signer.0), &self.signer.1).unwrap();
+            return Response { status: 200, headers: vec![], body };
+        }
         assert_eq!(status::MEDIA_TYPE, "application/statuslist+jwt");
         text(list.sign(&claims, std::slice::from_ref(&self.signer.0), &self.signer.1).unwrap())
     }
 
     fn type_metadata(state: &State) -> Response {
-        let mut document = warifu_schemas::type_metadata(&warifu_schemas::kyc::PROFILE, &Self::vct());
+        let mut document = warifu_schemas::type_metadata(&kyc::PROFILE, &Self::vct());
         match state.fault {
             Fault::OtherType => document["vct"] = json!("https://other.example/vct/1"),
             Fault::LacksClaim => {
@@ -428,6 +496,35 @@ impl World {
         }
         Response::json(200, &document)
     }
+}
+
+/// The mdoc with another value in its first element, under the issuer's untouched signature.
+fn other_value(issuer_signed: &[u8]) -> Vec<u8> {
+    let mut signed = cbor::parse(issuer_signed).unwrap();
+    let member = |map: &mut cbor::Value, name: &str| {
+        let pairs = map.as_map_mut().unwrap();
+        let at = pairs.iter().position(|(key, _)| key.as_text() == Some(name)).unwrap();
+        std::mem::replace(&mut pairs[at].1, cbor::Value::Null)
+    };
+    let mut namespaces = member(&mut signed, "nameSpaces");
+    let mut items = member(&mut namespaces, kyc::PROFILE.doctype);
+    let first = &mut items.as_array_mut().unwrap()[0];
+    let mut item = cbor::parse(cbor::embedded(first).unwrap()).unwrap();
+    for (key, value) in item.as_map_mut().unwrap() {
+        if key.as_text() == Some("elementValue") {
+            *value = cbor::Value::from("SOMEBODY ELSE");
+        }
+    }
+    *first = cbor::embed(cbor::encode(&item));
+    for (_, value) in namespaces.as_map_mut().unwrap() {
+        *value = items.clone();
+    }
+    for (key, value) in signed.as_map_mut().unwrap() {
+        if key.as_text() == Some("nameSpaces") {
+            *value = namespaces.clone();
+        }
+    }
+    cbor::encode(&signed)
 }
 
 fn text(body: String) -> Response {
@@ -444,18 +541,24 @@ impl Wire for World {
         let refused = |error: OAuthError| error.respond(Endpoint::Token);
         let answer = match (origin.as_str(), path.as_str()) {
             (REGISTRY, "/trusted-list") => self.trusted_list(&state),
-            (ISSUER, "/.well-known/openid-credential-issuer") => Response::json(200, &Self::metadata()),
+            (ISSUER, "/.well-known/openid-credential-issuer") => Response::json(200, &Self::metadata(state.fault)),
             (ISSUER, "/.well-known/oauth-authorization-server") => {
                 let token: Url = format!("{ISSUER}/token").parse().unwrap();
                 Response::json(200, &ServerMetadata::pre_authorized(ISSUER, token))
             }
             (ISSUER, "/token") => self.token(&mut state, &request).unwrap_or_else(refused),
+            (ISSUER, "/nonce") if state.fault == Fault::Silent && !state.proved.is_empty() => {
+                return Err(Unanswered("the line is dead".to_owned()));
+            }
             (ISSUER, "/nonce") => {
                 let c_nonce = self.nonce_key.mint(self.entropy.as_ref(), now());
                 Response::json(200, &NonceResponse { c_nonce }.to_value())
             }
-            (ISSUER, "/credential") => self.credential(&state, &request).unwrap_or_else(refused),
-            (ISSUER, "/status/1") => self.status_list(&state),
+            (ISSUER, "/credential") => self.credential(&mut state, &request).unwrap_or_else(refused),
+            (ISSUER, "/status/1") => {
+                let accept = request.header_value("accept").unwrap_or_default();
+                self.status_list(&state, !accept.contains("statuslist+jwt"))
+            }
             (ISSUER, VCT_PATH) => Self::type_metadata(&state),
             (ISSUER, path) if path.starts_with("/offer/") => text(state.offer_by_id[&path[7..]].clone()),
             (VERIFIER, path) if path.ends_with("/request") => {

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use url::Url;
 use warifu_credential::ClaimPath;
+use warifu_credential::mdoc::{Handover, SessionTranscript};
 use warifu_keys::entropy::Seeded;
 use warifu_keys::jwe::{self, Encryption, JweError};
 use warifu_keys::jws::{self, Header, JwsError};
@@ -94,6 +95,23 @@ impl Verifier {
 
 fn understood(verifier: &Verifier, awaiting: &AwaitingResponse) -> PresentationRequest {
     verifier.authenticate(verifier.sign(awaiting)).unwrap().understand(&["urn:example:pay"]).unwrap()
+}
+
+/// A response URI without a path has two spellings; the one that the verifier wrote counts (appendix B.2.6.1).
+#[test]
+fn the_session_has_the_response_uri_as_it_was_written() {
+    let verifier = Verifier::new("shop");
+    let jwt = verifier.sign_with(json!({ "response_uri": "https://shop.example" }));
+    let request = verifier.authenticate(jwt).unwrap().understand(&[]).unwrap();
+    let object = request.object();
+    let key = object.client_metadata.encryption_key.public_key().unwrap();
+    let transcript = |response_uri| {
+        let client_id = object.client_id.as_str();
+        let nonce = &object.nonce;
+        SessionTranscript::new(&Handover::OpenId4Vp { client_id, nonce, encryption_key: Some(&key), response_uri })
+    };
+    assert_eq!(request.session_transcript().unwrap(), transcript("https://shop.example"));
+    assert_ne!(request.session_transcript().unwrap(), transcript("https://shop.example/"));
 }
 
 fn token() -> VpToken {
