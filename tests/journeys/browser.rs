@@ -296,6 +296,49 @@ async fn the_wallet_refuses_an_impostor() -> Result<()> {
     stage.end(browser, told).await
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_still_picture_makes_no_movements() -> Result<()> {
+    let name = "a_still_picture_makes_no_movements";
+    let Some(stage) = Stage::set(name).await? else { return Ok(()) };
+    let sandbox = &stage.sandbox;
+    issue(&stage).await?;
+    let bank = &sandbox.partners[0];
+    let asked = sandbox.post(bank, "v1/requests", &json!({"policy": "identity-live"})).await?.expect(201)?;
+    let (id, link) =
+        (asked["request_id"].as_str().context("an identifier")?, asked["link"].as_str().context("a link")?);
+    // The holder's own face, in a picture held before the camera.
+    let face = Picture::decode(&stage.person.second_selfie, &Limits::default())?;
+    let browser = Browser::start(name, Camera::ShowsFor(&face, 40), &[Look::PHONE]).await?;
+    let told = async {
+        browser.open(&sandbox.agent.entry()).await?;
+        browser.open(&stage.wallet("open")).await?;
+        browser.paste("#link", link).await?;
+        browser.click("form[action='/open'] button").await?;
+        browser.find(".consent").await?;
+        ensure!(!browser.find("input[type=file]").await?.is_displayed().await?, "a file is offered");
+        browser.click("[data-start]").await?;
+        browser.find("form.camera[data-state=recording]").await?;
+        browser.picture("1-recording").await?;
+        browser.find("form.camera[data-state=taken]").await?;
+        let rate = browser.run("return document.querySelector('form.camera').dataset.fps").await?;
+        println!("hints from {rate} frames a second");
+        browser.picture("2-taken").await?;
+        browser.click("[data-send]").await?;
+        browser.find(".notice.stop").await?;
+        browser.picture("3-refused").await?;
+        let said = browser.text().await?;
+        for words in ["A movement was not seen", "Nothing was sent"] {
+            ensure!(said.contains(words), "`{words}` is not in: {said}");
+        }
+        let seen = sandbox.get(bank, &format!("v1/requests/{id}")).await?.expect(200)?;
+        ensure!(seen["state"] != "accepted", "{seen}");
+        ensure!(seen["checks"].as_array().is_none_or(Vec::is_empty), "Bank A was told something: {seen}");
+        Ok(())
+    };
+    let told = told.await;
+    stage.end(browser, told).await
+}
+
 /// A credential for the fictional person, over the wire and without a browser.
 async fn issue(stage: &Stage) -> Result<()> {
     let sandbox = &stage.sandbox;

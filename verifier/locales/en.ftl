@@ -3,6 +3,7 @@ start-lead = { $name } asks your wallet. You see exactly what is shared before a
 start-note = You need a Warifu wallet with an identity attestation in it.
 policy-identity = Open an account with your wallet
 policy-identity-selfie = Open an account with your wallet and a selfie
+policy-identity-live = Open an account with your wallet, a selfie and a few movements
 policy-of-age = Prove that you are 18 or older
 scan-title = Scan with your wallet
 scan-lead = What it is for:

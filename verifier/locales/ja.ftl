@@ -3,6 +3,7 @@ start-lead = { $name } がウォレットに確認を求めます。何が渡さ
 start-note = 本人確認証明の入った Warifu ウォレットが必要です。
 policy-identity = ウォレットで口座を開設する
 policy-identity-selfie = ウォレットと自撮りで口座を開設する
+policy-identity-live = ウォレットと自撮り、簡単な動作で口座を開設する
 policy-of-age = 18 歳以上であることを証明する
 scan-title = ウォレットで読み取ってください
 scan-lead = 用途：

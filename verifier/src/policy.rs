@@ -220,16 +220,19 @@ impl Policy {
     }
 
     /// Names of the policies that [`Policy::built_in`] makes; the pages have words of their own for them.
-    pub const BUILT_IN: [&str; 3] = ["identity", "identity-selfie", "of-age"];
+    pub const BUILT_IN: [&str; 4] = ["identity", "identity-selfie", "identity-live", "of-age"];
 
-    /// The policies that a verifier starts with: identity, identity with a selfie, and of age.
+    /// The policies that a verifier starts with: identity, identity with a selfie, identity with a selfie and movements in
+    /// front of the camera, and of age.
     #[must_use]
     pub fn built_in(vct: &str, formats: Formats) -> Vec<Self> {
-        let [plain, selfie, age] = Self::BUILT_IN;
+        let [plain, selfie, live, age] = Self::BUILT_IN;
+        let active = Reauth { liveness: Liveness::Active, ..Reauth::default() };
         let policy = |name, purpose, asked, reauth| Self::of_profile(name, purpose, vct, formats, asked, reauth);
         vec![
             policy(plain, "Open an account", IDENTITY, None).also_in("ja", "口座の開設"),
             policy(selfie, "Open an account", IDENTITY, Some(Reauth::default())).also_in("ja", "口座の開設"),
+            policy(live, "Open an account", IDENTITY, Some(active)).also_in("ja", "口座の開設"),
             policy(age, "Prove that you are of age", OF_AGE, None).also_in("ja", "18 歳以上であることの証明"),
         ]
     }
