@@ -20,7 +20,7 @@ pub const CORRELATION: f32 = 0.6;
 /// Least strength of the face's response: change of the logarithm of light for the screen at full colour.
 pub const STRENGTH: f32 = 0.004;
 /// How many times as strongly as what lies behind it the face must respond.
-pub const CONTROL: f32 = 1.25;
+pub const CONTROL: f32 = 2.0;
 
 /// Mean linear light of red, green and blue in one frame, 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
