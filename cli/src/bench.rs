@@ -18,6 +18,8 @@ use crate::demo::{Person, wallet_share};
 use crate::sandbox::{Options, Sandbox};
 use crate::{answer, files};
 
+mod search;
+
 /// Subcommands of `warifu bench`.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum BenchCommand {
@@ -27,6 +29,8 @@ pub(crate) enum BenchCommand {
     Reauth(BenchArgs),
     /// Issuance, presentation and import over HTTP.
     Flows(BenchArgs),
+    /// Faces: one template among many.
+    Face(BenchArgs),
 }
 
 /// What a bench can be told.
@@ -57,10 +61,13 @@ struct Row {
 
 /// Runs a subcommand.
 pub(crate) async fn run(command: BenchCommand) -> Result<()> {
+    if let BenchCommand::Face(args) = &command {
+        return face(args.clone()).await;
+    }
     let empty_rss = rss_mib();
     let (args, kyc) = match &command {
         BenchCommand::Kyc(args) => (args.clone(), true),
-        BenchCommand::Reauth(args) | BenchCommand::Flows(args) => (args.clone(), false),
+        BenchCommand::Reauth(args) | BenchCommand::Flows(args) | BenchCommand::Face(args) => (args.clone(), false),
     };
     let loading = Instant::now();
     let models = tokio::task::spawn_blocking(|| files::models(None, Parts::ALL)).await??;
@@ -93,9 +100,19 @@ pub(crate) async fn run(command: BenchCommand) -> Result<()> {
     Ok(())
 }
 
+/// What needs no sandbox: rows of the face functions alone.
+async fn face(args: BenchArgs) -> Result<()> {
+    let rows = tokio::task::spawn_blocking(move || search::rows(args.runs)).await??;
+    let value = json!({ "rows": rows });
+    answer(args.json, &value, || serde_json::to_string_pretty(&value).unwrap_or_default());
+    Ok(())
+}
+
 async fn measure(command: &BenchCommand, sandbox: &Sandbox, person: &Person, runs: u32) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     match command {
+        // Measured without a sandbox.
+        BenchCommand::Face(_) => {}
         BenchCommand::Kyc(_) => {
             verdict(sandbox, person).await?;
             rows.push(repeat("kyc_verdict", runs, async || verdict(sandbox, person).await.map(drop)).await);

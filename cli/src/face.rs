@@ -1,4 +1,4 @@
-//! `warifu face`: how well faces are matched, measured on labelled pairs.
+//! `warifu face`: how well faces are matched, measured on labelled pairs; and one face among many.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,6 +10,8 @@ use warifu_models::face::{self, Distance, Embedding};
 use warifu_models::{Models, Parts};
 
 use crate::{answer, files};
+
+mod search;
 
 /// Subcommands of `warifu face`.
 #[derive(Debug, clap::Subcommand)]
@@ -36,12 +38,18 @@ pub(crate) enum FaceCommand {
         #[arg(long)]
         json: bool,
     },
+    /// The pictures of a folder whose largest face is nearest to that in a picture.
+    Search(search::SearchArgs),
 }
 
 /// Runs a subcommand.
 pub(crate) fn run(command: FaceCommand) -> Result<()> {
+    if let FaceCommand::Search(args) = &command {
+        return search::run(args);
+    }
     let models = files::models(None, Parts::FACE)?;
     match command {
+        FaceCommand::Search(_) => {}
         FaceCommand::Eval { pairs, dir, json } => {
             let text =
                 std::fs::read_to_string(&pairs).with_context(|| format!("{} can not be read", pairs.display()))?;

@@ -15,6 +15,7 @@ use crate::{Models, ModelsError};
 
 mod detector;
 pub mod eval;
+pub mod index;
 mod quality;
 mod template;
 

@@ -169,7 +169,7 @@ impl Template {
                 difference * difference
             })
             .sum();
-        Ok(Distance((squares as f32).sqrt() / Self::SCALE))
+        Ok(Distance::of_squares(squares))
     }
 }
 
@@ -211,6 +211,11 @@ impl Distance {
     const SCORE_MIDDLE: f32 = 0.6;
     /// Width of the score curve.
     const SCORE_WIDTH: f32 = 0.06;
+
+    /// The distance of two templates whose values differ by so much, squared and summed.
+    pub(super) fn of_squares(squares: i32) -> Self {
+        Self((squares as f32).sqrt() / Template::SCALE)
+    }
 
     /// The distance itself.
     pub fn value(self) -> f32 {
