@@ -131,6 +131,7 @@ impl Sandbox {
                 },
             };
             let role = Arc::new(Issuer::new(config, parts)?);
+            role.load_faces().await?;
             Place { url: door.url.clone(), api_key, role }
         };
         doors.serve(door, warifu_issuer::http::router(Arc::clone(&issuer.role)));

@@ -204,7 +204,7 @@ pub(crate) async fn issuer(command: IssuerCommand) -> Result<()> {
         authority: issuer.authority,
         country: issuer.country,
         environment,
-        workflows: vec![workflow],
+        workflows: vec![workflow, Workflow::reuse(environment)],
         api_keys: common.api_keys()?,
         configurations: issuer.credentials.unwrap_or_else(|| defaults.configurations.clone()),
         suspension: match issuer.suspension {
@@ -237,6 +237,8 @@ pub(crate) async fn issuer(command: IssuerCommand) -> Result<()> {
         entropy,
     };
     let issuer = Arc::new(Issuer::new(config, parts)?);
+    let faces = issuer.load_faces().await?;
+    tracing::info!(faces, "kept faces are loaded");
     if !issuer.has_liveness() {
         tracing::warn!("passive liveness is not performed: its optional weights are absent");
     }

@@ -33,6 +33,7 @@ selfie-send = Use this selfie
 selfie-again = That selfie cannot be used
 
 approved-title = Your identity is verified
+recognised-what = Your selfie shows the person who was verified before. There is nothing more to do.
 approved-what = Your document and your selfie belong together.
 approved-revoked = This credential was revoked
 approved-revoked-what = It can no longer be used. Ask whoever sent you here for a new verification.
@@ -98,6 +99,10 @@ refused-busy = Someone else is changing this at the moment
 refused-busy-what = Wait a few seconds and try again.
 refused-field = Something in the request is missing or wrong
 refused-field-what = Go back and try again. If you came here by a link, check that you copied all of it.
+refused-no-reference = We know no face to compare yours with
+refused-no-reference-what = Ask whoever sent you here for a link to the full verification.
+refused-other-model = Your earlier face can no longer be compared
+refused-other-model-what = It was measured in a way that is not in use any more. Ask whoever sent you here for a link to the full verification.
 refused-models = The checks cannot run on this server at the moment
 refused-models-what = Try again later.
 refused-internal = Something failed on our side
@@ -116,6 +121,8 @@ check-portrait_found = Portrait
 check-one_live_face = Face in the selfie
 check-passive_liveness = Liveness
 check-face_match = Same person
+check-duplicate_face = Known face
+check-blocklisted_face = Blocklist
 
 # What a check measured, and what it was held against.
 value-short_side = { $value } px
@@ -167,6 +174,8 @@ value-score = score { $value } of 1
 threshold-score = at least { $limit }
 value-distance = distance { $value }
 threshold-distance = below { $limit }; up to { $upper } a person looks
+value-nearest_face = distance { $value } to the nearest known face
+threshold-nearest_face = at least { $limit }; certain below { $upper }
 
 # What a check found, and what to do.
 reason-quality-good = The picture is sharp and evenly lit.
@@ -212,6 +221,19 @@ reason-liveness-too-tight = The face fills the picture, so liveness could not be
 reason-same-person = The selfie shows the person on the document.
 reason-perhaps-same-person = The selfie may show the person on the document, but not with certainty.
 reason-other-person = The selfie does not show the person on the document.
+reason-same-as-reference = The selfie shows the person of the earlier verification.
+reason-perhaps-same-as-reference = The selfie may show the person of the earlier verification, but not with certainty.
+reason-other-than-reference = The selfie does not show the person of the earlier verification.
+reason-template-of-other-model = The earlier face was measured by another model. The full verification has to be passed again.
+reason-no-duplicate-face = Nobody else was approved with this face.
+reason-duplicate-face = This face was approved before, for someone else.
+reason-duplicate-face-other-name = This face was approved before, with a document in another name.
+reason-perhaps-duplicate-face = This face resembles someone who was approved before.
+reason-earlier-face-differs = The face does not look like the one of this person's earlier verification.
+reason-face-not-blocked = The face is not on the blocklist.
+reason-face-blocked = The face is on the blocklist.
+reason-perhaps-face-blocked = The face resembles one on the blocklist.
+reason-faces-not-searched = The kept faces were not searched.
 reason-not-compared = The faces could not be compared.
 reason-not-made = The check was not made.
 reason-picture-empty = No picture arrived. Choose one and send it again.

@@ -33,6 +33,7 @@ selfie-send = この写真を使う
 selfie-again = この自撮り写真は使えません
 
 approved-title = 本人確認が完了しました
+recognised-what = 自撮り写真は、以前に確認したご本人と一致しました。手続きは以上です。
 approved-what = 身分証と自撮り写真が同じ人物のものと確認できました。
 approved-revoked = この証明は失効しました
 approved-revoked-what = この証明はもう使えません。依頼元に改めて本人確認をお申し出ください。
@@ -95,6 +96,10 @@ refused-busy = ほかの操作と重なりました
 refused-busy-what = 数秒待ってから、もう一度お試しください。
 refused-field = 入力に不足または誤りがあります
 refused-field-what = 前のページに戻ってやり直してください。リンクから来た場合は、全体をコピーしたか確認してください。
+refused-no-reference = 照合できる顔が登録されていません
+refused-no-reference-what = 依頼元に、本人確認を最初から行うためのリンクをお求めください。
+refused-other-model = 以前の顔データとは照合できません
+refused-other-model-what = 現在は使われていない方式で作成されたデータです。依頼元に、本人確認を最初から行うためのリンクをお求めください。
 refused-models = 現在、このサーバーでは確認を行えません
 refused-models-what = しばらくしてからお試しください。
 refused-internal = こちらで問題が発生しました
@@ -113,6 +118,8 @@ check-portrait_found = 顔写真
 check-one_live_face = 自撮りの顔
 check-passive_liveness = 生体検知
 check-face_match = 本人との一致
+check-duplicate_face = 登録済みの顔
+check-blocklisted_face = ブロックリスト
 
 # 測定値と基準
 value-short_side = { $value } px
@@ -146,6 +153,8 @@ value-score = スコア { $value }(最大1)
 threshold-score = { $limit }以上
 value-distance = 距離 { $value }
 threshold-distance = { $limit }未満({ $upper }未満は担当者が確認)
+value-nearest_face = 最も近い登録済みの顔との距離 { $value }
+threshold-nearest_face = { $limit }以上({ $upper }未満は同一人物とみなす)
 
 # 確認の結果
 reason-quality-good = 写真は鮮明で、明るさも適切です。
@@ -191,6 +200,19 @@ reason-liveness-too-tight = 顔が画面いっぱいに写り、生体検知を�
 reason-same-person = 自撮り写真は身分証の本人と一致しました。
 reason-perhaps-same-person = 自撮り写真は身分証の本人と見られますが、確実ではありません。
 reason-other-person = 自撮り写真は身分証の本人と一致しません。
+reason-same-as-reference = 自撮り写真は以前に確認したご本人と一致しました。
+reason-perhaps-same-as-reference = 自撮り写真は以前に確認したご本人と見られますが、確実ではありません。
+reason-other-than-reference = 自撮り写真は以前に確認したご本人と一致しません。
+reason-template-of-other-model = 以前の顔データは別のモデルで作成されています。本人確認を最初からやり直してください。
+reason-no-duplicate-face = この顔で承認された別の人はいません。
+reason-duplicate-face = この顔は、すでに別の人として承認されています。
+reason-duplicate-face-other-name = この顔は、すでに別名義の身分証で承認されています。
+reason-perhaps-duplicate-face = 以前に承認された人の顔とよく似ています。
+reason-earlier-face-differs = 同じ方の以前の確認時の顔と一致しません。
+reason-face-not-blocked = この顔はブロックリストに登録されていません。
+reason-face-blocked = この顔はブロックリストに登録されています。
+reason-perhaps-face-blocked = ブロックリストに登録された顔とよく似ています。
+reason-faces-not-searched = 登録済みの顔との照合を行っていません。
 reason-not-compared = 顔を照合できませんでした。
 reason-not-made = この確認は行っていません。
 reason-picture-empty = 写真が届いていません。選び直して送信してください。

@@ -97,7 +97,7 @@ impl Config {
     pub fn sandbox(base_url: Url, registry_url: Url, registry_operator: Certificate) -> Self {
         Self {
             environment: Environment::Sandbox,
-            workflows: vec![Workflow::sandbox()],
+            workflows: vec![Workflow::sandbox(), Workflow::reuse(Environment::Sandbox), Workflow::rehearsal()],
             configurations: CredentialConfiguration::ALL.to_vec(),
             status_ttl: SignedDuration::from_secs(10),
             suspension: Suspension::Yes,
@@ -115,7 +115,7 @@ impl Config {
             country: "UT".to_owned(),
             environment: Environment::Live,
             api_keys: Vec::new(),
-            workflows: vec![Workflow::live()],
+            workflows: vec![Workflow::live(), Workflow::reuse(Environment::Live)],
             configurations: vec![CredentialConfiguration::KycSdJwt, CredentialConfiguration::KycMdoc],
             session_life: SignedDuration::from_hours(7 * 24),
             offer_life: SignedDuration::from_mins(10),
@@ -165,6 +165,10 @@ impl Config {
         if self.workflows.iter().any(|workflow| workflow.environment != self.environment) {
             return bad("workflows", "they must be of the issuer's environment");
         }
+        if self.workflows.iter().any(|it| it.face_bands.certain > it.face_bands.possible || it.face_bands.certain == 0)
+        {
+            return bad("workflows", "face_bands: certain must be above 0 and at most possible");
+        }
         if self.configurations.is_empty() {
             return bad("configurations", "there must be at least one");
         }
@@ -213,5 +217,10 @@ impl Config {
             None => self.workflows.first(),
             Some(id) => self.workflows.iter().find(|workflow| workflow.id == id),
         }
+    }
+    /// The first workflow of the kind that this name stands for: `wf_first_verification` or `wf_reusable_kyc`.
+    #[must_use]
+    pub fn workflow_named(&self, name: &str) -> Option<&Workflow> {
+        self.workflows.iter().find(|workflow| workflow.kind.name() == name)
     }
 }

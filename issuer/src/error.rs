@@ -71,6 +71,20 @@ pub enum Error {
     /// The consent could not be recorded.
     #[error(transparent)]
     Consent(Box<ConsentError>),
+    /// A reuse session needs a face to compare with.
+    #[error(
+        "NO_REFERENCE_IMAGE: no face of this person is known; send a portrait, or let them pass the full verification"
+    )]
+    NoReference,
+    /// The face that is known was measured by a model that is not loaded any more.
+    #[error("face template of another model: let the person pass the full verification again")]
+    OtherModel,
+    /// The session has no face that could be put on a list.
+    #[error("the session has no selfie with a face")]
+    NoFace,
+    /// The session proves that it is the same person and holds no identity.
+    #[error("the session holds no identity that a credential could be made of")]
+    NoIdentity,
     /// The API key is missing or wrong.
     #[error("the API key is missing or wrong; name it in the header `x-api-key`")]
     ApiKey,

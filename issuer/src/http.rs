@@ -18,6 +18,7 @@ use crate::Issuer;
 use crate::kyc::workflow::Environment;
 
 mod api;
+mod blocklist;
 mod pages;
 mod person;
 mod status;
@@ -77,8 +78,12 @@ pub fn router_with(issuer: Arc<Issuer>, rates: Rates) -> Router {
         let limiter = Limiter::new(rate).by_key(move |key| issuer.config().knows(key));
         from_fn_with_state(limiter, limit::by_caller)
     };
-    let others =
-        Router::new().merge(api::router()).merge(person::router()).merge(vci::router()).merge(status::router());
+    let others = Router::new()
+        .merge(api::router())
+        .merge(blocklist::router())
+        .merge(person::router())
+        .merge(vci::router())
+        .merge(status::router());
     Router::new()
         .merge(api::sessions().route_layer(limited(rates.sessions)))
         .merge(person::uploads().route_layer(limited(rates.uploads)))

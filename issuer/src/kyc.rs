@@ -4,13 +4,18 @@
 //! the conclusion, [`stage::Stage`] keeps the order, and [`session`] is the record around it all. Only `read` touches a
 //! model and only the services touch the store; everything else here is a pure function of its arguments.
 //!
-//! Left out for now: chips, back sides, barcodes, active liveness, lists and duplicates.
+//! [`faces`] keeps and searches the faces of approved people and the blocklist; `reuse` is the session of a person who was
+//! verified before.
+//!
+//! Left out for now: chips, back sides, barcodes, active liveness, lists of anything but faces.
 
 pub mod check;
 pub mod checks;
 pub mod decision;
 pub mod evidence;
+pub mod faces;
 pub mod identity;
+pub mod reuse;
 pub mod session;
 pub mod stage;
 pub mod threshold;

@@ -38,6 +38,8 @@ pub use kyc::service::{Created, Next, Progress};
 pub use kyc::share::{Consented, ShareRequest, Shared};
 pub use vci::{CredentialConfiguration, Offered, Shown};
 
+use kyc::faces::gallery::Gallery;
+use kyc::faces::record::FaceSecret;
 use kyc::vault::Vault;
 
 /// The issuer's keys.
@@ -85,6 +87,7 @@ pub struct Issuer {
     config: Config,
     store: Arc<dyn Store>,
     blobs: Blobs,
+    gallery: Arc<Gallery>,
     models: Models,
     clock: Clock,
     entropy: Arc<dyn Entropy>,
@@ -95,6 +98,7 @@ pub struct Issuer {
     nonce_key: NonceKey,
     pid_secret: Secret,
     audit_secret: [u8; 32],
+    face_secret: FaceSecret,
     trust: trust::TrustSource,
     readers: Semaphore,
     numbers: Mutex<std::ops::Range<u64>>,
@@ -131,6 +135,8 @@ impl Issuer {
             nonce_key: NonceKey::new(Secret::new(derive(&master, "c_nonce").to_vec())),
             pid_secret: Secret::new(derive(&master, "user_pid").to_vec()),
             audit_secret: derive(&master, "audit"),
+            face_secret: FaceSecret(derive(&master, "faces")),
+            gallery: Arc::default(),
             trust: trust::TrustSource::new(config.trusted_list(), config.registry_operator.clone(), fetcher),
             readers: Semaphore::new(config.readers),
             numbers: Mutex::new(0..0),

@@ -190,7 +190,8 @@ impl Issuer {
     /// Makes a credential offer for an approved session. Every call makes a new one; each can be taken up once.
     ///
     /// # Errors
-    /// [`Error::NotApproved`], [`Error::Revoked`], [`Error::Suspended`], [`Error::NoSuchSession`].
+    /// [`Error::NotApproved`], [`Error::Revoked`], [`Error::Suspended`], [`Error::NoSuchSession`], [`Error::NoIdentity`] for
+    /// a reuse session.
     pub async fn offer(&self, session: Uuid, now: Timestamp) -> Result<Offered, Error> {
         let seen = self.seen_by_id(session).await?;
         if seen.open.session.status != Status::Approved {
@@ -260,6 +261,10 @@ impl Issuer {
 
     /// A new offer, the changes that keep it, and the key of its state.
     fn new_offer(&self, open: &OpenSession, now: Timestamp) -> Result<(Offered, Batch, String), Error> {
+        // A reuse session is approved too, and there is nobody in it to make a credential of.
+        if Evidenced::of(open, now).is_none() {
+            return Err(Error::NoIdentity);
+        }
         let terms = Terms {
             credential_issuer: self.metadata.issuer.credential_issuer.clone(),
             configuration_ids: self.mintable(open, now).iter().map(|one| one.id().to_owned()).collect(),

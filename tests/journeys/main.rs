@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 mod browser;
+mod faces;
 mod floors;
 mod mdoc;
 mod people;

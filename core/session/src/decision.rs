@@ -163,9 +163,45 @@ pub struct LivenessCheck {
     /// Address of the selfie; never in a share.
     #[serde(default)]
     pub reference_image: Option<String>,
+    /// Other sessions, and entries of the blocklist, with a face like this one; never in a share.
+    #[serde(default)]
+    pub matches: Vec<Match>,
     /// What was noticed.
     #[serde(default)]
     pub warnings: Vec<Warning>,
+}
+
+/// Another face that is like the one of the selfie.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Match {
+    /// The session whose face it is.
+    pub session_id: Uuid,
+    /// Its running number.
+    pub session_number: u64,
+    /// 0 to 100.
+    pub similarity_percentage: f64,
+    /// Where it was found.
+    pub source: MatchSource,
+    /// The client's own identifier of that person; `null` once their data were erased.
+    pub vendor_data: Option<String>,
+    /// When the face was kept.
+    pub verification_date: Timestamp,
+    /// Status of that session.
+    pub status: Option<Status>,
+    /// Whether it is on the blocklist.
+    pub is_blocklisted: bool,
+    /// Whether it is on a list of people who may be there twice.
+    pub is_allowlisted: bool,
+}
+
+/// Where a [`Match`] was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MatchSource {
+    /// Among approved sessions.
+    Session,
+    /// In a list.
+    ListEntry,
 }
 
 /// One comparison of a selfie with a portrait.
@@ -177,6 +213,9 @@ pub struct FaceMatch {
     pub status: FeatureStatus,
     /// 0 to 100; `null` when there was nothing to compare.
     pub score: Option<f64>,
+    /// The session that the portrait came from, in place of a document; never in a share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_image_session_id: Option<Uuid>,
     /// Address of the portrait; never in a share.
     #[serde(default)]
     pub source_image: Option<String>,
@@ -252,9 +291,13 @@ impl Decision {
             front_image: None,
             ..item.clone()
         });
-        let liveness =
-            self.liveness_checks.iter().flatten().map(|item| LivenessCheck { reference_image: None, ..item.clone() });
+        let liveness = self.liveness_checks.iter().flatten().map(|item| LivenessCheck {
+            reference_image: None,
+            matches: Vec::new(),
+            ..item.clone()
+        });
         let faces = self.face_matches.iter().flatten().map(|item| FaceMatch {
+            source_image_session_id: None,
             source_image: None,
             target_image: None,
             ..item.clone()

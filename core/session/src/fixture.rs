@@ -9,7 +9,9 @@ use warifu_keys::x509::{Certificate, Purpose};
 use warifu_keys::{Secret, Signer as _, SigningKey};
 
 use crate::consent::{Given, Party, Receipt, UserPid};
-use crate::decision::{Decision, Environment, FaceMatch, Feature, IdVerification, LivenessCheck, SessionKind};
+use crate::decision::{
+    Decision, Environment, FaceMatch, Feature, IdVerification, LivenessCheck, Match, MatchSource, SessionKind,
+};
 use crate::share::{Life, NewShare, Scope, holder_issuer};
 use crate::status::{FeatureStatus, Status};
 
@@ -144,12 +146,24 @@ pub(crate) fn decision() -> Decision {
             method: "PASSIVE".to_owned(),
             score: Some(97.5),
             reference_image: Some("https://issuer.example/r".to_owned()),
+            matches: vec![Match {
+                session_id: Uuid::from_u128(77),
+                session_number: 7,
+                similarity_percentage: 96.5,
+                source: MatchSource::Session,
+                vendor_data: Some("another customer".to_owned()),
+                verification_date: "2026-01-01T00:00:00Z".parse().unwrap_or(Timestamp::UNIX_EPOCH),
+                status: Some(Status::Approved),
+                is_blocklisted: false,
+                is_allowlisted: false,
+            }],
             warnings: Vec::new(),
         }]),
         face_matches: Some(vec![FaceMatch {
             node_id: "match".to_owned(),
             status: FeatureStatus::Approved,
             score: Some(88.25),
+            source_image_session_id: Some(Uuid::from_u128(77)),
             source_image: Some("https://issuer.example/p".to_owned()),
             target_image: Some("https://issuer.example/r".to_owned()),
             warnings: Vec::new(),

@@ -1,25 +1,30 @@
 //! The v3 session API for clients: existing integrations know it. Paths are taken with and without the last slash.
 
 use axum::Router;
-use axum::extract::{FromRequestParts, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post};
+use base64ct::{Base64, Encoding as _};
 use serde_json::{Map, Value, json};
 use url::Url;
 use uuid::Uuid;
+use warifu_keys::Secret;
 use warifu_server::extract::{ApiKey, Json, Path};
 use warifu_server::{Now, Problem};
 use warifu_session::share::{Life, Scope};
 
 use super::Front;
 use crate::kyc::session::NewSession;
-use crate::{Error, ShareRequest};
+use crate::{Config, Error, ShareRequest};
+
+/// Largest body of a new session, in bytes: a portrait of 1 MB in base64, and the rest.
+const SESSION: usize = 1536 * 1024;
 
 /// The door for new sessions.
 pub(super) fn sessions() -> Router<Front> {
-    both(Router::new(), "/v3/session", post(create))
+    both(Router::new(), "/v3/session", post(create).layer(DefaultBodyLimit::max(SESSION)))
 }
 
 /// All others.
@@ -33,12 +38,12 @@ pub(super) fn router() -> Router<Front> {
     both(router, "/v3/session/{id}/delete", delete(erase))
 }
 
-fn both(router: Router<Front>, path: &str, method: MethodRouter<Front>) -> Router<Front> {
+pub(super) fn both(router: Router<Front>, path: &str, method: MethodRouter<Front>) -> Router<Front> {
     router.route(path, method.clone()).route(&format!("{path}/"), method)
 }
 
 /// A client with a known API key.
-struct Client;
+pub(super) struct Client;
 
 impl FromRequestParts<Front> for Client {
     type Rejection = Refusal;
@@ -51,7 +56,7 @@ impl FromRequestParts<Front> for Client {
 
 /// `POST /v3/session/`: a new session, or the unfinished one of the same `vendor_data`.
 async fn create(State(front): State<Front>, _: Client, Now(now): Now, body: Body) -> Result<Response, Refusal> {
-    let created = front.0.create_session(new_session(&body?.0)?, now).await?;
+    let created = front.0.create_session(new_session(front.0.config(), &body?.0)?, now).await?;
     let session = created.session;
     let answer = json!({
         "session_id": session.id,
@@ -65,6 +70,7 @@ async fn create(State(front): State<Front>, _: Client, Now(now): Now, body: Body
         "callback": session.callback,
         "workflow_id": session.workflow.id,
         "workflow_version": session.workflow.version,
+        "workflow_type": session.workflow.kind,
     });
     Ok((StatusCode::CREATED, Json(answer)).into_response())
 }
@@ -141,10 +147,10 @@ async fn erase(State(front): State<Front>, _: Client, Now(now): Now, id: Id) -> 
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-type Body = Result<Object, Refusal>;
+pub(super) type Body = Result<Object, Refusal>;
 
 /// A JSON object.
-struct Object(Map<String, Value>);
+pub(super) struct Object(pub(super) Map<String, Value>);
 
 impl axum::extract::FromRequest<Front> for Object {
     type Rejection = Refusal;
@@ -181,16 +187,25 @@ fn text<'a>(body: &'a Map<String, Value>, field: &'static str) -> Result<Option<
     }
 }
 
-fn new_session(body: &Map<String, Value>) -> Result<NewSession, Error> {
+fn new_session(config: &Config, body: &Map<String, Value>) -> Result<NewSession, Error> {
     let bad = |field, why: &str| Error::Field { field, why: why.to_owned() };
-    let workflow_id = text(body, "workflow_id")?.map(str::parse).transpose();
+    let workflow_id = text(body, "workflow_id")?.map(|text| match config.workflow_named(text) {
+        Some(workflow) => Ok(workflow.id),
+        None => text.parse(),
+    });
+    let portrait = text(body, "portrait_image")?.map(|text| {
+        // Some clients send the address that a browser makes of a picture.
+        let text = text.strip_prefix("data:image/jpeg;base64,").unwrap_or(text);
+        Base64::decode_vec(text).map(Secret::new)
+    });
     let callback = text(body, "callback")?.map(Url::parse).transpose();
     Ok(NewSession {
-        workflow_id: workflow_id.map_err(|_| bad("workflow_id", "Must be a valid UUID."))?,
+        workflow_id: workflow_id.transpose().map_err(|_| bad("workflow_id", "Must be a valid UUID."))?,
         vendor_data: text(body, "vendor_data")?.map(str::to_owned),
         metadata: body.get("metadata").filter(|value| !value.is_null()).cloned(),
         callback: callback.map_err(|_| bad("callback", "Enter a valid URL."))?,
         language: text(body, "language")?.map(str::to_owned),
+        portrait_image: portrait.transpose().map_err(|_| bad("portrait_image", "Send a JPEG in base64."))?,
     })
 }
 
@@ -229,7 +244,7 @@ pub(super) fn scope(value: &Value) -> Result<Vec<Scope>, Error> {
 }
 
 /// An error in the dialect of the v3 API.
-enum Refusal {
+pub(super) enum Refusal {
     /// What the service refused.
     Service(Error),
     /// What could not be read.
@@ -267,9 +282,14 @@ pub(super) fn status(error: &Error) -> StatusCode {
         Error::NoSuchSession | Error::NoSuchOffer | Error::NoSuchList | Error::NotInHistory | Error::NoSuchWorkflow => {
             StatusCode::NOT_FOUND
         }
-        Error::Field { .. } | Error::OutOfTurn(_) | Error::NotDecided(_) | Error::NotApproved(_) => {
-            StatusCode::BAD_REQUEST
-        }
+        Error::Field { .. }
+        | Error::OutOfTurn(_)
+        | Error::NotDecided(_)
+        | Error::NotApproved(_)
+        | Error::NoReference
+        | Error::OtherModel
+        | Error::NoFace
+        | Error::NoIdentity => StatusCode::BAD_REQUEST,
         Error::Over(_) | Error::Erased | Error::Revoked => StatusCode::GONE,
         Error::TooManyTries => StatusCode::TOO_MANY_REQUESTS,
         Error::ApiKey | Error::NoConsent(_) | Error::Audience { .. } => StatusCode::FORBIDDEN,

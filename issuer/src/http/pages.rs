@@ -18,7 +18,7 @@ use super::person::Wants;
 use crate::kyc::check::{self, Code, Signal};
 use crate::kyc::service::View;
 use crate::kyc::threshold::Measure;
-use crate::kyc::workflow::Environment;
+use crate::kyc::workflow::{Environment, Kind};
 use crate::status::Standing;
 use crate::vci::Shown;
 use crate::{Error, Issuer, Next};
@@ -58,7 +58,10 @@ pub(super) fn session(
             page("over-title").main(html! { p { (words.say("over-what")) } (callback(words, view)) }).into_response()
         }
         (_, Next::Document, None) => page("welcome-title").main(welcome(words, view)).into_response(),
-        (_, Next::Document, Some(_)) | (_, Next::Selfie, Some("again")) => {
+        (_, Next::Document, Some(_)) => {
+            page("document-title").script(Script::Camera).main(document(words, view, note)).into_response()
+        }
+        (_, Next::Selfie, Some("again")) if view.kind == Kind::FirstVerification => {
             page("document-title").script(Script::Camera).main(document(words, view, note)).into_response()
         }
         (_, Next::Selfie, _) => {
@@ -80,6 +83,7 @@ pub(super) fn state(issuer: &Issuer, lang: Lang, view: &View) -> Value {
     let words = issuer.catalogue.words(lang);
     let (state, text) = match view.progress.status {
         Status::Approved if view.taken => ("done", "state-taken"),
+        Status::Approved if view.kind == Kind::BiometricAuthentication => ("done", "recognised-what"),
         Status::Approved => ("waiting", "state-offer"),
         Status::Declined => ("failed", "declined-title"),
         Status::InReview => ("waiting", "review-title"),
@@ -184,6 +188,11 @@ pub(super) fn refused(issuer: &Issuer, lang: Lang, error: &Error, wants: Wants) 
             ("no_such_list", "refused-no-session", "refused-no-session-what")
         }
         Error::NotSuspendable => ("not_suspendable", "refused-field", "refused-field-what"),
+        Error::NoReference | Error::NoFace => {
+            ("no_reference_image", "refused-no-reference", "refused-no-reference-what")
+        }
+        Error::OtherModel => ("other_model", "refused-other-model", "refused-other-model-what"),
+        Error::NoIdentity => ("no_identity", "refused-out-of-turn", "refused-out-of-turn-what"),
         Error::ApiKey => ("api_key", "refused-field", "refused-field-what"),
         Error::Share(_) => ("share_refused", "refused-audience", "refused-audience-what"),
         Error::Models(_) => ("models_missing", "refused-models", "refused-models-what"),
@@ -215,8 +224,12 @@ fn shell<'w>(issuer: &Issuer, words: Words<'w>, title: String, environment: Envi
     }
 }
 
-fn progress(words: Words<'_>, step: usize) -> Markup {
-    let labels = ["step-document", "step-selfie", "step-result"].map(|label| words.say(label));
+fn progress(words: Words<'_>, view: &View, step: usize) -> Markup {
+    let (labels, step) = match view.kind {
+        Kind::FirstVerification => (&["step-document", "step-selfie", "step-result"][..], step),
+        Kind::BiometricAuthentication => (&["step-selfie", "step-result"][..], step - 1),
+    };
+    let labels: Vec<String> = labels.iter().map(|label| words.say(label)).collect();
     let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
     components::steps(&words, step, &labels)
 }
@@ -242,7 +255,7 @@ fn document(words: Words<'_>, view: &View, note: Option<Code>) -> Markup {
     let action = format!("/session/{}/document?lang={}", view.token, words.lang);
     let (reason, send) = (words.say("document-reason"), words.say("document-send"));
     html! {
-        (progress(words, 1))
+        (progress(words, view, 1))
         (noted(words, note, "document-again"))
         p { (words.say("document-what")) }
         (components::camera(&words, &Camera {
@@ -258,7 +271,7 @@ fn selfie(words: Words<'_>, view: &View, note: Option<Code>) -> Markup {
     let (reason, send) = (words.say("selfie-reason"), words.say("selfie-send"));
     let about_document = note.filter(|note| is_about_document(*note));
     html! {
-        (progress(words, 2))
+        (progress(words, view, 2))
         @if let Some(note) = about_document {
             (components::notice(&words, Tone::Warn, &words.say("document-uncertain"), &words.say(&format!("reason-{note}")), None))
             p { a href="?step=again" { (words.say("document-retake")) } }
@@ -294,13 +307,13 @@ fn approved(issuer: &Issuer, words: Words<'_>, view: &View, step: Option<&str>) 
     let poll = format!("/session/{}/state?lang={}", view.token, words.lang);
     let waiting = words.say("state-offer");
     html! {
-        (progress(words, 3))
+        (progress(words, view, 3))
         (components::proven())
         (components::status_pill(&words, view.progress.status.word()))
         @if step == Some("shared") {
             (components::notice(&words, Tone::Ok, &words.say("shared-title"), &words.say("shared-what"), None))
         }
-        p { (words.say("approved-what")) }
+        p { (words.say(match view.kind { Kind::FirstVerification => "approved-what", Kind::BiometricAuthentication => "recognised-what" })) }
         @match view.standing {
             Standing::Valid => {}
             Standing::Suspended => {
@@ -349,7 +362,7 @@ fn said_aloud(words: Words<'_>, view: &View) -> Markup {
 
 fn declined(words: Words<'_>, view: &View) -> Markup {
     html! {
-        (progress(words, 3))
+        (progress(words, view, 3))
         (components::status_pill(&words, view.progress.status.word()))
         p { (words.say("declined-what")) }
         (said_aloud(words, view))
@@ -361,7 +374,7 @@ fn declined(words: Words<'_>, view: &View) -> Markup {
 
 fn in_review(words: Words<'_>, view: &View) -> Markup {
     html! {
-        (progress(words, 3))
+        (progress(words, view, 3))
         (components::status_pill(&words, view.progress.status.word()))
         p { (words.say("review-what")) }
         (said_aloud(words, view))

@@ -32,6 +32,7 @@ use crate::kyc::threshold::{Measure, Threshold};
 use crate::{Config, Issuer, Keys};
 
 mod api;
+mod faces;
 mod issuance;
 mod person;
 mod share;
@@ -115,7 +116,24 @@ impl World {
     }
 
     fn with(models: Models, registry: &str, operator: Option<Certificate>) -> Self {
-        let entropy = Arc::new(Seeded::dangerous_new("issuer tests"));
+        Self::on(
+            warifu_store::memory::open().unwrap(),
+            Seeded::dangerous_new("issuer tests"),
+            models,
+            registry,
+            operator,
+        )
+    }
+
+    /// An issuer on a store that another may have written. Its keys are those of the seed.
+    fn on(
+        store: Arc<dyn warifu_store::Store>,
+        entropy: Seeded,
+        models: Models,
+        registry: &str,
+        operator: Option<Certificate>,
+    ) -> Self {
+        let entropy = Arc::new(entropy);
         let authority = authority("Utopia KYC", &*entropy);
         let (certificate, key) = certified(&authority, "Document signer", Purpose::DocumentSigner, &*entropy);
         let hands = Hands::at(start());
@@ -123,7 +141,7 @@ impl World {
         let base = Url::parse("http://127.0.0.1:7001").unwrap();
         let config = Config::sandbox(base, Url::parse(registry).unwrap(), operator).with_api_key(KEY);
         let parts = crate::Parts {
-            store: warifu_store::memory::open().unwrap(),
+            store,
             blobs: Blobs::memory(),
             models,
             fetcher: Fetcher::new(Policy::Loopback, Limits::default()).unwrap(),

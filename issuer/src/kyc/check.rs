@@ -67,6 +67,10 @@ names! {
     PassiveLiveness = "passive_liveness",
     /// The selfie and the portrait show the same person.
     FaceMatch = "face_match",
+    /// Nobody else was approved with this face.
+    DuplicateFace = "duplicate_face",
+    /// The face is not on the blocklist.
+    BlocklistedFace = "blocklisted_face",
 }
 
 impl fmt::Display for CheckName {
@@ -197,6 +201,19 @@ codes! {
     SamePerson = "same-person", "The selfie shows the person on the document.";
     PerhapsSamePerson = "perhaps-same-person", "The selfie may show the person on the document, but not with certainty.";
     OtherPerson = "other-person", "The selfie does not show the person on the document.";
+    SameAsReference = "same-as-reference", "The selfie shows the person of the earlier verification.";
+    PerhapsSameAsReference = "perhaps-same-as-reference", "The selfie may show the person of the earlier verification, but not with certainty.";
+    OtherThanReference = "other-than-reference", "The selfie does not show the person of the earlier verification.";
+    TemplateOfOtherModel = "template-of-other-model", "The earlier face was measured by another model. The full verification has to be passed again.";
+    NoDuplicateFace = "no-duplicate-face", "Nobody else was approved with this face.";
+    DuplicateFace = "duplicate-face", "This face was approved before, for someone else.";
+    DuplicateFaceOtherName = "duplicate-face-other-name", "This face was approved before, with a document in another name.";
+    PerhapsDuplicateFace = "perhaps-duplicate-face", "This face resembles someone who was approved before.";
+    EarlierFaceDiffers = "earlier-face-differs", "The face does not look like the one of this person's earlier verification.";
+    FaceNotBlocked = "face-not-blocked", "The face is not on the blocklist.";
+    FaceBlocked = "face-blocked", "The face is on the blocklist.";
+    PerhapsFaceBlocked = "perhaps-face-blocked", "The face resembles one on the blocklist.";
+    FacesNotSearched = "faces-not-searched", "The kept faces were not searched.";
     NotCompared = "not-compared", "The faces could not be compared.";
     NotMade = "not-made", "The check was not made.";
     PictureEmpty = "picture-empty", "No picture arrived. Choose one and send it again.";
@@ -263,8 +280,15 @@ impl Signal {
             Code::FaceBright => Some((LIVENESS, "HIGH_FACE_LUMINANCE")),
             Code::LivenessAttack => Some((LIVENESS, "LOW_LIVENESS_SCORE")),
             Code::LivenessTooTight => Some((LIVENESS, "LOW_FACE_QUALITY")),
-            Code::PerhapsSamePerson | Code::OtherPerson => Some((MATCH, "LOW_FACE_MATCH_SIMILARITY")),
-            Code::NotCompared => Some((MATCH, "NO_REFERENCE_IMAGE")),
+            Code::PerhapsSamePerson | Code::OtherPerson | Code::PerhapsSameAsReference | Code::OtherThanReference => {
+                Some((MATCH, "LOW_FACE_MATCH_SIMILARITY"))
+            }
+            Code::NotCompared | Code::TemplateOfOtherModel => Some((MATCH, "NO_REFERENCE_IMAGE")),
+            Code::DuplicateFace => Some((LIVENESS, "DUPLICATED_FACE")),
+            Code::DuplicateFaceOtherName => Some((LIVENESS, "DUPLICATED_FACE_NAME_MISMATCH")),
+            Code::PerhapsDuplicateFace => Some((LIVENESS, "POSSIBLE_DUPLICATED_FACE")),
+            Code::FaceBlocked => Some((LIVENESS, "FACE_IN_BLOCKLIST")),
+            Code::PerhapsFaceBlocked => Some((LIVENESS, "POSSIBLE_FACE_IN_BLOCKLIST")),
             Code::QualityGood
             | Code::DocumentSeen
             | Code::MrzSeen
@@ -283,6 +307,11 @@ impl Signal {
             | Code::LivenessLive
             | Code::LivenessNotPerformed
             | Code::SamePerson
+            | Code::SameAsReference
+            | Code::NoDuplicateFace
+            | Code::EarlierFaceDiffers
+            | Code::FaceNotBlocked
+            | Code::FacesNotSearched
             | Code::NotMade
             | Code::PictureEmpty
             | Code::PictureUnknown

@@ -6,10 +6,12 @@ use crate::kyc::workflow::Workflow;
 
 mod document;
 mod face;
+mod gallery;
 mod rules;
 
 pub use document::{DocumentFound, ImageQuality, MrzCheckDigits, MrzFound, MrzVisualZone, PortraitFound};
 pub use face::{FaceMatch, OneLiveFace, PassiveLiveness};
+pub use gallery::{BlocklistedFace, DuplicateFace};
 pub use rules::{DocumentExpiry, DocumentIssuer, MinimumAge};
 
 /// The checks that need the document only: run as soon as it is handed over, so that a person learns at once what to
@@ -40,8 +42,22 @@ pub fn of_selfie() -> Vec<Box<dyn Check>> {
 pub fn all(workflow: &Workflow) -> Vec<Box<dyn Check>> {
     let mut all = of_document(workflow);
     all.extend(of_selfie());
-    all.push(Box::new(FaceMatch::from_manifest()));
+    all.extend(of_face(workflow));
     all
+}
+
+/// The checks of a reuse session: everything that needs no document.
+#[must_use]
+pub fn of_reuse(workflow: &Workflow) -> Vec<Box<dyn Check>> {
+    let mut all = of_selfie();
+    all.extend(of_face(workflow));
+    all
+}
+
+/// The checks that compare the face of the selfie with others.
+fn of_face(workflow: &Workflow) -> Vec<Box<dyn Check>> {
+    let bands = workflow.face_bands;
+    vec![Box::new(FaceMatch::from_manifest()), Box::new(DuplicateFace { bands }), Box::new(BlocklistedFace { bands })]
 }
 
 /// Runs checks over the evidence.

@@ -6,15 +6,18 @@ use serde::Serialize;
 use serde_json::json;
 use warifu_session::FeatureStatus;
 use warifu_session::decision::{
-    Decision, Environment, FaceMatch, Feature, IdVerification, LivenessCheck, LogType, SessionKind, Warning,
+    Decision, Environment, FaceMatch, Feature, IdVerification, LivenessCheck, LogType, Match, MatchSource, SessionKind,
+    Warning,
 };
+use warifu_store::Loaded;
 
-use crate::Issuer;
 use crate::kyc::check::{CheckName, Outcome, Signal};
-use crate::kyc::evidence::Liveness;
+use crate::kyc::evidence::{FoundFace, Liveness, Searched, Selfie};
 use crate::kyc::session::OpenSession;
+use crate::kyc::stage::Stage;
 use crate::kyc::verdict::Cause;
-use crate::kyc::workflow::{self, Consequence, Workflow};
+use crate::kyc::workflow::{self, Consequence, Kind, Workflow};
+use crate::{Error, Issuer};
 
 /// Linear workflows have one node, called so.
 const NODE: &str = "default";
@@ -42,16 +45,49 @@ impl Explained {
     }
 }
 
+impl Issuer {
+    /// Says whose the faces are that a decision names. That stands in their own sessions, so it is gone where they were
+    /// erased.
+    pub(crate) async fn name_matches(&self, decision: &mut Decision) -> Result<(), Error> {
+        for found in decision.liveness_checks.iter_mut().flatten().flat_map(|check| &mut check.matches) {
+            if let Some(Loaded { value, .. }) = self.sessions().load(&found.session_id).await? {
+                found.vendor_data = value.vendor_data;
+                found.status = Some(value.status);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The faces that the search found, without whose they are.
+fn matches(selfie: &Selfie) -> Vec<Match> {
+    let Searched::Done(found) = &selfie.searched else { return Vec::new() };
+    let row = |face: &FoundFace, source| Match {
+        session_id: face.session,
+        session_number: face.session_number,
+        similarity_percentage: hundredths(face.score),
+        source,
+        vendor_data: None,
+        verification_date: face.at,
+        status: None,
+        is_blocklisted: source == MatchSource::ListEntry,
+        is_allowlisted: false,
+    };
+    let blocked = found.blocked.iter().map(|face| row(face, MatchSource::ListEntry));
+    blocked.chain(found.enrolled.iter().map(|face| row(face, MatchSource::Session))).collect()
+}
+
 fn decision(open: &OpenSession, issuer: &Issuer, now: Timestamp) -> Decision {
     let session = &open.session;
     let workflow = &session.workflow;
     let stage = &open.personal.stage;
     let signals = stage.signals();
-    let features: &[(&str, &[CheckName])] = &[
-        ("ID_VERIFICATION", DOCUMENT_CHECKS),
-        ("LIVENESS", &[CheckName::OneLiveFace, CheckName::PassiveLiveness]),
-        ("FACEMATCH", &[CheckName::FaceMatch]),
-    ];
+    let features: &[(&str, &[CheckName])] =
+        &[("ID_VERIFICATION", DOCUMENT_CHECKS), ("LIVENESS", LIVENESS_CHECKS), ("FACEMATCH", &[CheckName::FaceMatch])];
+    let run: &[&str] = match workflow.kind {
+        Kind::FirstVerification => &["ID_VERIFICATION", "LIVENESS", "FACEMATCH"],
+        Kind::BiometricAuthentication => &["LIVENESS", "FACEMATCH"],
+    };
     let feature = |name: &&str| Feature {
         feature: (*name).to_owned(),
         status: features
@@ -112,13 +148,14 @@ fn decision(open: &OpenSession, issuer: &Issuer, now: Timestamp) -> Decision {
     });
     let liveness = stage.selfie().map(|selfie| LivenessCheck {
         node_id: NODE.to_owned(),
-        status: feature_status(&[CheckName::OneLiveFace, CheckName::PassiveLiveness], signals, workflow),
+        status: feature_status(LIVENESS_CHECKS, signals, workflow),
         method: "PASSIVE".to_owned(),
         score: match selfie.read.liveness {
             Liveness::Score(score) => Some(hundredths(score * 100.0)),
             Liveness::NotPerformed | Liveness::TooTight => None,
         },
         reference_image: None,
+        matches: matches(&selfie.read),
         warnings: warnings("LIVENESS"),
     });
     let face_match = stage.selfie().filter(|_| decided).map(|selfie| {
@@ -126,10 +163,20 @@ fn decision(open: &OpenSession, issuer: &Issuer, now: Timestamp) -> Decision {
         let distance = portrait
             .zip(selfie.read.face.as_ref())
             .and_then(|(portrait, face)| portrait.template.0.distance(&face.template.0).ok());
+        let of_document = distance.map(|distance| f64::from(distance.score()));
+        let (score, source) = match stage {
+            Stage::Compared { compared, .. } => (compared.score, compared.session),
+            Stage::Opened
+            | Stage::DocumentRead { .. }
+            | Stage::Complete { .. }
+            | Stage::Decided { .. }
+            | Stage::AwaitingFace { .. } => (of_document, None),
+        };
         FaceMatch {
             node_id: NODE.to_owned(),
             status: feature_status(&[CheckName::FaceMatch], signals, workflow),
-            score: distance.map(|distance| hundredths(f64::from(distance.score()))),
+            score: score.map(hundredths),
+            source_image_session_id: source,
             source_image: None,
             target_image: None,
             warnings: warnings("FACEMATCH"),
@@ -142,7 +189,7 @@ fn decision(open: &OpenSession, issuer: &Issuer, now: Timestamp) -> Decision {
         session_url: Some(issuer.hosted_url(&session.language, open.personal.token.expose())),
         status: session.status_at(now),
         workflow_id: workflow.id.to_string(),
-        features: ["ID_VERIFICATION", "LIVENESS", "FACEMATCH"].iter().map(feature).collect(),
+        features: run.iter().map(feature).collect(),
         vendor_data: session.vendor_data.clone(),
         metadata: session.metadata.clone(),
         callback: session.callback.as_ref().map(ToString::to_string),
@@ -171,6 +218,9 @@ const DOCUMENT_CHECKS: &[CheckName] = &[
     CheckName::MinimumAge,
     CheckName::PortraitFound,
 ];
+
+const LIVENESS_CHECKS: &[CheckName] =
+    &[CheckName::OneLiveFace, CheckName::PassiveLiveness, CheckName::DuplicateFace, CheckName::BlocklistedFace];
 
 /// The gravest consequence of a feature's checks. Liveness that was not performed never counts as approved.
 fn feature_status(checks: &[CheckName], signals: &[Signal], workflow: &Workflow) -> FeatureStatus {

@@ -5,8 +5,10 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 use warifu_keys::base64url;
 use warifu_models::face;
 use warifu_store::blob::BlobId;
@@ -16,12 +18,32 @@ use crate::kyc::identity::Identity;
 /// What the checks look at.
 #[derive(Debug, Clone, Copy)]
 pub struct Evidence<'a> {
-    /// The document.
-    pub document: &'a Document,
+    /// What the selfie is held against.
+    pub against: Against<'a>,
     /// The selfie, once there is one.
     pub selfie: Option<&'a Selfie>,
     /// The day of the check, in UTC.
     pub today: Date,
+}
+
+/// What a selfie is held against.
+#[derive(Debug, Clone, Copy)]
+pub enum Against<'a> {
+    /// A document: what it says, and the portrait on it.
+    Document(&'a Document),
+    /// The face of an earlier verification, or a portrait that the client handed in: nothing is known but the face.
+    Reference(&'a face::Template),
+}
+
+impl<'a> Evidence<'a> {
+    /// The document, where there is one.
+    #[must_use]
+    pub fn document(&self) -> Option<&'a Document> {
+        match self.against {
+            Against::Document(document) => Some(document),
+            Against::Reference(_) => None,
+        }
+    }
 }
 
 /// What was measured on the document.
@@ -165,6 +187,48 @@ pub struct Selfie {
     pub face: Option<SelfieFace>,
     /// What passive liveness says.
     pub liveness: Liveness,
+    /// Who else has this face.
+    #[serde(default)]
+    pub searched: Searched,
+}
+
+/// What the search among the kept faces found.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Searched {
+    /// There was no search. Never to be read as one that found nobody.
+    #[default]
+    NotYet,
+    /// What was found.
+    Done(Found),
+}
+
+/// Kept faces near the one in a selfie.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Found {
+    /// Other approved people, nearest first, up to the edge of the workflow's bands.
+    pub enrolled: Vec<FoundFace>,
+    /// Faces on the blocklist, in the same way.
+    pub blocked: Vec<FoundFace>,
+    /// Distance to the face that the same person was approved with before, where it was made by the same model.
+    pub earlier: Option<f64>,
+}
+
+/// One kept face. Whose it is stands in the session it names, and only as long as that is not erased.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FoundFace {
+    /// The session whose selfie it is.
+    pub session: Uuid,
+    /// Its running number.
+    pub session_number: u64,
+    /// When it was kept.
+    pub at: Timestamp,
+    /// Euclidean distance.
+    pub distance: f64,
+    /// The distance as a score, 0 to 100.
+    pub score: f64,
+    /// Whether both documents name the same person; absent where that was not compared.
+    pub same_name: Option<bool>,
 }
 
 /// The one face of a selfie.

@@ -11,8 +11,8 @@ use warifu_models::{Models, ModelsError};
 
 use crate::kyc::check::Code;
 use crate::kyc::evidence::{
-    Agreement, Document, Doubt, FaceTemplate, Jpeg, Liveness, Mrz, PictureQuality, Portrait, Selfie, SelfieFace,
-    VisualField, VisualZone,
+    Agreement, Document, Doubt, FaceTemplate, Jpeg, Liveness, Mrz, PictureQuality, Portrait, Searched, Selfie,
+    SelfieFace, VisualField, VisualZone,
 };
 use crate::kyc::identity::{DocumentKind, Identity, Sex};
 
@@ -156,8 +156,12 @@ pub(crate) fn selfie(models: &Models, bytes: &[u8], limits: &Limits) -> Result<R
     let found = faces(models, &picture)?;
     let largest = found.first().map_or(0.0, |face| face.bounds.width);
     let comparable = found.iter().filter(|face| face.bounds.width >= face::SECOND_FACE * largest).count();
-    let mut selfie =
-        Selfie { faces: u32::try_from(comparable).unwrap_or(u32::MAX), face: None, liveness: Liveness::NotPerformed };
+    let mut selfie = Selfie {
+        faces: u32::try_from(comparable).unwrap_or(u32::MAX),
+        face: None,
+        liveness: Liveness::NotPerformed,
+        searched: Searched::NotYet,
+    };
     if let ([one, ..], 1) = (found.as_slice(), comparable)
         && let Some(reading) = measured(models, &picture, one)?
     {

@@ -17,13 +17,14 @@ use warifu_store::{Batch, Collection, Loaded, Version};
 use crate::kyc::check::{CheckName, Outcome, Signal};
 use crate::kyc::checks;
 use crate::kyc::decision;
-use crate::kyc::evidence::{Evidence, Handed, Kept};
+use crate::kyc::evidence::{Against, Evidence, Handed, Kept};
 use crate::kyc::identity::Identity;
 use crate::kyc::read::{self, ReadError};
+use crate::kyc::reuse::Reference;
 use crate::kyc::session::{LastNumber, METADATA, NewSession, OpenSession, Seed, Session, VENDOR_DATA, token_hash};
 use crate::kyc::stage::{OutOfTurn, Stage};
 use crate::kyc::verdict::{Cause, Verdict};
-use crate::kyc::workflow::Environment;
+use crate::kyc::workflow::{Environment, Kind, Workflow};
 use crate::status::Standing;
 use crate::vci::{Renew, Shown};
 use crate::{Error, Issuer};
@@ -77,6 +78,7 @@ pub(crate) struct View {
     pub(crate) token: String,
     pub(crate) progress: Progress,
     pub(crate) environment: Environment,
+    pub(crate) kind: Kind,
     pub(crate) signals: Vec<Signal>,
     pub(crate) causes: Vec<Cause>,
     pub(crate) identity: Option<Identity>,
@@ -107,8 +109,8 @@ impl Seen {
         let session = &self.open.session;
         let next = match &self.open.personal.stage {
             Stage::Opened => Next::Document,
-            Stage::DocumentRead { .. } => Next::Selfie,
-            Stage::Complete { .. } | Stage::Decided { .. } => Next::Result,
+            Stage::DocumentRead { .. } | Stage::AwaitingFace { .. } => Next::Selfie,
+            Stage::Complete { .. } | Stage::Decided { .. } | Stage::Compared { .. } => Next::Result,
         };
         let tries_left = session.workflow.attempts.saturating_sub(session.attempts);
         Progress { status: session.status, next, accepted, problems, tries_left }
@@ -120,11 +122,14 @@ impl Issuer {
     /// session again, with the new callback and metadata.
     ///
     /// # Errors
-    /// [`Error::Field`], [`Error::NoSuchWorkflow`].
-    pub async fn create_session(&self, wanted: NewSession, now: Timestamp) -> Result<Created, Error> {
+    /// [`Error::Field`], [`Error::NoSuchWorkflow`]; [`Error::NoReference`] and [`Error::OtherModel`] for a reuse session.
+    pub async fn create_session(&self, mut wanted: NewSession, now: Timestamp) -> Result<Created, Error> {
         check_wanted(&wanted)?;
         let workflow = self.config.workflow(wanted.workflow_id).ok_or(Error::NoSuchWorkflow)?;
-        if let Some(vendor_data) = &wanted.vendor_data {
+        let reference = self.reference(workflow, &mut wanted).await?;
+        // A portrait is for this session alone: another one is not continued with it.
+        let may_continue = !matches!(reference, Some(Reference::Portrait(_)));
+        if let Some(vendor_data) = wanted.vendor_data.as_ref().filter(|_| may_continue) {
             let found = self.sessions().find("unfinished", &Session::vendor_key(workflow, vendor_data)).await?;
             if let Some(Loaded { seen, value }) = found.filter(|found| now <= found.value.expires_at)
                 && let Some(mut open) = OpenSession::open(value, &self.vault)?
@@ -140,7 +145,10 @@ impl Issuer {
         let number = self.next_number().await?;
         let expires_at = now.saturating_add(self.config.session_life).unwrap_or(Timestamp::MAX);
         let seed = Seed { id, number, workflow, wanted, now, expires_at };
-        let open = OpenSession::create(seed, &self.vault, self.entropy())?;
+        let mut open = OpenSession::create(seed, &self.vault, self.entropy())?;
+        if let Some(reference) = reference {
+            open.personal.stage = Stage::AwaitingFace { reference };
+        }
         let entry = self.entry(&open.session, "session.created", now).fact("workflow", workflow.id);
         self.store.commit(Batch::new().insert(&open.seal(self.entropy())?).audit(entry)).await?;
         Ok(self.created(open))
@@ -178,7 +186,11 @@ impl Issuer {
         let session = &seen.open.session;
         let standing = self.credential_standing(session.id).await?;
         let offer = match offer {
-            Some(renew) if session.status == Status::Approved && standing == Standing::Valid => {
+            Some(renew)
+                if session.workflow.kind == Kind::FirstVerification
+                    && session.status == Status::Approved
+                    && standing == Standing::Valid =>
+            {
                 Some(self.shown_offer(token, renew, now).await?)
             }
             Some(_) | None => None,
@@ -187,6 +199,7 @@ impl Issuer {
             token: token.to_owned(),
             progress: seen.progress(true, Vec::new()),
             environment: session.workflow.environment,
+            kind: session.workflow.kind,
             signals: seen.open.personal.stage.signals().to_vec(),
             causes: decision::Explained::of(&seen.open, self, now).causes,
             identity: seen.open.personal.stage.identity().cloned(),
@@ -207,7 +220,9 @@ impl Issuer {
         self.check_open(&seen.open.session, now)?;
         match &seen.open.personal.stage {
             Stage::Opened | Stage::DocumentRead { .. } => {}
-            Stage::Complete { .. } | Stage::Decided { .. } => return Err(OutOfTurn("document").into()),
+            Stage::Complete { .. } | Stage::Decided { .. } | Stage::AwaitingFace { .. } | Stage::Compared { .. } => {
+                return Err(OutOfTurn("document").into());
+            }
         }
         let day = today(now);
         let reader = move |models: &Models, bytes: &[u8], limits: &Limits| read::document(models, bytes, limits, day);
@@ -216,7 +231,7 @@ impl Issuer {
             Ok(read) => read,
             Err(signal) => return self.refuse(token, vec![signal], now).await,
         };
-        let evidence = Evidence { document: &read.value, selfie: None, today: today(now) };
+        let evidence = Evidence { against: Against::Document(&read.value), selfie: None, today: today(now) };
         let signals = checks::run(&checks::of_document(&seen.open.session.workflow), &evidence);
         let blocking: Vec<Signal> = signals.iter().filter(|signal| stops_document(signal)).cloned().collect();
         if !blocking.is_empty() || read.value.identity.is_none() {
@@ -254,36 +269,35 @@ impl Issuer {
     pub async fn submit_selfie(&self, token: &str, picture: Vec<u8>, now: Timestamp) -> Result<Progress, Error> {
         let seen = self.seen_by_token(token).await?;
         self.check_open(&seen.open.session, now)?;
-        let Stage::DocumentRead { document, .. } = &seen.open.personal.stage else {
+        if let Stage::AwaitingFace { reference } = &seen.open.personal.stage {
+            let reference = reference.clone();
+            return self.submit_reuse_selfie(token, seen, reference, picture, now).await;
+        }
+        let Stage::DocumentRead { document, identity } = &seen.open.personal.stage else {
             return Err(OutOfTurn("selfie").into());
         };
         let (picture, read) = self.read(picture, read::selfie).await?;
-        let read = match read {
+        let mut read = match read {
             Ok(read) => read,
             Err(signal) => return self.refuse(token, vec![signal], now).await,
         };
-        let evidence = Evidence { document: &document.read, selfie: Some(&read.value), today: today(now) };
+        let against = Against::Document(&document.read);
+        let evidence = Evidence { against, selfie: Some(&read.value), today: today(now) };
         let signals = checks::run(&checks::of_selfie(), &evidence);
         let blocking: Vec<Signal> = signals.into_iter().filter(stops_selfie).collect();
         if !blocking.is_empty() {
             return self.refuse(token, blocking, now).await;
         }
+        read.value.searched = self.search_faces(&seen.open, Some(identity), &read.value).await?;
         let kept = self.keep(&seen.open, "selfie", &picture, read.media_type).await?;
         let selfie = Handed { picture: kept, read: read.value };
         let done = self
             .change(token, now, |open| {
                 let complete = open.personal.stage.clone().with_selfie(selfie.clone())?;
                 open.personal.stage = decide(complete, open, now)?;
-                open.session.status = match open.personal.stage.verdict(&open.session.workflow) {
-                    Some(Verdict::Approved(_)) => Status::Approved,
-                    Some(Verdict::Declined { .. }) => Status::Declined,
-                    Some(Verdict::InReview { .. }) | None => Status::InReview,
-                };
-                Ok(match open.session.status {
-                    Status::Approved => "session.approved",
-                    Status::Declined => "session.declined",
-                    _ => "session.in_review",
-                })
+                let (status, action) = status_of(&open.personal.stage, &open.session.workflow);
+                open.session.status = status;
+                Ok(action)
             })
             .await;
         match done {
@@ -301,11 +315,13 @@ impl Issuer {
     /// [`Error::NoSuchSession`], [`Error::Erased`].
     pub async fn decision(&self, id: Uuid, now: Timestamp) -> Result<decision::Explained, Error> {
         let seen = self.seen_by_id(id).await?;
-        Ok(decision::Explained::of(&seen.open, self, now))
+        let mut explained = decision::Explained::of(&seen.open, self, now);
+        self.name_matches(&mut explained.decision).await?;
+        Ok(explained)
     }
 
-    /// Erases everything about the person: the key goes first, then what it opened. The record that there was a session
-    /// stays, and so does the audit log.
+    /// Erases everything about the person: the key goes first, together with the face that was kept of this session, then
+    /// what it opened. The record that there was a session stays, and so do the audit log and an entry of the blocklist.
     ///
     /// # Errors
     /// [`Error::NoSuchSession`]. A session that was erased before is fine.
@@ -317,10 +333,16 @@ impl Issuer {
             }
             let entry = self.entry(&value, "session.erased", now);
             let open = OpenSession::open(value.clone(), &self.vault)?;
-            match self.store.commit(Batch::new().replace(seen, &value.erased()).audit(entry)).await {
+            let face = self.disenrolment(&value).await?;
+            let (face_key, face_gone) = face.unzip();
+            let gone = Batch::new().replace(seen, &value.erased()).audit(entry).and(face_gone.unwrap_or_default());
+            match self.store.commit(gone).await {
                 Err(error) if error.is_conflict() => {}
                 Err(error) => return Err(error.into()),
                 Ok(_) => {
+                    if let Some(key) = face_key {
+                        self.refresh_face(key).await;
+                    }
                     if let Some(open) = open {
                         let stage = &open.personal.stage;
                         let pictures =
@@ -359,7 +381,8 @@ impl Issuer {
         entry.fact("status", session.status)
     }
 
-    /// Loads, changes and commits a session, again when someone wrote meanwhile. `change` gives the audit action.
+    /// Loads, changes and commits a session, again when someone wrote meanwhile. `change` gives the audit action. Where it
+    /// approves a person, their face is kept in the same commit.
     pub(crate) async fn change(
         &self,
         token: &str,
@@ -368,12 +391,19 @@ impl Issuer {
     ) -> Result<Seen, Error> {
         for _ in 0..TRIES {
             let Seen { seen, mut open } = self.seen_by_token(token).await?;
+            let before = open.session.status;
             begin(&mut open.session);
             let action = change(&mut open)?;
             let entry = self.entry(&open.session, action, now);
+            let (face_key, face_kept) = self.enrolment(before, &open, now).await?.unzip();
             let batch = Batch::new().replace(seen, &open.seal(self.entropy())?).audit(entry);
-            match self.store.commit(batch).await {
-                Ok(receipt) => return Ok(Seen { seen: receipt.version, open }),
+            match self.store.commit(batch.and(face_kept.unwrap_or_default())).await {
+                Ok(receipt) => {
+                    if let Some(key) = face_key {
+                        self.refresh_face(key).await;
+                    }
+                    return Ok(Seen { seen: receipt.version, open });
+                }
                 Err(error) if error.is_conflict() => {}
                 Err(error) => return Err(error.into()),
             }
@@ -382,7 +412,7 @@ impl Issuer {
     }
 
     /// Counts an upload that could not be used, and says why. Nothing else is written.
-    async fn refuse(&self, token: &str, problems: Vec<Signal>, now: Timestamp) -> Result<Progress, Error> {
+    pub(crate) async fn refuse(&self, token: &str, problems: Vec<Signal>, now: Timestamp) -> Result<Progress, Error> {
         let seen = self
             .change(token, now, |open| {
                 open.session.attempts = open.session.attempts.saturating_add(1);
@@ -405,7 +435,7 @@ impl Issuer {
 
     /// Runs a reader on a blocking thread, no more of them at a time than the settings say. A picture that cannot be read
     /// comes back as what to tell the person.
-    async fn read<T: Send + 'static>(
+    pub(crate) async fn read<T: Send + 'static>(
         &self,
         picture: Vec<u8>,
         reader: impl FnOnce(&Models, &[u8], &Limits) -> Result<T, ReadError> + Send + 'static,
@@ -427,7 +457,13 @@ impl Issuer {
     }
 
     /// Seals a picture and keeps it.
-    async fn keep(&self, open: &OpenSession, what: &str, picture: &[u8], media_type: &str) -> Result<Kept, Error> {
+    pub(crate) async fn keep(
+        &self,
+        open: &OpenSession,
+        what: &str,
+        picture: &[u8],
+        media_type: &str,
+    ) -> Result<Kept, Error> {
         let sealed = open.key.seal(&picture_context(open.session.id, what), picture, self.entropy())?;
         let blob = self.blobs.put(sealed).await?;
         Ok(Kept { blob, media_type: media_type.to_owned(), bytes: picture.len() as u64 })
@@ -476,13 +512,24 @@ fn begin(session: &mut Session) {
 /// Runs all checks on a complete session.
 fn decide(complete: Stage, open: &OpenSession, now: Timestamp) -> Result<Stage, OutOfTurn> {
     let Stage::Complete { document, selfie, .. } = &complete else { return Err(OutOfTurn("verdict")) };
-    let evidence = Evidence { document: &document.read, selfie: Some(&selfie.read), today: today(now) };
+    let against = Against::Document(&document.read);
+    let evidence = Evidence { against, selfie: Some(&selfie.read), today: today(now) };
     let signals = checks::run(&checks::all(&open.session.workflow), &evidence);
     complete.decided(signals, now)
 }
 
+/// The status that a verdict gives a session, and the name of the change in the audit log.
+pub(crate) fn status_of(stage: &Stage, workflow: &Workflow) -> (Status, &'static str) {
+    match stage.verdict(workflow) {
+        Some(Verdict::Approved(_)) => (Status::Approved, "session.approved"),
+        Some(Verdict::Recognised(_)) => (Status::Approved, "session.recognised"),
+        Some(Verdict::Declined { .. }) => (Status::Declined, "session.declined"),
+        Some(Verdict::InReview { .. }) | None => (Status::InReview, "session.in_review"),
+    }
+}
+
 /// The day of `now` in UTC.
-fn today(now: Timestamp) -> jiff::civil::Date {
+pub(crate) fn today(now: Timestamp) -> jiff::civil::Date {
     now.to_zoned(TimeZone::UTC).date()
 }
 
@@ -499,7 +546,7 @@ fn stops_document(signal: &Signal) -> bool {
     signal.outcome == Outcome::Fail && mends.contains(&signal.name)
 }
 
-fn stops_selfie(signal: &Signal) -> bool {
+pub(crate) fn stops_selfie(signal: &Signal) -> bool {
     signal.outcome == Outcome::Fail && signal.name == CheckName::OneLiveFace
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 use uuid::Uuid;
-use warifu_keys::{Entropy, base64url, sha256};
+use warifu_keys::{Entropy, Secret, base64url, sha256};
 use warifu_session::Status;
 use warifu_session::consent::Receipt;
 use warifu_store::Stored;
@@ -127,6 +127,8 @@ pub struct NewSession {
     pub callback: Option<Url>,
     /// Language of the hosted pages.
     pub language: Option<String>,
+    /// A portrait to compare the selfie of a reuse session with, as a JPEG. Read once, kept as a sealed template only.
+    pub portrait_image: Option<Secret>,
 }
 
 /// A session with its sealed part open.
@@ -185,7 +187,7 @@ impl OpenSession {
     /// # Errors
     /// As [`DataKey::seal`].
     pub fn seal(&self, entropy: &dyn Entropy) -> Result<Session, VaultError> {
-        let plain = warifu_keys::Secret::new(serde_json::to_vec(&self.personal).map_err(|_| VaultError::Sealed)?);
+        let plain = Secret::new(serde_json::to_vec(&self.personal).map_err(|_| VaultError::Sealed)?);
         let sealed = self.key.seal(&personal_context(self.session.id), plain.expose(), entropy)?;
         Ok(Session { sealed: base64url::encode(&sealed), ..self.session.clone() })
     }

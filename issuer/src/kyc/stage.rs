@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::kyc::check::Signal;
 use crate::kyc::evidence::{Document, Handed, Selfie};
 use crate::kyc::identity::Identity;
-use crate::kyc::verdict::{Verdict, decide};
+use crate::kyc::reuse::{Compared, Reference};
+use crate::kyc::verdict::{Verdict, decide, recognise};
 use crate::kyc::workflow::Workflow;
 
 /// Something came when its turn had not come, or was over.
@@ -49,6 +50,22 @@ pub enum Stage {
         /// When.
         at: Timestamp,
     },
+    /// A reuse session: the face to compare with is known, the selfie is missing.
+    AwaitingFace {
+        /// Where that face is.
+        reference: Reference,
+    },
+    /// The checks of a reuse session have spoken. There is no identity here, so nothing can be minted from it.
+    Compared {
+        /// How the comparison came out, and with what.
+        compared: Compared,
+        /// The selfie.
+        selfie: Box<Handed<Selfie>>,
+        /// What every check said.
+        signals: Vec<Signal>,
+        /// When.
+        at: Timestamp,
+    },
 }
 
 impl Stage {
@@ -62,7 +79,9 @@ impl Stage {
             Self::Opened | Self::DocumentRead { .. } => {
                 Ok(Self::DocumentRead { document: Box::new(document), identity })
             }
-            Self::Complete { .. } | Self::Decided { .. } => Err(OutOfTurn("document")),
+            Self::Complete { .. } | Self::Decided { .. } | Self::AwaitingFace { .. } | Self::Compared { .. } => {
+                Err(OutOfTurn("document"))
+            }
         }
     }
 
@@ -75,7 +94,11 @@ impl Stage {
             Self::DocumentRead { document, identity } => {
                 Ok(Self::Complete { document, identity, selfie: Box::new(selfie) })
             }
-            Self::Opened | Self::Complete { .. } | Self::Decided { .. } => Err(OutOfTurn("selfie")),
+            Self::Opened
+            | Self::Complete { .. }
+            | Self::Decided { .. }
+            | Self::AwaitingFace { .. }
+            | Self::Compared { .. } => Err(OutOfTurn("selfie")),
         }
     }
 
@@ -88,7 +111,32 @@ impl Stage {
             Self::Complete { document, identity, selfie } => {
                 Ok(Self::Decided { document, identity, selfie, signals, at })
             }
-            Self::Opened | Self::DocumentRead { .. } | Self::Decided { .. } => Err(OutOfTurn("verdict")),
+            Self::Opened
+            | Self::DocumentRead { .. }
+            | Self::Decided { .. }
+            | Self::AwaitingFace { .. }
+            | Self::Compared { .. } => Err(OutOfTurn("verdict")),
+        }
+    }
+
+    /// The stage of a reuse session after its selfie was compared and the checks spoke. The reference itself is not kept.
+    ///
+    /// # Errors
+    /// [`OutOfTurn`] for any session that does not wait for exactly this.
+    pub fn compared(
+        self,
+        compared: Compared,
+        selfie: Handed<Selfie>,
+        signals: Vec<Signal>,
+        at: Timestamp,
+    ) -> Result<Self, OutOfTurn> {
+        match self {
+            Self::AwaitingFace { .. } => Ok(Self::Compared { compared, selfie: Box::new(selfie), signals, at }),
+            Self::Opened
+            | Self::DocumentRead { .. }
+            | Self::Complete { .. }
+            | Self::Decided { .. }
+            | Self::Compared { .. } => Err(OutOfTurn("selfie")),
         }
     }
 
@@ -96,8 +144,9 @@ impl Stage {
     #[must_use]
     pub fn verdict(&self, workflow: &Workflow) -> Option<Verdict> {
         match self {
-            Self::Opened | Self::DocumentRead { .. } | Self::Complete { .. } => None,
+            Self::Opened | Self::DocumentRead { .. } | Self::Complete { .. } | Self::AwaitingFace { .. } => None,
             Self::Decided { identity, signals, .. } => Some(decide(identity.clone(), signals, workflow)),
+            Self::Compared { signals, .. } => Some(recognise(signals, workflow)),
         }
     }
 
@@ -105,7 +154,7 @@ impl Stage {
     #[must_use]
     pub fn document(&self) -> Option<&Handed<Document>> {
         match self {
-            Self::Opened => None,
+            Self::Opened | Self::AwaitingFace { .. } | Self::Compared { .. } => None,
             Self::DocumentRead { document, .. } | Self::Complete { document, .. } | Self::Decided { document, .. } => {
                 Some(document)
             }
@@ -116,8 +165,10 @@ impl Stage {
     #[must_use]
     pub fn selfie(&self) -> Option<&Handed<Selfie>> {
         match self {
-            Self::Opened | Self::DocumentRead { .. } => None,
-            Self::Complete { selfie, .. } | Self::Decided { selfie, .. } => Some(selfie),
+            Self::Opened | Self::DocumentRead { .. } | Self::AwaitingFace { .. } => None,
+            Self::Complete { selfie, .. } | Self::Decided { selfie, .. } | Self::Compared { selfie, .. } => {
+                Some(selfie)
+            }
         }
     }
 
@@ -125,7 +176,7 @@ impl Stage {
     #[must_use]
     pub fn identity(&self) -> Option<&Identity> {
         match self {
-            Self::Opened => None,
+            Self::Opened | Self::AwaitingFace { .. } | Self::Compared { .. } => None,
             Self::DocumentRead { identity, .. } | Self::Complete { identity, .. } | Self::Decided { identity, .. } => {
                 Some(identity)
             }
@@ -136,8 +187,8 @@ impl Stage {
     #[must_use]
     pub fn signals(&self) -> &[Signal] {
         match self {
-            Self::Opened | Self::DocumentRead { .. } | Self::Complete { .. } => &[],
-            Self::Decided { signals, .. } => signals,
+            Self::Opened | Self::DocumentRead { .. } | Self::Complete { .. } | Self::AwaitingFace { .. } => &[],
+            Self::Decided { signals, .. } | Self::Compared { signals, .. } => signals,
         }
     }
 }

@@ -69,6 +69,9 @@ measures! {
     /// Euclidean distance of two face templates: below the first number is the same person, up to the second a person
     /// looks.
     Distance = "distance", "distance < {}, review to {}";
+    /// Euclidean distance to the nearest kept face: from the first number on it is somebody else's, below the second it
+    /// is certain, between them possible.
+    NearestFace = "nearest_face", "nearest face >= {}, certain below {}";
 }
 
 /// What a value is held against: what was measured, and the numbers of its rule.

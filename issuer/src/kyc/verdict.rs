@@ -36,11 +36,20 @@ impl Approved {
     }
 }
 
+/// The same person as the reference, and no more: a selfie without a document proves no name, so there is no identity in
+/// here and nothing can be minted from it. Only [`recognise`] makes one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recognised {
+    warnings: Vec<Cause>,
+}
+
 /// How a session ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
     /// Every check passed that had to.
     Approved(Approved),
+    /// Every check of a reuse session passed that had to.
+    Recognised(Recognised),
     /// At least one check failed in a way that needs no second opinion.
     Declined {
         /// Why, the gravest first.
@@ -71,6 +80,7 @@ impl Verdict {
     pub fn causes(&self) -> &[Cause] {
         match self {
             Self::Approved(approved) => &approved.warnings,
+            Self::Recognised(recognised) => &recognised.warnings,
             Self::Declined { causes } | Self::InReview { causes } => causes,
         }
     }
@@ -80,8 +90,47 @@ impl Verdict {
 /// person, whatever the workflow says, so leaving a check out can never approve anyone.
 #[must_use]
 pub fn decide(identity: Identity, signals: &[Signal], workflow: &Workflow) -> Verdict {
+    match weigh(signals, CheckName::ALL, workflow) {
+        Weight::Declined(causes) => Verdict::Declined { causes },
+        Weight::InReview(causes) => Verdict::InReview { causes },
+        Weight::Passed(warnings) => {
+            let passed =
+                signals.iter().filter(|signal| signal.outcome == Outcome::Pass).map(|signal| signal.name).collect();
+            Verdict::Approved(Approved { identity: Box::new(identity), passed, warnings })
+        }
+    }
+}
+
+/// The checks without which nobody is recognised.
+const RECOGNITION: &[CheckName] = &[
+    CheckName::OneLiveFace,
+    CheckName::PassiveLiveness,
+    CheckName::FaceMatch,
+    CheckName::DuplicateFace,
+    CheckName::BlocklistedFace,
+];
+
+/// Draws the conclusion of a reuse session, by the same rules: whatever was not said sends it to a person, so liveness
+/// alone never passes for the comparison.
+#[must_use]
+pub fn recognise(signals: &[Signal], workflow: &Workflow) -> Verdict {
+    match weigh(signals, RECOGNITION, workflow) {
+        Weight::Declined(causes) => Verdict::Declined { causes },
+        Weight::InReview(causes) => Verdict::InReview { causes },
+        Weight::Passed(warnings) => Verdict::Recognised(Recognised { warnings }),
+    }
+}
+
+enum Weight {
+    Declined(Vec<Cause>),
+    InReview(Vec<Cause>),
+    Passed(Vec<Cause>),
+}
+
+/// What follows from all signals, and from those of `needed` that are missing.
+fn weigh(signals: &[Signal], needed: &[CheckName], workflow: &Workflow) -> Weight {
     let said: BTreeSet<CheckName> = signals.iter().map(|signal| signal.name).collect();
-    let silent = CheckName::ALL.iter().filter(|name| !said.contains(name)).map(|name| Cause {
+    let silent = needed.iter().filter(|name| !said.contains(name)).map(|name| Cause {
         consequence: Consequence::Review,
         knob: "fixed",
         signal: Signal::new(*name, Outcome::NotRun, Code::NotMade),
@@ -98,13 +147,9 @@ pub fn decide(identity: Identity, signals: &[Signal], workflow: &Workflow) -> Ve
         .collect();
     causes.sort_by_key(|cause| std::cmp::Reverse(cause.consequence));
     match causes.first().map_or(Consequence::Accept, |cause| cause.consequence) {
-        Consequence::Decline => Verdict::Declined { causes },
-        Consequence::Review => Verdict::InReview { causes },
-        Consequence::Accept | Consequence::Warn => {
-            let passed =
-                signals.iter().filter(|signal| signal.outcome == Outcome::Pass).map(|signal| signal.name).collect();
-            Verdict::Approved(Approved { identity: Box::new(identity), passed, warnings: causes })
-        }
+        Consequence::Decline => Weight::Declined(causes),
+        Consequence::Review => Weight::InReview(causes),
+        Consequence::Accept | Consequence::Warn => Weight::Passed(causes),
     }
 }
 
@@ -128,6 +173,7 @@ mod tests {
     fn check(workflow: &Workflow, changed: &[(CheckName, Outcome)], expected: &str) {
         let found = match decide(identity(), &signals(changed), workflow) {
             Verdict::Approved(_) => "approved",
+            Verdict::Recognised(_) => "recognised",
             Verdict::Declined { .. } => "declined",
             Verdict::InReview { .. } => "in review",
         };
@@ -157,8 +203,15 @@ mod tests {
             check(workflow, &[(PassiveLiveness, Fail)], "in review");
             check(workflow, &[(PassiveLiveness, Warn)], "in review");
             check(workflow, &[(OneLiveFace, Fail)], "in review");
+            check(workflow, &[(BlocklistedFace, Fail)], "declined");
+            check(workflow, &[(BlocklistedFace, Warn)], "in review");
+            check(workflow, &[(BlocklistedFace, NotRun)], "in review");
+            check(workflow, &[(DuplicateFace, NotRun)], "in review");
             check(workflow, &[(MrzCheckDigits, Warn), (FaceMatch, Fail)], "declined");
         }
+        check(&live, &[(DuplicateFace, Fail)], "in review");
+        check(&live, &[(DuplicateFace, Warn)], "in review");
+        check(&sandbox, &[(DuplicateFace, Fail)], "approved");
         check(&live, &[(PassiveLiveness, NotRun)], "in review");
         check(&sandbox, &[(PassiveLiveness, NotRun)], "approved");
         check(&live, &[(MrzVisualZone, NotRun)], "in review");
@@ -179,6 +232,19 @@ mod tests {
             }
         }
         assert!(matches!(decide(identity(), &[], &Workflow::live()), Verdict::InReview { .. }));
+    }
+
+    #[test]
+    fn nobody_is_recognised_without_every_check() {
+        let workflow = Workflow::reuse(crate::kyc::workflow::Environment::Live);
+        let all: Vec<_> = signals(&[]).into_iter().filter(|signal| RECOGNITION.contains(&signal.name)).collect();
+        assert!(matches!(recognise(&all, &workflow), Verdict::Recognised(_)));
+        for left_out in RECOGNITION {
+            let some: Vec<_> = all.iter().filter(|signal| signal.name != *left_out).cloned().collect();
+            assert!(matches!(recognise(&some, &workflow), Verdict::InReview { .. }), "{left_out}");
+        }
+        // What recognises a person is far from enough to approve an identity.
+        assert!(matches!(decide(identity(), &all, &workflow), Verdict::InReview { .. }));
     }
 
     #[test]

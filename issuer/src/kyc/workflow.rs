@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::kyc::check::{CheckName, Outcome};
+use crate::kyc::checks::FaceMatch;
 
 /// The rules of one workflow, pinned into each session that runs under it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +16,9 @@ pub struct Workflow {
     pub id: Uuid,
     /// Version; a published version never changes.
     pub version: u32,
+    /// What it does.
+    #[serde(default, rename = "workflow_type")]
+    pub kind: Kind,
     /// Name for people.
     pub label: String,
     /// Whether sessions under it are a sandbox: specimen documents are taken and everything says so.
@@ -28,8 +32,78 @@ pub struct Workflow {
     pub liveness_failed: Consequence,
     /// What follows when the printed text could not be compared with the machine-readable zone.
     pub visual_zone_not_read: Consequence,
+    /// From which distance a kept face counts as the same.
+    #[serde(default)]
+    pub face_bands: Bands,
+    /// What follows when someone else was, certainly or possibly, approved with this face.
+    #[serde(default = "Consequence::review")]
+    pub duplicate_face: Consequence,
+    /// What follows when the face is on the blocklist for certain. What is only possible goes to a person.
+    #[serde(default = "Consequence::decline")]
+    pub blocklisted_face: Consequence,
     /// How many failed uploads a session may have before it is closed.
     pub attempts: u32,
+}
+
+/// What a workflow does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A document and a selfie: an identity that can be minted.
+    #[default]
+    #[serde(rename = "kyc")]
+    FirstVerification,
+    /// A selfie against a face that is known: the same person, and no identity.
+    BiometricAuthentication,
+}
+
+impl Kind {
+    /// The name under which every application has a workflow of this kind.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::FirstVerification => "wf_first_verification",
+            Self::BiometricAuthentication => "wf_reusable_kyc",
+        }
+    }
+}
+
+/// Two limits for the Euclidean distance to a kept face, in thousandths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bands {
+    /// Below this it is the same face for certain.
+    pub certain: u16,
+    /// Below this it is possible.
+    pub possible: u16,
+}
+
+impl Bands {
+    /// The limits that the manifest gives for a comparison of two faces. Right for galleries of some thousand faces;
+    /// beyond, false matches add up, and stricter ones are wanted.
+    #[must_use]
+    pub fn from_manifest() -> Self {
+        let FaceMatch { accept, review } = FaceMatch::from_manifest();
+        let thousandths = |distance: f64| (distance * 1000.0).round() as u16;
+        Self { certain: thousandths(accept), possible: thousandths(review) }
+    }
+
+    /// Distances below are certain.
+    #[must_use]
+    pub fn certain(self) -> f64 {
+        f64::from(self.certain) / 1000.0
+    }
+
+    /// Distances below are possible.
+    #[must_use]
+    pub fn possible(self) -> f64 {
+        f64::from(self.possible) / 1000.0
+    }
+}
+
+impl Default for Bands {
+    fn default() -> Self {
+        Self::from_manifest()
+    }
 }
 
 /// Real people or specimens.
@@ -56,6 +130,16 @@ pub enum Consequence {
     Decline,
 }
 
+impl Consequence {
+    fn review() -> Self {
+        Self::Review
+    }
+
+    fn decline() -> Self {
+        Self::Decline
+    }
+}
+
 impl Workflow {
     /// The workflow for real documents: what is not certain goes to a person.
     #[must_use]
@@ -63,12 +147,16 @@ impl Workflow {
         Self {
             id: Uuid::from_u128(0x6b79_6301_0000_4000_8000_0000_0000_0001),
             version: 1,
+            kind: Kind::FirstVerification,
             label: "KYC".to_owned(),
             environment: Environment::Live,
             minimum_age: None,
             liveness_not_performed: Consequence::Review,
             liveness_failed: Consequence::Review,
             visual_zone_not_read: Consequence::Review,
+            face_bands: Bands::from_manifest(),
+            duplicate_face: Consequence::Review,
+            blocklisted_face: Consequence::Decline,
             attempts: 20,
         }
     }
@@ -81,7 +169,37 @@ impl Workflow {
             label: "KYC (sandbox)".to_owned(),
             environment: Environment::Sandbox,
             liveness_not_performed: Consequence::Warn,
+            // The same few people try it again and again.
+            duplicate_face: Consequence::Accept,
             ..Self::live()
+        }
+    }
+
+    /// The sandbox with the live consequences for faces that are known: what happens to duplicates can be tried out.
+    #[must_use]
+    pub fn rehearsal() -> Self {
+        Self {
+            id: Uuid::from_u128(0x6b79_6301_0000_4000_8000_0000_0000_0005),
+            label: "KYC (sandbox, duplicates as live)".to_owned(),
+            duplicate_face: Self::live().duplicate_face,
+            ..Self::sandbox()
+        }
+    }
+
+    /// The workflow for people who were verified before: a selfie against the face that is known, and nothing else.
+    #[must_use]
+    pub fn reuse(environment: Environment) -> Self {
+        let (first, number, label) = match environment {
+            Environment::Live => (Self::live(), 3, "Reusable KYC"),
+            Environment::Sandbox => (Self::sandbox(), 4, "Reusable KYC (sandbox)"),
+        };
+        Self {
+            id: Uuid::from_u128(0x6b79_6301_0000_4000_8000_0000_0000_0000 + number),
+            kind: Kind::BiometricAuthentication,
+            label: label.to_owned(),
+            // That the face is there twice was looked at when it was enrolled.
+            duplicate_face: Consequence::Accept,
+            ..first
         }
     }
 
@@ -100,6 +218,8 @@ impl Workflow {
             (CheckName::DocumentIssuer | CheckName::PortraitFound, Outcome::Warn) => (Consequence::Warn, FIXED),
             (CheckName::DocumentExpiry | CheckName::FaceMatch, Outcome::Fail) => (Consequence::Decline, FIXED),
             (CheckName::DocumentIssuer, Outcome::Fail) => (Consequence::Decline, "environment"),
+            (CheckName::DuplicateFace, Outcome::Warn | Outcome::Fail) => (self.duplicate_face, "duplicate_face"),
+            (CheckName::BlocklistedFace, Outcome::Fail) => (self.blocklisted_face, "blocklisted_face"),
             (CheckName::MinimumAge, Outcome::Fail) => (Consequence::Decline, "minimum_age"),
             // What could not be read or found with certainty is never approved and never declined by a machine.
             (
@@ -114,7 +234,9 @@ impl Workflow {
                 | CheckName::PortraitFound
                 | CheckName::OneLiveFace
                 | CheckName::PassiveLiveness
-                | CheckName::FaceMatch,
+                | CheckName::FaceMatch
+                | CheckName::DuplicateFace
+                | CheckName::BlocklistedFace,
                 Outcome::Warn | Outcome::Fail | Outcome::NotRun,
             ) => (Consequence::Review, FIXED),
         }

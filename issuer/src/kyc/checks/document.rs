@@ -37,7 +37,10 @@ impl Check for ImageQuality {
     }
 
     fn run(&self, evidence: &Evidence<'_>) -> Signal {
-        let found = evidence.document.quality;
+        let Some(document) = evidence.document() else {
+            return Signal::new(self.name(), Outcome::NotRun, Code::NotMade);
+        };
+        let found = document.quality;
         let say = |outcome, code| Signal::new(self.name(), outcome, code);
         if found.short_side < self.short_side {
             let rule = Measure::ShortSide.held_to([f64::from(self.short_side)]);
@@ -81,7 +84,10 @@ impl Check for DocumentFound {
     }
 
     fn run(&self, evidence: &Evidence<'_>) -> Signal {
-        let lines = evidence.document.text_lines;
+        let Some(document) = evidence.document() else {
+            return Signal::new(self.name(), Outcome::NotRun, Code::NotMade);
+        };
+        let lines = document.text_lines;
         let (outcome, code) = if lines >= self.lines {
             (Outcome::Pass, Code::DocumentSeen)
         } else {
@@ -102,7 +108,10 @@ impl Check for MrzFound {
     }
 
     fn run(&self, evidence: &Evidence<'_>) -> Signal {
-        let zone = evidence.document.mrz.as_ref();
+        let Some(document) = evidence.document() else {
+            return Signal::new(self.name(), Outcome::NotRun, Code::NotMade);
+        };
+        let zone = document.mrz.as_ref();
         let lines = zone.map_or(0, |mrz| mrz.lines.len());
         let (outcome, code) =
             if zone.is_some() { (Outcome::Pass, Code::MrzSeen) } else { (Outcome::Fail, Code::MrzNotSeen) };
@@ -123,7 +132,10 @@ impl Check for MrzCheckDigits {
     }
 
     fn run(&self, evidence: &Evidence<'_>) -> Signal {
-        let Some(mrz) = &evidence.document.mrz else {
+        let Some(document) = evidence.document() else {
+            return Signal::new(self.name(), Outcome::NotRun, Code::NotMade);
+        };
+        let Some(mrz) = &document.mrz else {
             return Signal::new(self.name(), Outcome::NotRun, Code::MrzNotSeen);
         };
         let (outcome, code) = if mrz.wrong_digits > 0 || mrz.doubts.contains(&Doubt::CheckDigit) {
@@ -152,9 +164,12 @@ impl Check for MrzVisualZone {
     }
 
     fn run(&self, evidence: &Evidence<'_>) -> Signal {
-        let printed = &evidence.document.visual_zone;
+        let Some(document) = evidence.document() else {
+            return Signal::new(self.name(), Outcome::NotRun, Code::NotMade);
+        };
+        let printed = &document.visual_zone;
         let agreeing = printed.count(Agreement::Agrees);
-        let (outcome, code) = if evidence.document.mrz.is_none() || printed.0.is_empty() {
+        let (outcome, code) = if document.mrz.is_none() || printed.0.is_empty() {
             (Outcome::NotRun, Code::VisualNotRead)
         } else if printed.count(Agreement::Differs) > 0 {
             (Outcome::Warn, Code::VisualDiffers)
@@ -192,7 +207,10 @@ impl Check for PortraitFound {
     }
 
     fn run(&self, evidence: &Evidence<'_>) -> Signal {
-        let eyes = evidence.document.portrait.as_ref().map_or(0.0, |portrait| portrait.eye_distance);
+        let Some(document) = evidence.document() else {
+            return Signal::new(self.name(), Outcome::NotRun, Code::NotMade);
+        };
+        let eyes = document.portrait.as_ref().map_or(0.0, |portrait| portrait.eye_distance);
         let (outcome, code) = if eyes >= self.eyes {
             (Outcome::Pass, Code::PortraitSeen)
         } else if eyes >= self.fewest {

@@ -3,7 +3,7 @@
 use warifu_models::manifest::Manifest;
 
 use crate::kyc::check::{Check, CheckName, Code, Outcome, Signal};
-use crate::kyc::evidence::{Evidence, Liveness};
+use crate::kyc::evidence::{Against, Evidence, Liveness};
 use crate::kyc::threshold::Measure;
 
 /// The selfie has exactly one face, large, sharp and bright enough.
@@ -99,7 +99,7 @@ impl Check for PassiveLiveness {
     }
 }
 
-/// The selfie shows the person on the document: Euclidean distance of two embeddings, smaller is closer.
+/// The selfie shows the person on the document, or of the reference: Euclidean distance of two embeddings, smaller is closer.
 #[derive(Debug, Clone, Copy)]
 pub struct FaceMatch {
     /// Distances below match.
@@ -131,19 +131,30 @@ impl Check for FaceMatch {
     }
 
     fn run(&self, evidence: &Evidence<'_>) -> Signal {
-        let portrait = evidence.document.portrait.as_ref().map(|portrait| &portrait.template.0);
+        let (other, [same, perhaps, no]) = match evidence.against {
+            Against::Document(document) => (
+                document.portrait.as_ref().map(|portrait| &portrait.template.0),
+                [Code::SamePerson, Code::PerhapsSamePerson, Code::OtherPerson],
+            ),
+            Against::Reference(template) => {
+                (Some(template), [Code::SameAsReference, Code::PerhapsSameAsReference, Code::OtherThanReference])
+            }
+        };
         let selfie = evidence.selfie.and_then(|selfie| selfie.face.as_ref()).map(|face| &face.template.0);
-        let distance = portrait.zip(selfie).and_then(|(portrait, selfie)| portrait.distance(selfie).ok());
+        if other.zip(selfie).is_some_and(|(other, selfie)| other.model() != selfie.model()) {
+            return Signal::new(self.name(), Outcome::NotRun, Code::TemplateOfOtherModel);
+        }
+        let distance = other.zip(selfie).and_then(|(other, selfie)| other.distance(selfie).ok());
         let Some(distance) = distance.map(|distance| f64::from(distance.value())).filter(|value| value.is_finite())
         else {
             return Signal::new(self.name(), Outcome::NotRun, Code::NotCompared);
         };
         let (outcome, code) = if distance < self.accept {
-            (Outcome::Pass, Code::SamePerson)
+            (Outcome::Pass, same)
         } else if distance < self.review {
-            (Outcome::Warn, Code::PerhapsSamePerson)
+            (Outcome::Warn, perhaps)
         } else {
-            (Outcome::Fail, Code::OtherPerson)
+            (Outcome::Fail, no)
         };
         let rule = Measure::Distance.held_to([self.accept, self.review]);
         Signal::new(self.name(), outcome, code).measured(distance, rule)

@@ -16,7 +16,9 @@ impl Check for DocumentExpiry {
     }
 
     fn run(&self, evidence: &Evidence<'_>) -> Signal {
-        let Some(expires) = evidence.document.identity.as_ref().and_then(|identity| identity.expires) else {
+        let Some(expires) =
+            evidence.document().and_then(|document| document.identity.as_ref()).and_then(|identity| identity.expires)
+        else {
             return Signal::new(self.name(), Outcome::NotRun, Code::DateNotRead);
         };
         let days = (expires - evidence.today).get_days();
@@ -42,7 +44,7 @@ impl Check for DocumentIssuer {
     }
 
     fn run(&self, evidence: &Evidence<'_>) -> Signal {
-        let Some(identity) = &evidence.document.identity else {
+        let Some(identity) = evidence.document().and_then(|document| document.identity.as_ref()) else {
             return Signal::new(self.name(), Outcome::NotRun, Code::MrzNotSeen);
         };
         let specimen = is_specimen_state(&identity.issuing_state) || is_specimen_state(&identity.nationality);
@@ -68,7 +70,10 @@ impl Check for MinimumAge {
     }
 
     fn run(&self, evidence: &Evidence<'_>) -> Signal {
-        let age = evidence.document.identity.as_ref().and_then(|identity| identity.age(evidence.today));
+        let age = evidence
+            .document()
+            .and_then(|document| document.identity.as_ref())
+            .and_then(|identity| identity.age(evidence.today));
         let Some(age) = age else {
             return Signal::new(self.name(), Outcome::NotRun, Code::DateNotRead);
         };

@@ -5,7 +5,7 @@ use super::*;
 use crate::kyc::check::{CheckName, Code, Outcome};
 use crate::kyc::evidence::*;
 use crate::kyc::identity::tests::identity;
-use crate::kyc::workflow::Environment;
+use crate::kyc::workflow::{Bands, Environment};
 
 const TODAY: Date = date(2026, 11, 22);
 
@@ -53,7 +53,7 @@ pub(crate) fn document() -> Document {
 pub(crate) fn selfie() -> Selfie {
     let face =
         SelfieFace { template: template(60), eye_distance: 120.0, sharpness: 90.0, brightness: 120.0, quality: 90 };
-    Selfie { faces: 1, face: Some(face), liveness: Liveness::Score(0.98) }
+    Selfie { faces: 1, face: Some(face), liveness: Liveness::Score(0.98), searched: Searched::Done(Found::default()) }
 }
 
 fn kept() -> Kept {
@@ -73,12 +73,13 @@ pub(crate) fn handed_selfie() -> Handed<Selfie> {
 fn check(check: &dyn Check, change: impl FnOnce(&mut Document, &mut Selfie), expected: (Outcome, Code)) {
     let (mut document, mut selfie) = (document(), selfie());
     change(&mut document, &mut selfie);
-    let signal = check.run(&Evidence { document: &document, selfie: Some(&selfie), today: TODAY });
+    let signal = check.run(&Evidence { against: Against::Document(&document), selfie: Some(&selfie), today: TODAY });
     assert_eq!(signal.name, check.name());
     assert_eq!((signal.outcome, signal.code), expected, "{signal:?}");
-    let alone = check.run(&Evidence { document: &document, selfie: None, today: TODAY });
+    let alone = check.run(&Evidence { against: Against::Document(&document), selfie: None, today: TODAY });
+    use CheckName::{BlocklistedFace, DuplicateFace, FaceMatch, OneLiveFace, PassiveLiveness};
     let needs_selfie =
-        [CheckName::OneLiveFace, CheckName::PassiveLiveness, CheckName::FaceMatch].contains(&check.name());
+        [OneLiveFace, PassiveLiveness, FaceMatch, DuplicateFace, BlocklistedFace].contains(&check.name());
     assert!(alone.outcome == Outcome::NotRun || alone == signal, "{alone:?}");
     assert!(!needs_selfie || alone.outcome == Outcome::NotRun, "{alone:?}");
 }
@@ -220,6 +221,75 @@ fn face_match() {
     check(it, at(125), (Outcome::Fail, Code::OtherPerson));
     check(it, |d, _| d.portrait = None, (Outcome::NotRun, Code::NotCompared));
     check(it, |_, s| s.face = None, (Outcome::NotRun, Code::NotCompared));
+}
+
+/// A kept face so many steps of 1/200 away.
+fn kept_face(distance: f64, same_name: Option<bool>) -> FoundFace {
+    let session = uuid::Uuid::from_u128(5);
+    FoundFace { session, session_number: 5, at: jiff::Timestamp::UNIX_EPOCH, distance, score: 50.0, same_name }
+}
+
+#[test]
+fn a_reference_in_place_of_a_document() {
+    let selfie = selfie();
+    let at = |template: &FaceTemplate, expected: (Outcome, Code)| {
+        let evidence = Evidence { against: Against::Reference(&template.0), selfie: Some(&selfie), today: TODAY };
+        let signal = FaceMatch::from_manifest().run(&evidence);
+        assert_eq!((signal.outcome, signal.code), expected);
+        // Nothing of a document can be said, so nothing of it passes.
+        for check in of_document(&Workflow::live()) {
+            assert_eq!(check.run(&evidence).outcome, Outcome::NotRun, "{}", check.name());
+        }
+    };
+    at(&template(60), (Outcome::Pass, Code::SameAsReference));
+    at(&template(0), (Outcome::Pass, Code::SameAsReference));
+    at(&template(127), (Outcome::Pass, Code::SameAsReference));
+    let far = |steps: u8| {
+        let mut bytes = [0; 128];
+        (bytes[0], bytes[1]) = (60, steps);
+        FaceTemplate(face::Template::from_bytes(template(0).0.model().clone(), &bytes).unwrap())
+    };
+    at(&far(115), (Outcome::Warn, Code::PerhapsSameAsReference));
+    at(&far(126), (Outcome::Fail, Code::OtherThanReference));
+    let other = format!("other@sha256-{}", warifu_keys::base64url::encode(&[2; 32]));
+    let other = FaceTemplate(face::Template::from_bytes(other.parse().unwrap(), &[0; 128]).unwrap());
+    at(&other, (Outcome::NotRun, Code::TemplateOfOtherModel));
+}
+
+#[test]
+fn duplicate_face() {
+    let it = &DuplicateFace { bands: Bands::from_manifest() };
+    let among = |faces: Vec<FoundFace>, earlier: Option<f64>| {
+        move |_: &mut Document, s: &mut Selfie| {
+            s.searched = Searched::Done(Found { enrolled: faces, blocked: vec![kept_face(0.1, None)], earlier });
+        }
+    };
+    check(it, among(vec![], None), (Outcome::Pass, Code::NoDuplicateFace));
+    check(it, among(vec![], Some(0.3)), (Outcome::Pass, Code::NoDuplicateFace));
+    check(it, among(vec![], Some(0.62)), (Outcome::Warn, Code::EarlierFaceDiffers));
+    check(it, among(vec![kept_face(0.54, None)], None), (Outcome::Fail, Code::DuplicateFace));
+    check(it, among(vec![kept_face(0.54, Some(true))], None), (Outcome::Fail, Code::DuplicateFace));
+    check(it, among(vec![kept_face(0.54, Some(false))], None), (Outcome::Fail, Code::DuplicateFaceOtherName));
+    check(it, among(vec![kept_face(0.55, None)], None), (Outcome::Warn, Code::PerhapsDuplicateFace));
+    check(it, among(vec![kept_face(0.62, None)], None), (Outcome::Pass, Code::NoDuplicateFace));
+    check(it, |_, s| s.searched = Searched::NotYet, (Outcome::NotRun, Code::FacesNotSearched));
+    let strict = &DuplicateFace { bands: Bands { certain: 400, possible: 450 } };
+    check(strict, among(vec![kept_face(0.44, None)], None), (Outcome::Warn, Code::PerhapsDuplicateFace));
+    check(strict, among(vec![kept_face(0.54, None)], None), (Outcome::Pass, Code::NoDuplicateFace));
+}
+
+#[test]
+fn blocklisted_face() {
+    let it = &BlocklistedFace { bands: Bands::from_manifest() };
+    let among = |faces: Vec<FoundFace>| {
+        move |_: &mut Document, s: &mut Selfie| {
+            s.searched = Searched::Done(Found { enrolled: vec![kept_face(0.1, None)], blocked: faces, earlier: None });
+        }
+    };
+    check(it, among(vec![]), (Outcome::Pass, Code::FaceNotBlocked));
+    check(it, among(vec![kept_face(0.7, None), kept_face(0.5, None)]), (Outcome::Fail, Code::FaceBlocked));
+    check(it, among(vec![kept_face(0.6, None)]), (Outcome::Warn, Code::PerhapsFaceBlocked));
+    check(it, |_, s| s.searched = Searched::NotYet, (Outcome::NotRun, Code::FacesNotSearched));
 }
 
 #[test]
