@@ -18,6 +18,7 @@ use crate::demo::{Person, wallet_share};
 use crate::sandbox::{Options, Sandbox};
 use crate::{answer, files};
 
+mod face;
 mod search;
 
 /// Subcommands of `warifu bench`.
@@ -29,7 +30,7 @@ pub(crate) enum BenchCommand {
     Reauth(BenchArgs),
     /// Issuance, presentation and import over HTTP.
     Flows(BenchArgs),
-    /// Faces: one template among many.
+    /// Faces: a 1080p frame step by step, and one template among many.
     Face(BenchArgs),
 }
 
@@ -61,13 +62,11 @@ struct Row {
 
 /// Runs a subcommand.
 pub(crate) async fn run(command: BenchCommand) -> Result<()> {
-    if let BenchCommand::Face(args) = &command {
-        return face(args.clone()).await;
-    }
     let empty_rss = rss_mib();
     let (args, kyc) = match &command {
+        BenchCommand::Face(args) => return face::run(args.clone()).await,
         BenchCommand::Kyc(args) => (args.clone(), true),
-        BenchCommand::Reauth(args) | BenchCommand::Flows(args) | BenchCommand::Face(args) => (args.clone(), false),
+        BenchCommand::Reauth(args) | BenchCommand::Flows(args) => (args.clone(), false),
     };
     let loading = Instant::now();
     let models = tokio::task::spawn_blocking(|| files::models(None, Parts::ALL)).await??;
@@ -100,14 +99,6 @@ pub(crate) async fn run(command: BenchCommand) -> Result<()> {
     Ok(())
 }
 
-/// What needs no sandbox: rows of the face functions alone.
-async fn face(args: BenchArgs) -> Result<()> {
-    let rows = tokio::task::spawn_blocking(move || search::rows(args.runs)).await??;
-    let value = json!({ "rows": rows });
-    answer(args.json, &value, || serde_json::to_string_pretty(&value).unwrap_or_default());
-    Ok(())
-}
-
 async fn measure(command: &BenchCommand, sandbox: &Sandbox, person: &Person, runs: u32) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     match command {
@@ -133,6 +124,8 @@ async fn measure(command: &BenchCommand, sandbox: &Sandbox, person: &Person, run
                 .await,
             );
         }
+        // Needs no sandbox and was answered before.
+        BenchCommand::Face(_) => {}
         BenchCommand::Flows(_) => {
             let session = verdict(sandbox, person).await?;
             accept(sandbox, &session).await?;

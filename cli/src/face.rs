@@ -1,16 +1,18 @@
-//! `warifu face`: how well faces are matched, measured on labelled pairs; and one face among many.
+//! `warifu face`: templates from pictures, comparison, one face among many, and how well faces are matched on labelled
+//! pairs.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use serde_json::json;
 use warifu_models::face::eval::{self, Labelled};
 use warifu_models::face::{self, Distance, Embedding};
 use warifu_models::{Models, Parts};
 
 use crate::{answer, files};
 
+mod enroll;
+mod matching;
 mod search;
 
 /// Subcommands of `warifu face`.
@@ -28,16 +30,10 @@ pub(crate) enum FaceCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Distance and score of the largest faces in two pictures.
-    Match {
-        /// First picture.
-        a: PathBuf,
-        /// Second picture.
-        b: PathBuf,
-        /// Print one JSON object.
-        #[arg(long)]
-        json: bool,
-    },
+    /// One template from several pictures of one person.
+    Enroll(enroll::EnrollArgs),
+    /// Compares two faces: pictures, or templates written by `enroll`.
+    Match(matching::MatchArgs),
     /// The pictures of a folder whose largest face is nearest to that in a picture.
     Search(search::SearchArgs),
 }
@@ -90,20 +86,13 @@ pub(crate) fn run(command: FaceCommand) -> Result<()> {
                 )
             });
         }
-        FaceCommand::Match { a, b, json } => {
-            let (first, second) = (embed(&models, &a)?, embed(&models, &b)?);
-            let distance = first.distance(&second)?;
-            let (value, below) = (distance.value(), Distance::accepted_below());
-            let facts =
-                json!({"distance": value, "score": distance.score(), "threshold": below, "match": value < below});
-            answer(json, &facts, || {
-                format!("distance {value:.3} (one person below {below:.2}), score {:.0}", distance.score())
-            });
-        }
+        FaceCommand::Enroll(args) => enroll::run(&models, &args)?,
+        FaceCommand::Match(args) => matching::run(&models, &args)?,
     }
     Ok(())
 }
 
+/// The largest face of a picture file.
 fn embed(models: &Models, path: &std::path::Path) -> Result<Embedding> {
     let picture = files::picture(path)?;
     let reading = face::read_largest(models, &picture).with_context(|| path.display().to_string())?;

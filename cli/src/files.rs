@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use warifu_models::manifest::Manifest;
 use warifu_models::picture::{Limits, Picture};
+use warifu_models::plugin::Plugins;
 use warifu_models::specimen::{self, Fonts, Specimen};
 use warifu_models::weights::{Folder, Weights as _};
 use warifu_models::{Models, Parts, face};
@@ -31,9 +32,9 @@ pub fn weights(cache: Option<&Path>) -> Result<Folder> {
     crate::models::cache(cache)
 }
 
-/// Loads models from the cache.
+/// Loads models from the cache, and the user's own of the manifest that `WARIFU_FACE_MODELS` names.
 pub fn models(cache: Option<&Path>, parts: Parts) -> Result<Models> {
-    Ok(Models::load(&weights(cache)?, parts)?)
+    Ok(Models::load_with(&weights(cache)?, parts, &Plugins::from_environment()?)?)
 }
 
 /// The bytes of the fonts that specimens are written with.

@@ -78,6 +78,8 @@ enum ModelsCommand {
     Fetch(models::FetchArgs),
     /// Show every file and whether it is there.
     List(models::FetchArgs),
+    /// Try models of your own on labelled pictures; only what passes is used.
+    Test(models::trial::TestArgs),
 }
 
 /// Runs the command line and gives the exit status: 0 done, 1 failed, 2 wrong usage, 3 not approved.
@@ -115,6 +117,7 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         }
         Command::Models(ModelsCommand::Fetch(args)) => models::fetch(&args).await?,
         Command::Models(ModelsCommand::List(args)) => models::list(&args)?,
+        Command::Models(ModelsCommand::Test(args)) => models::trial::run(&args)?,
         Command::Document(command) => document::run(command)?,
         Command::Face(command) => face::run(command)?,
         Command::Credential(command) => return credential::run(command).await,

@@ -15,6 +15,8 @@ use warifu_models::manifest::{FileEntry, Manifest, Package, Source};
 use warifu_models::weights::{Folder, Weights as _};
 use warifu_server::fetch::{Fetcher, Limits, Policy};
 
+pub(crate) mod trial;
+
 /// Largest single file taken from a plain address, in bytes.
 const MAX_ADDRESS_BYTES: usize = 64 * 1024 * 1024;
 

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::json;
 use url::Url;
 use warifu_keys::{Entropy, Secret};
+use warifu_models::plugin::Plugins;
 use warifu_models::{Models, Parts};
 use warifu_server::Clock;
 use warifu_server::entropy::System;
@@ -282,7 +283,7 @@ fn seams(home: &Path, this_machine: bool, entropy: Arc<dyn Entropy>) -> Result<S
         files: Arc::new(Folder::at(home)),
         wire: Arc::new(Fetcher::new(policy, FetchLimits::default())?),
         entropy,
-        load_models: Box::new(move || Models::load(&weights, Parts::FACE)),
+        load_models: Box::new(move || Models::load_with(&weights, Parts::FACE, &Plugins::from_environment()?)),
     })
 }
 

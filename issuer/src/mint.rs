@@ -6,7 +6,7 @@ use warifu_credential::face_template::{FaceTemplateClaim, Source};
 use warifu_credential::kyc::{Assurance, KycClaims, Level, Method};
 use warifu_credential::person::{CountryCode, PlaceOfBirth, Sex};
 use warifu_credential::pid::{PidClaims, Portrait};
-use warifu_models::face::Template;
+use zeroize::Zeroizing;
 
 use crate::kyc::evidence::{Document, Selfie};
 use crate::kyc::identity::{self, Identity};
@@ -31,10 +31,9 @@ pub fn claims(
     let face = selfie.face.as_ref().ok_or_else(|| missing("face_template"))?;
     let captured_on = verified_at.to_zoned(TimeZone::UTC).date();
     let model = face.template.0.model().as_str().parse()?;
-    let values = face.template.0.to_bytes().map(u8::cast_signed);
-    // The model's scale is a small whole number.
-    let scale = Template::SCALE as u16;
-    let template = FaceTemplateClaim::new(model, &values, scale, Source::Selfie, captured_on, face.quality)?;
+    let values = Zeroizing::new(face.template.0.to_bytes().iter().map(|byte| byte.cast_signed()).collect::<Vec<i8>>());
+    let template =
+        FaceTemplateClaim::new(model, &values, face.template.0.scale(), Source::Selfie, captured_on, face.quality)?;
     let country = |code: &str| identity::alpha2(code).parse().unwrap_or(CountryCode::UNKNOWN);
     Ok(KycClaims {
         family_name: who.family_name.clone(),

@@ -13,16 +13,24 @@ use crate::geometry::{Affine, Point, Rect};
 use crate::picture::{Edge, Picture};
 use crate::{Models, ModelsError};
 
+mod aggregate;
+mod cover;
 mod detector;
+pub(crate) mod embedder;
 pub mod eval;
 pub mod index;
 mod quality;
-mod template;
+pub(crate) mod template;
+#[cfg(all(test, feature = "fs"))]
+mod vectors;
 
+pub use aggregate::{AggregateError, aggregate};
+pub use cover::{COVERED, Covered, Occlusion};
+pub use embedder::{Align, Colour, Layout};
 pub use quality::Quality;
 pub use template::{
     Band, Distance, Embedding, ModelId, NotAModelId, NotAnOperatingPoint, OperatingPoint, OtherModel, Template,
-    TemplateLength,
+    TemplateLength, Thresholds,
 };
 
 /// Smallest distance between the eyes, in pixels, that [`read_single`] accepts. Measured: at 40 px matching is as good
@@ -82,6 +90,8 @@ pub struct FaceMesh {
     pub quality: Quality,
     /// The aligned face, 150 x 150.
     chip: Picture,
+    /// The face as the embedder takes it, where that is not the chip.
+    own: Option<Picture>,
 }
 
 impl FaceMesh {
@@ -92,13 +102,13 @@ impl FaceMesh {
 
     /// What the embedder makes of the face, which was aligned when it was measured.
     pub fn embed(&self, models: &Models) -> Result<Embedding, FaceError> {
-        embed(models, &self.chip)
+        Ok(models.face()?.embedder.run(self.own.as_ref().unwrap_or(&self.chip))?)
     }
 
     /// The face with its embedding.
     pub fn read(self, models: &Models) -> Result<FaceReading, FaceError> {
         let embedding = self.embed(models)?;
-        let Self { face, mesh, points, quality, chip } = self;
+        let Self { face, mesh, points, quality, chip, own: _ } = self;
         Ok(FaceReading { face, mesh, points, chip, embedding, quality })
     }
 }
@@ -129,6 +139,12 @@ pub enum FaceError {
     NotClear {
         /// The mesh network's face flag, 0 to 1.
         face_flag: f32,
+    },
+    /// Something is in front of the face.
+    #[error("the {what} of the face cannot be seen")]
+    Covered {
+        /// Which part.
+        what: Covered,
     },
     /// The models are not loaded or failed.
     #[error(transparent)]
@@ -181,7 +197,8 @@ pub fn measure_single(models: &Models, picture: &Picture) -> Result<FaceMesh, Fa
 /// Measures the one face of a picture, of any size.
 ///
 /// Refuses when there is none ([`FaceError::NoFace`]), when a second one is of comparable size
-/// ([`FaceError::SeveralFaces`]), or when it is not clear ([`FaceError::NotClear`]).
+/// ([`FaceError::SeveralFaces`]), when it is not clear ([`FaceError::NotClear`]) or covered ([`FaceError::Covered`]).
+/// Whether a dark or blurred face is covered is not judged.
 pub fn measure_one(models: &Models, picture: &Picture) -> Result<FaceMesh, FaceError> {
     let faces = detect(models, picture)?;
     let largest = faces.first().ok_or(FaceError::NoFace)?;
@@ -191,7 +208,13 @@ pub fn measure_one(models: &Models, picture: &Picture) -> Result<FaceMesh, FaceE
     }
     let face = measure(models, picture, largest)?;
     let face_flag = face.quality.face_flag;
-    if face_flag < MIN_FACE_FLAG { Err(FaceError::NotClear { face_flag }) } else { Ok(face) }
+    if face_flag < MIN_FACE_FLAG {
+        return Err(FaceError::NotClear { face_flag });
+    }
+    match face.quality.covered() {
+        Some(what) => Err(FaceError::Covered { what }),
+        None => Ok(face),
+    }
 }
 
 /// Reads the largest face, as on a document, where a second, ghosted portrait is usual.
@@ -211,9 +234,15 @@ pub fn read(models: &Models, picture: &Picture, face: &Face) -> Result<FaceReadi
 pub fn measure(models: &Models, picture: &Picture, face: &Face) -> Result<FaceMesh, FaceError> {
     let (mesh, face_flag) = mesh(models, picture, face)?;
     let points = five_points(&mesh);
-    let chip = align(picture, &points)?;
-    let quality = Quality::measure(&mesh, &points, &chip, face_flag);
-    Ok(FaceMesh { face: face.clone(), mesh, points, quality, chip })
+    let to_picture = embedder::to_picture(face, &points, Align::Dlib150, embedder::CHIP_SIDE);
+    let to_picture = to_picture.ok_or(FaceError::NotClear { face_flag: 0.0 })?;
+    let to_chip = to_picture.inverse().ok_or(FaceError::NotClear { face_flag: 0.0 })?;
+    let chip = picture.warp_affine(&to_picture, embedder::CHIP_SIDE, embedder::CHIP_SIDE, Edge::Black);
+    let in_chip: Vec<Point> = mesh.iter().map(|&[x, y, _]| to_chip.apply(Point { x, y })).collect();
+    let quality = Quality::measure(&mesh, &points, &chip, &in_chip, face_flag);
+    let embedder = &models.face()?.embedder;
+    let own = if embedder.takes_chip() { None } else { Some(embedder.cut(picture, face, &points)?) };
+    Ok(FaceMesh { face: face.clone(), mesh, points, quality, chip, own })
 }
 
 /// Side of the mesh network's input.
@@ -262,39 +291,6 @@ fn five_points(mesh: &[[f32; 3]]) -> [Point; 5] {
         Point { x: x / n, y: y / n }
     };
     [mean(&[33, 133, 159, 145]), mean(&[362, 263, 386, 374]), mean(&[1]), mean(&[61]), mean(&[291])]
-}
-
-/// Side of the aligned face.
-const CHIP_SIDE: u32 = 150;
-/// Mean positions of the five points in dlib's training shape, as shares of the face rectangle.
-const MEAN_SHAPE: [(f32, f32); 5] = [
-    (0.225_492, 0.215_990),
-    (0.754_761, 0.215_990),
-    (0.490_127, 0.515_625),
-    (0.254_149, 0.780_233),
-    (0.726_104, 0.780_233),
-];
-/// Border around the face rectangle, as a share of it.
-const CHIP_PADDING: f32 = 0.25;
-
-/// The similarity that brings the five points closest to the mean shape, applied.
-fn align(picture: &Picture, points: &[Point; 5]) -> Result<Picture, FaceError> {
-    let to_chip = |share: f32| (CHIP_PADDING + share) / (1.0 + 2.0 * CHIP_PADDING) * CHIP_SIDE as f32;
-    let target = MEAN_SHAPE.map(|(x, y)| Point { x: to_chip(x), y: to_chip(y) });
-    let to_picture = Affine::similarity(&target, points).ok_or(FaceError::NotClear { face_flag: 0.0 })?;
-    Ok(picture.warp_affine(&to_picture, CHIP_SIDE, CHIP_SIDE, Edge::Black))
-}
-
-fn embed(models: &Models, chip: &Picture) -> Result<Embedding, FaceError> {
-    let face = models.face()?;
-    let input = Zeroizing::new(chip.planes([0, 1, 2], 1.0, 0.0));
-    let outputs = face.embedder.run(&[1, 3, CHIP_SIDE as usize, CHIP_SIDE as usize], &input)?;
-    let values = outputs.first().and_then(|output| output.values.as_slice().try_into().ok());
-    let values: [f32; 128] = values.ok_or_else(|| unexpected("dlib-resnet29-v1"))?;
-    if !values.iter().all(|value| value.is_finite()) {
-        return Err(unexpected("dlib-resnet29-v1").into());
-    }
-    Ok(Embedding::new(face.model.clone(), values))
 }
 
 fn unexpected(model: &'static str) -> ModelsError {

@@ -7,6 +7,7 @@
 //! * [`picture`]: decoding with limits, EXIF orientation, plain RGB pixels.
 //! * [`face`]: detect, landmarks, align, embed, template, distance, quality.
 //! * [`liveness`]: passive presentation-attack score, or [`liveness::Passive::NotPerformed`] without its weights.
+//! * [`plugin`]: models of the user's own, used only after a trial on labelled pictures.
 //! * `document`: text lines, the machine-readable zone, the portrait on the page.
 //! * `mrz`: ICAO Doc 9303 machine-readable zones as data: formats, check digits, fields.
 //! * `specimen`: draws fictional Utopia passports for tests and the sandbox.
@@ -19,6 +20,7 @@ pub mod manifest;
 pub mod mrz;
 pub mod ocr;
 pub mod picture;
+pub mod plugin;
 pub mod specimen;
 pub mod weights;
 

@@ -11,10 +11,12 @@
 use zeroize::Zeroizing;
 
 use crate::face::Face;
+use crate::face::embedder::Input;
 use crate::geometry::{Affine, Rect};
 use crate::manifest::Manifest;
 use crate::picture::{Edge, Picture};
 use crate::plan::Network;
+use crate::plugin::Activation;
 use crate::{Models, ModelsError};
 
 pub mod active;
@@ -102,22 +104,29 @@ const SIDE: u32 = 80;
 ///
 /// The picture should be the original one: a tight crop hides the surroundings that give an attack away.
 pub fn passive(models: &Models, picture: &Picture, face: &Face) -> Result<Passive, ModelsError> {
-    let Some(networks) = models.liveness() else {
+    if !models.has_liveness() {
         return Ok(Passive::NotPerformed { reason: NotPerformed::WeightsAbsent });
-    };
+    }
     if picture.width().min(picture.height()) as f32 / face.bounds.width.max(1.0) < MIN_ROOM {
         return Ok(Passive::NotPerformed { reason: NotPerformed::TooTight });
     }
     let bounds = whole_face(&face.bounds);
-    let near = score(&networks.near, picture, &bounds, 2.7)?;
-    let wide = score(&networks.wide, picture, &bounds, 4.0)?;
-    Ok(Passive::Performed {
-        score: (near + wide) / 2.0,
-        per_model: vec![
-            ModelScore { model: "minifasnet-v2", score: near },
-            ModelScore { model: "minifasnet-v1se", score: wide },
-        ],
-    })
+    let mut per_model = Vec::new();
+    // Both opinions have to be met, so the lower one counts.
+    let mut lowest = f32::INFINITY;
+    if let Some(networks) = models.liveness() {
+        let near = score(&networks.near, picture, &bounds, 2.7)?;
+        let wide = score(&networks.wide, picture, &bounds, 4.0)?;
+        lowest = lowest.min((near + wide) / 2.0);
+        per_model.push(ModelScore { model: "minifasnet-v2", score: near });
+        per_model.push(ModelScore { model: "minifasnet-v1se", score: wide });
+    }
+    if let Some(pad) = models.pad() {
+        let score = pad.score(picture, &bounds)?;
+        lowest = lowest.min(score);
+        per_model.push(ModelScore { model: "plug-in", score });
+    }
+    Ok(Passive::Performed { score: lowest, per_model })
 }
 
 /// The networks were trained on boxes from hair line to chin; the detector's are square, from brows to chin.
@@ -132,21 +141,65 @@ fn whole_face(bounds: &Rect) -> Rect {
     }
 }
 
+/// A user's attack detector.
+#[derive(Debug)]
+pub(crate) struct Pad {
+    pub(crate) network: Network,
+    pub(crate) input: Input,
+    /// How many times the face box is enlarged.
+    pub(crate) crop: f32,
+    /// Which value stands for a live person.
+    pub(crate) class: usize,
+    pub(crate) activation: Activation,
+    /// Its own threshold, between 0 and 1.
+    pub(crate) live: f32,
+}
+
+impl Pad {
+    /// 0 (attack) to 1 (live), stretched so that its own threshold falls on [`live_threshold`].
+    fn score(&self, picture: &Picture, bounds: &Rect) -> Result<f32, ModelsError> {
+        let crop = surrounded(picture, bounds, self.crop, self.input.size);
+        let outputs = self.network.run(&self.input.shape(), &self.input.tensor(&crop))?;
+        let values = outputs.first().map(|output| output.values.as_slice()).unwrap_or_default();
+        let wrong = || ModelsError::Malformed { model: "plug-in pad", reason: "the score is not finite".into() };
+        let value = *values.get(self.class).ok_or_else(wrong)?;
+        let share = match self.activation {
+            Activation::None => value,
+            Activation::Sigmoid => 1.0 / (1.0 + (-value).exp()),
+            Activation::Softmax => 1.0 / values.iter().map(|other| (other - value).exp()).sum::<f32>(),
+        };
+        if !share.is_finite() || !values.iter().all(|value| value.is_finite()) {
+            return Err(wrong());
+        }
+        let (share, middle) = (share.clamp(0.0, 1.0), live_threshold());
+        Ok(if share < self.live {
+            share / self.live * middle
+        } else {
+            middle + (share - self.live) / (1.0 - self.live) * (1.0 - middle)
+        })
+    }
+}
+
 fn score(network: &Network, picture: &Picture, bounds: &Rect, times: f32) -> Result<f32, ModelsError> {
-    let area = surroundings(picture, bounds, times);
-    let step = |length: f32| length / SIDE as f32;
-    let (across, down) = (step(area.width), step(area.height));
-    let to_picture =
-        Affine { x: [across, 0.0, area.x + across / 2.0 - 0.5], y: [0.0, down, area.y + down / 2.0 - 0.5] };
-    // Plain sampling without averaging: the networks were trained on pictures reduced that way, and the fine structure
-    // that averaging would remove is part of what they look at.
-    let crop = picture.sampled(&to_picture, SIDE, SIDE, Edge::Nearest);
+    let crop = surrounded(picture, bounds, times, SIDE);
     let input = Zeroizing::new(crop.planes([2, 1, 0], 1.0, 0.0));
     let outputs = network.run(&[1, 3, SIDE as usize, SIDE as usize], &input)?;
     match outputs.first().map(|output| output.values.as_slice()) {
         Some(&[_, live, _]) if live.is_finite() => Ok(live),
         _ => Err(ModelsError::Malformed { model: "minifasnet", reason: "the output is not three classes".into() }),
     }
+}
+
+/// The face with its surroundings, brought to a square.
+fn surrounded(picture: &Picture, bounds: &Rect, times: f32, side: u32) -> Picture {
+    let area = surroundings(picture, bounds, times);
+    let step = |length: f32| length / side as f32;
+    let (across, down) = (step(area.width), step(area.height));
+    let to_picture =
+        Affine { x: [across, 0.0, area.x + across / 2.0 - 0.5], y: [0.0, down, area.y + down / 2.0 - 0.5] };
+    // Plain sampling without averaging: the networks were trained on pictures reduced that way, and the fine structure
+    // that averaging would remove is part of what they look at.
+    picture.sampled(&to_picture, side, side, Edge::Nearest)
 }
 
 /// The box enlarged about its centre, made smaller where the picture is too small for it, shifted to stay inside.

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::face::ModelId;
+use crate::face::embedder::Embedder;
+use crate::face::{ModelId, Thresholds};
+use crate::liveness::Pad;
 use crate::manifest::{FileEntry, Manifest};
 use crate::plan::Network;
+use crate::plugin::{PluginError, Plugins};
 use crate::weights::{Weights, WeightsError};
 use crate::{minifas, resnet, tfjs};
 
@@ -57,6 +60,25 @@ pub enum ModelsError {
         /// `face` or `document`.
         part: &'static str,
     },
+    /// A user's model has not been tried, or was changed since.
+    #[error("the model `{model}` may not be used: {reason}; run: warifu models test")]
+    NotTested {
+        /// Name of the model.
+        model: String,
+        /// What is missing or changed.
+        reason: String,
+    },
+    /// A user's model was tried and is not good enough.
+    #[error("the model `{model}` may not be used: {reason}")]
+    NotGoodEnough {
+        /// Name of the model.
+        model: String,
+        /// Which rate, measured and demanded.
+        reason: String,
+    },
+    /// A user's models cannot be read.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
     /// The built-in manifest does not name a file that the code asks for.
     #[error("the manifest has no file `{name}`")]
     NotInManifest {
@@ -73,6 +95,7 @@ pub struct Models(Arc<Loaded>);
 struct Loaded {
     face: Option<FaceNetworks>,
     liveness: Option<LivenessNetworks>,
+    pad: Option<Pad>,
     document: Option<DocumentNetworks>,
 }
 
@@ -83,10 +106,8 @@ pub(crate) struct FaceNetworks {
     pub(crate) detector: Network,
     /// FaceMesh, NCHW `[1, 3, 192, 192]`.
     pub(crate) mesh: Network,
-    /// dlib ResNet-29, NCHW `[1, 3, 150, 150]`.
-    pub(crate) embedder: Network,
-    /// Identifier of the embedder and its weights.
-    pub(crate) model: ModelId,
+    /// dlib ResNet-29, or the user's own.
+    pub(crate) embedder: Embedder,
 }
 
 /// The networks behind [`crate::liveness`].
@@ -113,24 +134,59 @@ impl Models {
     /// Takes about 0.3 s for faces and 0.1 s for documents. Networks with one input shape (faces, liveness) are planned
     /// here, those of documents at the first use of each shape. Absent liveness weights leave liveness out; any other absence is an error.
     pub fn load(weights: &dyn Weights, parts: Parts) -> Result<Self, ModelsError> {
+        Self::load_with(weights, parts, &Plugins::none())
+    }
+
+    /// As [`Models::load`], with models of the user's own: an embedder in the place of the built-in one, an attack
+    /// detector beside the built-in passive liveness.
+    ///
+    /// One without a valid record of a trial is refused ([`ModelsError::NotTested`]), and so is one whose measured rates
+    /// are below the gate or below what its own entry claims ([`ModelsError::NotGoodEnough`]).
+    pub fn load_with(weights: &dyn Weights, parts: Parts, plugins: &Plugins) -> Result<Self, ModelsError> {
+        // First, so that a refusal does not wait for the rest.
+        let embedder = if parts.face { plugins.embedder()? } else { None };
+        let pad = if parts.liveness { plugins.pad()? } else { None };
+        Self::assemble(weights, parts, embedder, pad)
+    }
+
+    /// Faces with models that nothing is known about; for a trial alone.
+    pub(crate) fn untried(
+        weights: &dyn Weights,
+        embedder: Option<Embedder>,
+        pad: Option<Pad>,
+    ) -> Result<Self, ModelsError> {
+        Self::assemble(weights, Parts { face: true, liveness: false, document: false }, embedder, pad)
+    }
+
+    fn assemble(
+        weights: &dyn Weights,
+        parts: Parts,
+        embedder: Option<Embedder>,
+        pad: Option<Pad>,
+    ) -> Result<Self, ModelsError> {
         let manifest = Manifest::builtin();
         let read = |name: &'static str| -> Result<Vec<u8>, ModelsError> {
             Ok(weights.read(manifest.file(name).ok_or(ModelsError::NotInManifest { name })?)?)
         };
-        let face = if parts.face { Some(FaceNetworks::load(&read, manifest)?) } else { None };
+        let face = if parts.face { Some(FaceNetworks::load(&read, manifest, embedder)?) } else { None };
         let liveness = if parts.liveness { LivenessNetworks::load(&read)? } else { None };
         let document = if parts.document { Some(DocumentNetworks::load(&read)?) } else { None };
-        Ok(Self(Arc::new(Loaded { face, liveness, document })))
+        Ok(Self(Arc::new(Loaded { face, liveness, pad, document })))
     }
 
     /// Identifier of the face embedder: templates of different identifiers cannot be compared.
     pub fn face_model(&self) -> Option<&ModelId> {
-        self.0.face.as_ref().map(|face| &face.model)
+        self.0.face.as_ref().map(|face| &face.embedder.model)
+    }
+
+    /// What the distances of the loaded embedder mean.
+    pub fn face_thresholds(&self) -> Option<Thresholds> {
+        self.0.face.as_ref().map(|face| face.embedder.space.thresholds)
     }
 
     /// Whether passive liveness can be performed.
     pub fn has_liveness(&self) -> bool {
-        self.0.liveness.is_some()
+        self.0.liveness.is_some() || self.0.pad.is_some()
     }
 
     pub(crate) fn face(&self) -> Result<&FaceNetworks, ModelsError> {
@@ -139,6 +195,11 @@ impl Models {
 
     pub(crate) fn liveness(&self) -> Option<&LivenessNetworks> {
         self.0.liveness.as_ref()
+    }
+
+    /// The user's attack detector.
+    pub(crate) fn pad(&self) -> Option<&Pad> {
+        self.0.pad.as_ref()
     }
 
     /// The text models, for the modules `ocr` and `document`.
@@ -150,7 +211,7 @@ impl Models {
 type Read<'a> = dyn Fn(&'static str) -> Result<Vec<u8>, ModelsError> + 'a;
 
 impl FaceNetworks {
-    fn load(read: &Read<'_>, manifest: &Manifest) -> Result<Self, ModelsError> {
+    fn load(read: &Read<'_>, manifest: &Manifest, own: Option<Embedder>) -> Result<Self, ModelsError> {
         let detector = {
             let model = tfjs::GraphModel::parse("blazeface", &read("blazeface.json")?, &read("blazeface.bin")?)?;
             let proto = model.to_onnx([1, 3, 256, 256], &["Identity", "Identity_1", "Identity_2", "Identity_3"])?;
@@ -162,14 +223,18 @@ impl FaceNetworks {
             let proto = model.to_onnx([1, 3, 192, 192], &["Identity_2", "Identity_1"])?;
             Network::fixed("facemesh", &proto, &[1, 3, 192, 192])?
         };
-        let embedder = {
+        if let Some(embedder) = own {
+            return Ok(Self { detector, mesh, embedder });
+        }
+        let network = {
             let json = read("face_recognition_model.json")?;
             let bin = read("face_recognition_model.bin")?;
             Network::fixed(resnet::NAME, &resnet::graph(&json, &bin)?, &[1, 3, 150, 150])?
         };
         let name = "face_recognition_model.bin";
         let weights: &FileEntry = manifest.file(name).ok_or(ModelsError::NotInManifest { name })?;
-        Ok(Self { detector, mesh, embedder, model: ModelId::new(resnet::NAME, weights.sha256) })
+        let embedder = Embedder::builtin(network, ModelId::new(resnet::NAME, weights.sha256));
+        Ok(Self { detector, mesh, embedder })
     }
 }
 

@@ -260,11 +260,11 @@ fn check_hash(bytes: &[u8], expected: &Sha256Hash) -> Result<(), VerifyError> {
     if found == *expected { Ok(()) } else { Err(VerifyError::Hash { found: hex(&found), expected: hex(expected) }) }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn hex_hash<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Sha256Hash, D::Error> {
+pub(crate) fn hex_hash<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Sha256Hash, D::Error> {
     let text = String::deserialize(deserializer)?;
     let digits: Option<Vec<u8>> = text.chars().map(|digit| digit.to_digit(16).map(|value| value as u8)).collect();
     digits

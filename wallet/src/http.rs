@@ -414,9 +414,11 @@ fn message_of(code: &str) -> &'static str {
         "frame_count" | "frame_size" | "frame_nonce" | "frame_order" | "frame_timing" | "frame_gap"
         | "frame_repeated" | "frame_unreadable" | "challenge_late" | "bad_recording" => "wallet-error-recording",
         "models_unavailable" => "wallet-error-models",
+        "face_covered" | "covered" => "wallet-error-selfie-covered",
         "no_face" | "several_faces" | "face_too_small" | "face_not_clear" | "face_not_read" | "too_far"
-        | "too_close" | "off_centre" | "too_dark" | "too_bright" | "blurred" | "look_straight" | "open_eyes"
-        | "covered" => "wallet-error-selfie",
+        | "too_close" | "off_centre" | "too_dark" | "too_bright" | "blurred" | "look_straight" | "open_eyes" => {
+            "wallet-error-selfie"
+        }
         "selfie_demanded" | "selfie_stale" | "selfie_other_credential" | "selfie_too_loose" => {
             "wallet-error-selfie-fresh"
         }

@@ -176,6 +176,7 @@ impl PresenceError {
                 FaceError::SeveralFaces { .. } => "several_faces",
                 FaceError::TooSmall { .. } => "face_too_small",
                 FaceError::NotClear { .. } => "face_not_clear",
+                FaceError::Covered { .. } => "face_covered",
                 FaceError::Models(_) => "models_unavailable",
                 _ => "face_not_read",
             },

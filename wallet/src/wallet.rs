@@ -260,13 +260,9 @@ impl Wallet {
         let held = self.holding(id)?.held().map_err(Error::Held)?;
         let (claim, digest) = held.face_template().ok_or(Error::NoFaceTemplate)?;
         let other = || PresenceError::OtherModel(claim.model().to_string());
-        // Values on another scale can not be compared with ours.
-        if f32::from(claim.scale()) != Template::SCALE {
-            return Err(other().into());
-        }
         let bytes = Zeroizing::new(claim.values().map(i8::cast_unsigned).collect::<Vec<u8>>());
         let model = claim.model().as_str().parse().map_err(|_| other())?;
-        let template = Template::from_bytes(model, &bytes).map_err(|_| other())?;
+        let template = Template::scaled(model, claim.scale(), &bytes).map_err(|_| other())?;
         Ok(Reference { credential: id.clone(), template_digest: digest, template })
     }
 

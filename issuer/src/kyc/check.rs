@@ -192,6 +192,7 @@ codes! {
     SeveralFaces = "several-faces", "There is more than one face in the selfie. Take it alone.";
     FaceSmall = "face-small", "The face in the selfie is too small. Move closer.";
     FaceBlurred = "face-blurred", "The selfie is blurred. Hold still and let the camera focus.";
+    FaceCovered = "face-covered", "Part of the face in the selfie is covered. Take off sunglasses or a mask and keep hands and hair away from the face.";
     FaceDark = "face-dark", "The selfie is too dark. Find more light.";
     FaceBright = "face-bright", "The selfie is too bright. Turn away from the light.";
     LivenessLive = "liveness-live", "The selfie looks like a person in front of the camera.";
@@ -275,7 +276,7 @@ impl Signal {
             Code::PortraitNotSeen => Some((DOCUMENT, "PORTRAIT_IMAGE_NOT_DETECTED")),
             Code::NoFace => Some((LIVENESS, "NO_FACE_DETECTED")),
             Code::SeveralFaces => Some((LIVENESS, "MULTIPLE_FACES_DETECTED")),
-            Code::FaceSmall | Code::FaceBlurred => Some((LIVENESS, "LOW_FACE_QUALITY")),
+            Code::FaceSmall | Code::FaceBlurred | Code::FaceCovered => Some((LIVENESS, "LOW_FACE_QUALITY")),
             Code::FaceDark => Some((LIVENESS, "LOW_FACE_LUMINANCE")),
             Code::FaceBright => Some((LIVENESS, "HIGH_FACE_LUMINANCE")),
             Code::LivenessAttack => Some((LIVENESS, "LOW_LIVENESS_SCORE")),

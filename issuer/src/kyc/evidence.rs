@@ -242,6 +242,9 @@ pub struct SelfieFace {
     pub sharpness: f64,
     /// Mean grey level of the aligned face, 0 to 255.
     pub brightness: f64,
+    /// How far eyes or mouth are hidden, 0 to 1; 0 where it can not be told.
+    #[serde(default)]
+    pub covered: f64,
     /// 0 to 100.
     pub quality: u8,
 }
@@ -283,7 +286,8 @@ impl TryFrom<String> for Jpeg {
     }
 }
 
-/// A face template as it is kept: model and 128 bytes. Silent in `Debug`.
+/// A face template as it is kept: model, scale, one byte a value, and what distances meant to a model that is not the
+/// built-in one. Silent in `Debug`.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "TemplateText", into = "TemplateText")]
 pub struct FaceTemplate(pub face::Template);
@@ -292,6 +296,10 @@ pub struct FaceTemplate(pub face::Template);
 struct TemplateText {
     model: String,
     value: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    scale: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    thresholds: Option<face::Thresholds>,
 }
 
 impl fmt::Debug for FaceTemplate {
@@ -302,7 +310,13 @@ impl fmt::Debug for FaceTemplate {
 
 impl From<FaceTemplate> for TemplateText {
     fn from(template: FaceTemplate) -> Self {
-        Self { model: template.0.model().to_string(), value: base64url::encode(&template.0.to_bytes()) }
+        let builtin = face::ModelId::builtin().as_ref() == Some(template.0.model());
+        Self {
+            model: template.0.model().to_string(),
+            value: base64url::encode(&template.0.to_bytes()),
+            scale: Some(template.0.scale()).filter(|&scale| scale != face::Template::SCALE),
+            thresholds: template.0.thresholds().filter(|_| !builtin),
+        }
     }
 }
 
@@ -312,6 +326,8 @@ impl TryFrom<TemplateText> for FaceTemplate {
     fn try_from(text: TemplateText) -> Result<Self, &'static str> {
         let model = text.model.parse().map_err(|_| "not a model identifier")?;
         let bytes = base64url::decode(&text.value).map_err(|_| "not base64url")?;
-        face::Template::from_bytes(model, &bytes).map(Self).map_err(|_| "not 128 bytes")
+        let scale = text.scale.unwrap_or(face::Template::SCALE);
+        let template = face::Template::scaled(model, scale, &bytes).map_err(|_| "no template of this model")?;
+        Ok(Self(template.with_thresholds(text.thresholds)))
     }
 }

@@ -171,6 +171,7 @@ pub(crate) fn selfie(models: &Models, bytes: &[u8], limits: &Limits) -> Result<R
             eye_distance: f64::from(quality.eye_distance),
             sharpness: f64::from(quality.sharpness),
             brightness: f64::from(quality.brightness),
+            covered: quality.covered().map_or(0.0, |_| f64::from(quality.occlusion.eyes.max(quality.occlusion.mouth))),
             quality: quality.score(),
         });
         selfie.liveness = match liveness::passive(models, &picture, one)? {

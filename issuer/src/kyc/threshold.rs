@@ -46,6 +46,8 @@ measures! {
     NotBright = "not_bright", "brightness <= {}";
     /// Variance of the Laplacian, in grey levels squared.
     Sharpness = "sharpness", "sharpness >= {}";
+    /// How far eyes or mouth are hidden, 0 to 1.
+    Covered = "covered", "covered < {}";
     /// Share of burnt-out pixels, 0 to 1.
     Glare = "glare", "glare <= {}";
     /// Lines of text on a page.

@@ -31,6 +31,8 @@ pub struct Index {
     model: ModelId,
     /// Values in a template; 0 until the first came.
     dimension: usize,
+    /// What their values were multiplied by; 0 until the first came.
+    scale: u16,
     /// All full but the last.
     partitions: Vec<Partition>,
     /// Where the template of a key lies, by parts of the key's hash.
@@ -78,6 +80,14 @@ pub enum IndexError {
         /// Values of this one.
         found: usize,
     },
+    /// The values of the template were multiplied by another scale than those in the index.
+    #[error("a template of scale {found} in an index of templates of scale {expected}")]
+    Scale {
+        /// Scale of the templates in the index.
+        expected: u16,
+        /// Scale of this one.
+        found: u16,
+    },
     /// The index holds as many templates as it can count.
     #[error("the index is full")]
     Full,
@@ -94,7 +104,7 @@ impl Index {
 
     fn with(model: ModelId, lanes: Lanes) -> Self {
         let places = (0..SHARDS).map(|_| HashTable::new()).collect();
-        Self { model, dimension: 0, partitions: Vec::new(), places, lanes }
+        Self { model, dimension: 0, scale: 0, partitions: Vec::new(), places, lanes }
     }
 
     /// The model whose templates are searched.
@@ -130,7 +140,7 @@ impl Index {
     /// [`IndexError::OtherModel`], [`IndexError::Dimension`], [`IndexError::Full`]; nothing changes then.
     pub fn upsert(&mut self, key: u64, template: &Template) -> Result<(), IndexError> {
         let values = self.values(template)?;
-        self.dimension = values.len();
+        (self.dimension, self.scale) = (values.len(), template.scale());
         if let Some(row) = self.row(key) {
             let (partition, at) = (row / PARTITION, row % PARTITION * self.dimension);
             self.partitions[partition].values[at..at + values.len()].copy_from_slice(&values);
@@ -197,7 +207,7 @@ impl Index {
             });
             nearest.into_vec()
         };
-        Ok(self.hits(nearest, k))
+        Ok(self.hits(template, nearest, k))
     }
 
     /// All templates nearer than `limit`, nearest first, equally near ones by key.
@@ -206,7 +216,7 @@ impl Index {
     /// [`IndexError::OtherModel`], [`IndexError::Dimension`].
     pub fn within(&self, template: &Template, limit: f32) -> Result<Vec<Hit>, IndexError> {
         let query = self.values(template)?;
-        let end = first_at(limit);
+        let end = first_at(template, limit);
         let near = |partition: &Partition| {
             let mut near = Vec::new();
             self.scan(partition, &query, |candidate| {
@@ -216,15 +226,15 @@ impl Index {
             });
             near
         };
-        Ok(self.hits(near, usize::MAX))
+        Ok(self.hits(template, near, usize::MAX))
     }
 
     /// Runs `find` over all partitions, side by side where there are threads, and puts what it found in order.
-    fn hits(&self, find: impl Fn(&Partition) -> Vec<Candidate> + Sync, most: usize) -> Vec<Hit> {
+    fn hits(&self, query: &Template, find: impl Fn(&Partition) -> Vec<Candidate> + Sync, most: usize) -> Vec<Hit> {
         let mut found: Vec<Candidate> = self.partitions.par_iter().flat_map_iter(&find).collect();
         found.sort_unstable();
         found.truncate(most);
-        found.into_iter().map(|(squares, key)| Hit { key, distance: Distance::of_squares(squares) }).collect()
+        found.into_iter().map(|(squares, key)| Hit { key, distance: query.distance_of(squares) }).collect()
     }
 
     /// Shows `see` the squared distance of every template of a partition.
@@ -245,7 +255,10 @@ impl Index {
         if *template.model() != self.model {
             return Err(OtherModel { left: self.model.clone(), right: template.model().clone() }.into());
         }
-        let bytes = Zeroizing::new(template.to_bytes());
+        if self.scale != 0 && self.scale != template.scale() {
+            return Err(IndexError::Scale { expected: self.scale, found: template.scale() });
+        }
+        let bytes = template.to_bytes();
         let values: Zeroizing<Vec<i8>> = Zeroizing::new(bytes.iter().map(|byte| byte.cast_signed()).collect());
         match self.dimension {
             expected if expected != 0 && expected != values.len() => {
@@ -312,12 +325,12 @@ fn shard(hash: u64) -> usize {
     (hash >> 40) as usize % SHARDS
 }
 
-/// The smallest squared distance that is not below `limit`.
-fn first_at(limit: f32) -> i32 {
+/// The smallest squared distance from `query` that is not below `limit`.
+fn first_at(query: &Template, limit: f32) -> i32 {
     let (mut low, mut high) = (0i32, i32::MAX);
     while low < high {
         let middle = low + (high - low) / 2;
-        if Distance::of_squares(middle).value() < limit {
+        if query.distance_of(middle).value() < limit {
             low = middle + 1;
         } else {
             high = middle;
@@ -379,8 +392,8 @@ mod tests {
 
     fn brute_force(kept: &BTreeMap<u64, Template>, query: &Template) -> Vec<Hit> {
         let squares = |other: &Template| -> i64 {
-            let pairs = query.to_bytes().into_iter().zip(other.to_bytes());
-            pairs.map(|(a, b)| (i64::from(a.cast_signed()) - i64::from(b.cast_signed())).pow(2)).sum()
+            let (query, other) = (query.to_bytes(), other.to_bytes());
+            query.iter().zip(other.iter()).map(|(a, b)| (i64::from(a.cast_signed()) - i64::from(b.cast_signed())).pow(2)).sum()
         };
         // By the exact square: far ones may differ by less than a distance can say.
         let mut order: Vec<(i64, u64)> = kept.iter().map(|(&key, other)| (squares(other), key)).collect();
@@ -454,15 +467,16 @@ mod tests {
 
     #[test]
     fn limits_are_exact() {
+        let query = Faces(1).template(0);
         for squares in [0, 1, 2, 12_099, 12_100, 12_101, 15_376, 8_258_048] {
-            let distance = |squares| Distance::of_squares(squares).value();
+            let distance = |squares| query.distance_of(squares).value();
             for limit in [distance(squares), distance(squares).next_up()] {
-                let first = first_at(limit);
+                let first = first_at(&query, limit);
                 assert!(distance(first) >= limit && (first == 0 || distance(first - 1) < limit), "{limit}: {first}");
             }
         }
-        assert_eq!(first_at(0.55), 12_100);
-        assert_eq!((first_at(0.0), first_at(-1.0), first_at(f32::NAN)), (0, 0, 0));
+        assert_eq!(first_at(&query, 0.55), 12_100);
+        assert_eq!(["0", "-1", "NaN"].map(|limit| first_at(&query, limit.parse().unwrap())), [0; 3]);
     }
 
     proptest! {

@@ -1,7 +1,12 @@
 //! How usable a picture of a face is, in plain numbers.
 
+use super::cover::{Covered, Occlusion};
 use crate::geometry::Point;
 use crate::picture::Picture;
+
+/// Least variance of the Laplacian and least mean grey level at which it can be told whether a face is covered.
+const MIN_SHARPNESS: f32 = 4.0;
+const MIN_BRIGHTNESS: f32 = 25.0;
 
 /// Measurements on one face. The numbers are exact; what counts as good is the caller's policy.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,12 +29,21 @@ pub struct Quality {
     pub brightness: f32,
     /// Share of the aligned face that is nearly black or nearly white, 0 to 1.
     pub clipped: f32,
+    /// How far eyes and mouth are hidden.
+    pub occlusion: Occlusion,
     /// The mesh network's opinion that this is a face, 0 to 1.
     pub face_flag: f32,
 }
 
 impl Quality {
-    pub(super) fn measure(mesh: &[[f32; 3]], points: &[Point; 5], chip: &Picture, face_flag: f32) -> Self {
+    /// `in_chip` is the mesh in pixels of the chip.
+    pub(super) fn measure(
+        mesh: &[[f32; 3]],
+        points: &[Point; 5],
+        chip: &Picture,
+        in_chip: &[Point],
+        face_flag: f32,
+    ) -> Self {
         let [left_eye, right_eye, nose, left_mouth, right_mouth] = *points;
         let at = |index: usize| Point { x: mesh[index][0], y: mesh[index][1] };
         let eyes = left_eye.middle(right_eye);
@@ -47,8 +61,16 @@ impl Quality {
             sharpness,
             brightness,
             clipped,
+            occlusion: Occlusion::measure(chip, in_chip),
             face_flag,
         }
+    }
+
+    /// What is covered; `None` also where the face is too dark or too blurred to say. A face that is blurred, yet not as
+    /// much, may be taken for a covered one.
+    pub fn covered(&self) -> Option<Covered> {
+        let clear = self.sharpness >= MIN_SHARPNESS && self.brightness >= MIN_BRIGHTNESS;
+        if clear { self.occlusion.covered() } else { None }
     }
 
     /// One number, 0 to 100, for display and for the credential's `quality` member.

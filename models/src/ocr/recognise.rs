@@ -85,7 +85,7 @@ impl<'a> Recogniser<'a> {
         match output {
             Some(output) if output.shape.len() == 3 && output.shape[2] == self.characters.len() => {
                 let steps = output.shape[1].min((content as usize).div_ceil(STEP) + 1);
-                Ok(Seen { steps, classes: output.shape[2], values: Zeroizing::new(output.values) })
+                Ok(Seen { steps, classes: output.shape[2], values: output.values })
             }
             _ => Err(ModelsError::Network { model: NAME, reason: "unexpected output".into() }),
         }

@@ -56,10 +56,10 @@ fn template_of(models: &Models, file: &[u8]) -> FaceTemplateClaim {
     let picture = Picture::decode(file, &Limits::default()).unwrap();
     let reading = face::read_single(models, &picture).unwrap();
     let template = reading.embedding.template();
-    let values = template.to_bytes().map(u8::cast_signed);
+    let values: Vec<i8> = template.to_bytes().iter().map(|byte| byte.cast_signed()).collect();
     let model = template.model().as_str().parse().unwrap();
     let day = "2026-11-22".parse().unwrap();
-    FaceTemplateClaim::new(model, &values, Template::SCALE as u16, Source::Selfie, day, 90).unwrap()
+    FaceTemplateClaim::new(model, &values, template.scale(), Source::Selfie, day, 90).unwrap()
 }
 
 fn demand(liveness: Liveness) -> Demand {

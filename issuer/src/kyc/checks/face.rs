@@ -1,5 +1,6 @@
 //! Is it one live person, and the one on the document? Error rates of the models: `models/manifest.toml`.
 
+use warifu_models::face::{ModelId, Template};
 use warifu_models::manifest::Manifest;
 
 use crate::kyc::check::{Check, CheckName, Code, Outcome, Signal};
@@ -16,6 +17,8 @@ pub struct OneLiveFace {
     pub eyes: f64,
     /// Smallest variance of the Laplacian on the aligned face.
     pub sharpness: f64,
+    /// From here on eyes or mouth count as covered, 0 to 1.
+    pub covered: f64,
     /// Mean grey level below which it is too dark.
     pub dark: f64,
     /// Mean grey level above which it is too bright.
@@ -24,7 +27,7 @@ pub struct OneLiveFace {
 
 impl Default for OneLiveFace {
     fn default() -> Self {
-        Self { eyes: 30.0, sharpness: 4.0, dark: 25.0, bright: 240.0 }
+        Self { eyes: 30.0, sharpness: 4.0, covered: f64::from(warifu_models::face::COVERED), dark: 25.0, bright: 240.0 }
     }
 }
 
@@ -55,6 +58,10 @@ impl Check for OneLiveFace {
         if face.sharpness < self.sharpness {
             return say(Outcome::Fail, Code::FaceBlurred)
                 .measured(face.sharpness, Measure::Sharpness.held_to([self.sharpness]));
+        }
+        if face.covered >= self.covered {
+            return say(Outcome::Fail, Code::FaceCovered)
+                .measured(face.covered, Measure::Covered.held_to([self.covered]));
         }
         say(Outcome::Pass, Code::OneFace).measured(face.eye_distance, Measure::Eyes.held_to([self.eyes]))
     }
@@ -145,18 +152,23 @@ impl Check for FaceMatch {
             return Signal::new(self.name(), Outcome::NotRun, Code::TemplateOfOtherModel);
         }
         let distance = other.zip(selfie).and_then(|(other, selfie)| other.distance(selfie).ok());
-        let Some(distance) = distance.map(|distance| f64::from(distance.value())).filter(|value| value.is_finite())
-        else {
+        let Some(distance) = distance.filter(|distance| distance.value().is_finite()) else {
             return Signal::new(self.name(), Outcome::NotRun, Code::NotCompared);
         };
-        let (outcome, code) = if distance < self.accept {
+        // The knobs are those of the built-in model; distances of another one mean what its own thresholds say.
+        let own = distance.thresholds();
+        let builtin = other.map(Template::model) == ModelId::builtin().as_ref();
+        let (accept, review) =
+            if builtin { (self.accept, self.review) } else { (f64::from(own.accept), f64::from(own.review)) };
+        let distance = f64::from(distance.value());
+        let (outcome, code) = if distance < accept {
             (Outcome::Pass, same)
-        } else if distance < self.review {
+        } else if distance < review {
             (Outcome::Warn, perhaps)
         } else {
             (Outcome::Fail, no)
         };
-        let rule = Measure::Distance.held_to([self.accept, self.review]);
+        let rule = Measure::Distance.held_to([accept, review]);
         Signal::new(self.name(), outcome, code).measured(distance, rule)
     }
 }

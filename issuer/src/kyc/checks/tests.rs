@@ -11,10 +11,10 @@ const TODAY: Date = date(2026, 11, 22);
 
 /// A template whose distance to `template(0)` is `steps` times 1/200.
 fn template(steps: u8) -> FaceTemplate {
-    let model = format!("dlib-resnet29-v1@sha256-{}", warifu_keys::base64url::encode(&[1; 32]));
+    let model = face::ModelId::builtin().unwrap();
     let mut bytes = [0; 128];
     bytes[0] = steps;
-    FaceTemplate(face::Template::from_bytes(model.parse().unwrap(), &bytes).unwrap())
+    FaceTemplate(face::Template::from_bytes(model, &bytes).unwrap())
 }
 
 fn visual_zone(agreements: [Agreement; 5]) -> VisualZone {
@@ -51,8 +51,14 @@ pub(crate) fn document() -> Document {
 
 /// A selfie of the same person.
 pub(crate) fn selfie() -> Selfie {
-    let face =
-        SelfieFace { template: template(60), eye_distance: 120.0, sharpness: 90.0, brightness: 120.0, quality: 90 };
+    let face = SelfieFace {
+        template: template(60),
+        eye_distance: 120.0,
+        sharpness: 90.0,
+        brightness: 120.0,
+        covered: 0.1,
+        quality: 90,
+    };
     Selfie { faces: 1, face: Some(face), liveness: Liveness::Score(0.98), searched: Searched::Done(Found::default()) }
 }
 
@@ -197,6 +203,7 @@ fn one_live_face() {
     check(it, |_, s| s.face.as_mut().unwrap().brightness = 10.0, (Outcome::Fail, Code::FaceDark));
     check(it, |_, s| s.face.as_mut().unwrap().brightness = 250.0, (Outcome::Fail, Code::FaceBright));
     check(it, |_, s| s.face.as_mut().unwrap().sharpness = 1.0, (Outcome::Fail, Code::FaceBlurred));
+    check(it, |_, s| s.face.as_mut().unwrap().covered = 0.8, (Outcome::Fail, Code::FaceCovered));
 }
 
 #[test]
