@@ -5,7 +5,8 @@
 //! rates are in the manifest. Active liveness over several frames is left to the caller, who finds the geometry for it
 //! in [`Quality`].
 //!
-//! Pictures, embeddings and templates are wiped on drop; work buffers inside the inference engine are not.
+//! Pictures, embeddings and templates are wiped on drop, and so are the tensors that go into the inference engine and come
+//! out of it; what it computes in between is freed and not wiped.
 
 use zeroize::Zeroizing;
 

@@ -118,6 +118,39 @@ fn labelled_pairs() {
         assert!(report.far_at_threshold <= rate, "{point}: {}", report.far_at_threshold);
     }
     assert!(rounding <= 0.012, "{rounding}");
+
+    // A template of all other pictures of a person against each single one of them, to that picture on its own.
+    let mut persons: HashMap<&str, Vec<&str>> = HashMap::new();
+    for &name in &names {
+        persons.entry(name.split('_').next().unwrap()).or_default().push(name);
+    }
+    let (mut single, mut whole, mut refused) = (vec![], vec![], 0);
+    for pictures in persons.values().filter(|pictures| pictures.len() >= 3) {
+        for &probe in pictures {
+            let others: Vec<&face::Embedding> =
+                pictures.iter().filter(|&&name| name != probe).map(|name| &readings[name].embedding).collect();
+            let probe = &readings[probe].embedding;
+            let frames: Vec<face::Embedding> = others.iter().map(|&other| other.clone()).collect();
+            let Ok(aggregated) = face::aggregate(&frames) else {
+                refused += 1;
+                continue;
+            };
+            whole.push(aggregated.distance(probe).unwrap().value());
+            single.extend(others.iter().map(|other| other.distance(probe).unwrap().value()));
+        }
+    }
+    let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len() as f32;
+    let most = |values: &[f32]| values.iter().copied().fold(0f32, f32::max);
+    println!(
+        "genuine distances: single {:.3} mean {:.3} largest of {}, aggregated {:.3} mean {:.3} largest of {}, {refused} refused",
+        mean(&single),
+        most(&single),
+        single.len(),
+        mean(&whole),
+        most(&whole),
+        whole.len()
+    );
+    assert!(mean(&whole) < mean(&single) && most(&whole) < most(&single));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::geometry::Point;
 use crate::picture::Picture;
 
 /// Least variance of the Laplacian and least mean grey level at which it can be told whether a face is covered.
-const MIN_SHARPNESS: f32 = 4.0;
+const MIN_SHARPNESS: f32 = 8.0;
 const MIN_BRIGHTNESS: f32 = 25.0;
 
 /// Measurements on one face. The numbers are exact; what counts as good is the caller's policy.
