@@ -1,7 +1,5 @@
 //! Covered faces: real pictures with drawn masks.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "test helpers")]
-
 use std::collections::HashMap;
 use std::path::PathBuf;
 

@@ -3,7 +3,7 @@
 //! Looks through `/proc/self/mem` (Linux). The needle itself must not be found where it is kept for the search, so it is
 //! kept inverted.
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test helpers")]
+#![expect(clippy::unwrap_used, reason = "test helpers")]
 
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::PathBuf;

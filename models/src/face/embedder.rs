@@ -183,7 +183,7 @@ pub(super) fn to_picture(face: &Face, points: &[Point; 5], align: Align, side: u
             let step = face.bounds.width.max(face.bounds.height) * CROP / side;
             let (centre, half) = (face.bounds.centre(), (side - 1.0) / 2.0);
             (step > 0.0)
-                .then(|| Affine { x: [step, 0.0, centre.x - step * half], y: [0.0, step, centre.y - step * half] })
+                .then_some(Affine { x: [step, 0.0, centre.x - step * half], y: [0.0, step, centre.y - step * half] })
         }
     }
 }

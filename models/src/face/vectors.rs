@@ -4,6 +4,8 @@
 //! puts out; `tests/vectors/alignments.csv` by a least-squares solver of numpy over random points. `tests/vectors/make.py`
 //! does both. No face is kept: some chips are formulas, the others are cut from shared pictures where those are there.
 
+#![expect(clippy::unwrap_used, reason = "test helpers")]
+
 use std::path::PathBuf;
 
 use prost::Message as _;

@@ -1,3 +1,5 @@
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "test helpers")]
+
 use std::path::PathBuf;
 
 use prost::Message as _;
