@@ -125,7 +125,6 @@ async fn measure(command: &BenchCommand, sandbox: &Sandbox, person: &Person, run
             );
         }
         // Needs no sandbox and was answered before.
-        BenchCommand::Face(_) => {}
         BenchCommand::Flows(_) => {
             let session = verdict(sandbox, person).await?;
             accept(sandbox, &session).await?;

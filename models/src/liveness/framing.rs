@@ -94,7 +94,7 @@ impl Hint {
             FaceError::NoFace => Ok(Self::NoFace),
             FaceError::SeveralFaces { .. } => Ok(Self::SeveralFaces),
             FaceError::TooSmall { .. } => Ok(Self::TooFar),
-            FaceError::NotClear { .. } => Ok(Self::Covered),
+            FaceError::NotClear { .. } | FaceError::Covered { .. } => Ok(Self::Covered),
             FaceError::Models(error) => Err(error),
         }
     }

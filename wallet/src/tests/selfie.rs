@@ -11,7 +11,7 @@ use warifu_credential::mdoc::{DeviceResponse, Session};
 use warifu_credential::sd_jwt::{KeyBindingRules, Presentation};
 use warifu_credential::selfie_reauth::{Demand, Entry, Liveness, Policy, ReauthFacts};
 use warifu_credential::status::{Bits, StatusList, StatusToken, TokenClaims};
-use warifu_models::face::{self, Template};
+use warifu_models::face;
 use warifu_models::liveness::{Action, Challenge, Method, Recording, Task};
 use warifu_models::picture::{Limits, Picture};
 use warifu_models::specimen::Puppet;
