@@ -147,6 +147,9 @@ impl Affine {
 pub struct Homography([f32; 9]);
 
 impl Homography {
+    /// The map that leaves every point where it is.
+    pub(crate) const IDENTITY: Self = Self([1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]);
+
     /// The map that brings the four points `from` onto `to`; `None` if three of them lie on a line.
     pub fn between(from: [Point; 4], to: [Point; 4]) -> Option<Self> {
         // Two linear equations a point in the eight unknowns.

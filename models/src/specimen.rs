@@ -10,6 +10,7 @@ use jiff::civil::{Date, date};
 
 use crate::mrz::{Contents, Format, MrzError, Sex};
 
+pub mod attack;
 mod draw;
 pub mod film;
 mod puppet;

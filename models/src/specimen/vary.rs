@@ -120,7 +120,7 @@ fn blur(values: &mut [f32], width: usize, height: usize, sigma: f32) {
 }
 
 /// What remains after JPEG; a picture too large for that format stays as it is.
-fn compressed(picture: Picture, quality: u8) -> Picture {
+pub(super) fn compressed(picture: Picture, quality: u8) -> Picture {
     let limits = Limits { bytes: usize::MAX, pixels: u64::MAX, side: u32::MAX };
     match picture.encode_jpeg(quality).and_then(|bytes| Picture::decode(&bytes, &limits)) {
         Ok(read) => read,
