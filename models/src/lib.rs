@@ -21,6 +21,7 @@ pub mod mrz;
 pub mod ocr;
 pub mod picture;
 pub mod plugin;
+pub mod rate;
 pub mod specimen;
 pub mod weights;
 

@@ -1,7 +1,9 @@
 //! Liveness: a person in front of the camera, or a picture of one?
 //!
 //! * [`passive`] looks at one picture. Two small networks (MiniFASNet, optional weights) see the face with some and with
-//!   more of its surroundings. Without their weights the answer is [`Passive::NotPerformed`], never a pass.
+//!   more of its surroundings, and own [`cues()`] look for what paper and screens leave in a picture. A cue only ever
+//!   lowers the score: what no cue saw is not thereby live. Without the weights the answer is
+//!   [`Passive::NotPerformed`], never a pass, whatever the cues say.
 //! * [`Challenge`] asks for something in front of the camera, [`Challenge::admit`] sees to it that frames can have been
 //!   taken for it, and [`judge`] says whether they show a person who did what was asked ([`Method`]).
 //! * [`framing`] says what is wrong with a live frame before anything is judged.
@@ -21,12 +23,15 @@ use crate::{Models, ModelsError};
 
 pub mod active;
 mod challenge;
+mod cues;
+pub mod eval;
 pub mod flashing;
 pub mod framing;
 mod judge;
 mod recording;
 
 pub use challenge::{ACTIONS, Action, Challenge, Colour, Method, NotAMethod, Prompt, Task};
+pub use cues::{Cue, Repetition, Seen, cues, repetition};
 pub use judge::{Judgement, Likeness, Outcome, Reason, judge};
 pub use recording::{Footage, Frame, MAX_FRAME_BYTES, MAX_FRAMES, NotARecording, Recording, Refusal, Suspicion};
 
@@ -35,15 +40,19 @@ pub use recording::{Footage, Frame, MAX_FRAME_BYTES, MAX_FRAMES, NotARecording, 
 pub enum Passive {
     /// The networks ran.
     Performed {
-        /// Mean of the networks, 0 (attack) to 1 (live).
+        /// 0 (attack) to 1 (live): the mean of the networks, of which each cue takes its weight times its value away.
         score: f32,
         /// Each network's own score.
         per_model: Vec<ModelScore>,
+        /// What was looked for besides, with its weight.
+        cues: Vec<Cue>,
     },
     /// The networks did not run; nothing is known.
     NotPerformed {
         /// Why.
         reason: NotPerformed,
+        /// What can be said without the networks: enough to suspect an attack, never enough to pass.
+        cues: Vec<Cue>,
     },
 }
 
@@ -76,6 +85,13 @@ impl std::fmt::Display for NotPerformed {
 }
 
 impl Passive {
+    /// What was looked for besides the networks.
+    pub fn cues(&self) -> &[Cue] {
+        match self {
+            Self::Performed { cues, .. } | Self::NotPerformed { cues, .. } => cues,
+        }
+    }
+
     /// Whether the check ran and its score reaches [`live_threshold`].
     pub fn is_live(&self) -> bool {
         match self {
@@ -97,6 +113,11 @@ pub fn live_threshold() -> f32 {
 /// scored as attacks (nearly all of them small television stills, so the cause may be either), none of the 33 others.
 const MIN_ROOM: f32 = 1.2;
 
+/// Whether the picture shows enough around the face for the networks to run.
+pub fn has_room(picture: &Picture, face: &Face) -> bool {
+    picture.width().min(picture.height()) as f32 / face.bounds.width.max(1.0) >= MIN_ROOM
+}
+
 /// Side of the networks' input.
 const SIDE: u32 = 80;
 
@@ -104,11 +125,12 @@ const SIDE: u32 = 80;
 ///
 /// The picture should be the original one: a tight crop hides the surroundings that give an attack away.
 pub fn passive(models: &Models, picture: &Picture, face: &Face) -> Result<Passive, ModelsError> {
+    let cues = cues(picture, face);
     if !models.has_liveness() {
-        return Ok(Passive::NotPerformed { reason: NotPerformed::WeightsAbsent });
+        return Ok(Passive::NotPerformed { reason: NotPerformed::WeightsAbsent, cues });
     }
-    if picture.width().min(picture.height()) as f32 / face.bounds.width.max(1.0) < MIN_ROOM {
-        return Ok(Passive::NotPerformed { reason: NotPerformed::TooTight });
+    if !has_room(picture, face) {
+        return Ok(Passive::NotPerformed { reason: NotPerformed::TooTight, cues });
     }
     let bounds = whole_face(&face.bounds);
     let mut per_model = Vec::new();
@@ -126,7 +148,7 @@ pub fn passive(models: &Models, picture: &Picture, face: &Face) -> Result<Passiv
         lowest = lowest.min(score);
         per_model.push(ModelScore { model: "plug-in", score });
     }
-    Ok(Passive::Performed { score: lowest, per_model })
+    Ok(Passive::Performed { score: lowest * cues::remaining(&cues), per_model, cues })
 }
 
 /// The networks were trained on boxes from hair line to chin; the detector's are square, from brows to chin.

@@ -165,7 +165,8 @@ fn spoof_samples() {
         let picture = picture(&shared.join("faces").join("spoof").join(format!("{name}.jpg")));
         let faces = face::detect(models, &picture).unwrap();
         let start = Instant::now();
-        let Passive::Performed { score, per_model } = liveness::passive(models, &picture, &faces[0]).unwrap() else {
+        let Passive::Performed { score, per_model, .. } = liveness::passive(models, &picture, &faces[0]).unwrap()
+        else {
             panic!("not performed");
         };
         println!("{name}: {score:.3} {per_model:?} {:.1} ms", start.elapsed().as_secs_f64() * 1000.0);

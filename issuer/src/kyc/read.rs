@@ -176,7 +176,7 @@ pub(crate) fn selfie(models: &Models, bytes: &[u8], limits: &Limits) -> Result<R
         });
         selfie.liveness = match liveness::passive(models, &picture, one)? {
             Passive::Performed { score, .. } => Liveness::Score(f64::from(score)),
-            Passive::NotPerformed { reason: NotPerformed::WeightsAbsent } => Liveness::NotPerformed,
+            Passive::NotPerformed { reason: NotPerformed::WeightsAbsent, .. } => Liveness::NotPerformed,
             // Whatever else keeps the networks from running lies in the picture, and must not pass for absent weights.
             Passive::NotPerformed { .. } => Liveness::TooTight,
         };

@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+mod persons;
+
+pub use persons::{Compared, Estimate, Row, persons, row, threshold_at};
+
 /// Two files and whether they show one person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pair {
