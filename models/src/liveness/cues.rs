@@ -68,7 +68,8 @@ pub enum Seen {
     },
 }
 
-/// Weight of each cue in the fused score. Chosen on the persons with odd numbers, see `docs/accuracy.md`.
+/// Weight of each cue in the fused score: a cue that is clearly seen outweighs networks that are certain, at the threshold
+/// of a half. Set by hand on part of what it was measured on, see `docs/accuracy.md`.
 const FRAME_WEIGHT: f32 = 0.8;
 const PATTERN_WEIGHT: f32 = 0.8;
 /// Reflections are as visible in a picture of a picture as in the picture: no say.
