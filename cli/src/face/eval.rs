@@ -12,6 +12,7 @@ use warifu_models::face::{self, Distance, Embedding, Face, OperatingPoint};
 use warifu_models::liveness::eval::{KindRow, Outcome, Presented, kind_row};
 use warifu_models::liveness::{self, Passive};
 use warifu_models::picture::Picture;
+use warifu_models::rate::Rate;
 use warifu_models::specimen::attack::{self, AttackKind};
 
 use crate::{answer, files};
@@ -51,7 +52,7 @@ struct Liveness {
     /// The networks alone at the same threshold.
     networks: Vec<KindRow>,
     /// How often each cue is seen (value from a half on), by kind.
-    cues: BTreeMap<&'static str, BTreeMap<String, f64>>,
+    cues: BTreeMap<&'static str, BTreeMap<String, Rate>>,
 }
 
 /// Runs the measurement.
@@ -163,6 +164,10 @@ fn sentences(live: &Liveness) -> Vec<String> {
             fused.not_performed
         ));
     }
+    for (cue, kinds) in &live.cues {
+        let seen = kinds.iter().map(|(kind, rate)| format!("{kind} {} of {}", rate.events, rate.trials));
+        lines.push(format!("  {cue} seen in {}", seen.collect::<Vec<_>>().join(", ")));
+    }
     lines
 }
 
@@ -204,10 +209,11 @@ fn liveness(models: &Models, args: &EvalArgs, names: &[&str]) -> Result<Liveness
         let of = |pick: fn(&Shown) -> Outcome| shown.iter().map(pick).collect::<Vec<_>>();
         out.fused.push(kind_row(kind, *presented, &of(|shown| shown.fused), threshold));
         out.networks.push(kind_row(kind, *presented, &of(|shown| shown.networks), threshold));
-        for (name, value) in shown.iter().flat_map(|shown| &shown.cues) {
-            let seen =
-                f64::from(u8::from(*value >= 0.5)) / shown.iter().filter(|shown| !shown.cues.is_empty()).count() as f64;
-            *out.cues.entry(name).or_default().entry(kind.clone()).or_default() += seen;
+        let looked: Vec<&(&str, f32)> = shown.iter().flat_map(|shown| &shown.cues).collect();
+        for name in ["frame", "pattern"] {
+            let values = looked.iter().filter(|cue| cue.0 == name);
+            let seen = values.clone().filter(|cue| cue.1 >= 0.5).count();
+            out.cues.entry(name).or_default().insert(kind.clone(), Rate::of(seen, values.count()));
         }
     }
     Ok(out)

@@ -92,7 +92,6 @@ fn said(cue: &Cue) -> String {
             "a pattern of {period:.1} pixels in the {} of the face stands out by {prominence:.0} dB",
             if *in_colour { "colour" } else { "brightness" }
         ),
-        Seen::Highlights { contrast } => format!("no sharp reflection on the face (contrast {contrast:.2})"),
         other => format!("{other:?}"),
     }
 }
@@ -125,7 +124,6 @@ fn numbers(seen: &Seen) -> Value {
         Seen::Pattern { prominence, period, angle, in_colour } => json!({
             "prominence_db": prominence, "period_px": period, "angle_degrees": angle, "in_colour": in_colour,
         }),
-        Seen::Highlights { contrast } => json!({"contrast": contrast}),
         other => json!(format!("{other:?}")),
     }
 }

@@ -1,8 +1,8 @@
 //! Own cues for passive liveness, without a network: what paper and screens leave in a picture.
 //!
 //! Each cue gives a number from 0 (nothing seen) to 1 (clearly seen) and what it saw. They never speak for a person, only
-//! against one: the absence of every cue means nothing. How well each separates, and which are given no weight
-//! because they do not, stands in `docs/accuracy.md`.
+//! against one: the absence of every cue means nothing. How well each separates, and which was left out because it does
+//! not, stands in `docs/accuracy.md`.
 
 use zeroize::Zeroizing;
 
@@ -11,7 +11,6 @@ use crate::geometry::{Point, Rect};
 use crate::picture::Picture;
 
 mod frame;
-mod highlights;
 mod pattern;
 mod repetition;
 
@@ -22,7 +21,7 @@ pub use repetition::{Repetition, repetition};
 pub struct Cue {
     /// 0 (nothing seen) to 1 (clearly seen).
     pub value: f32,
-    /// How much of the score a clearly seen cue takes away, 0 to 1; 0 is shown but has no say.
+    /// How much of the score a clearly seen cue takes away, 0 to 1.
     pub weight: f32,
     /// What was seen.
     pub seen: Seen,
@@ -34,7 +33,6 @@ impl Cue {
         match self.seen {
             Seen::Frame { .. } => "frame",
             Seen::Pattern { .. } => "pattern",
-            Seen::Highlights { .. } => "highlights",
         }
     }
 }
@@ -61,30 +59,21 @@ pub enum Seen {
         /// Whether it is in the colours and not in the brightness.
         in_colour: bool,
     },
-    /// Small bright reflections on skin and eyes.
-    Highlights {
-        /// How far the brightest spots of the face stand out of their neighbourhood, as a share of its brightness.
-        contrast: f32,
-    },
 }
 
 /// Weight of each cue in the fused score: a cue that is clearly seen outweighs networks that are certain, at the threshold
 /// of a half. Set by hand on part of what it was measured on, see `docs/accuracy.md`.
 const FRAME_WEIGHT: f32 = 0.8;
 const PATTERN_WEIGHT: f32 = 0.8;
-/// Reflections are as visible in a picture of a picture as in the picture: no say.
-const HIGHLIGHTS_WEIGHT: f32 = 0.0;
 
 /// Every cue of one picture, for a face found in it.
 pub fn cues(picture: &Picture, face: &Face) -> Vec<Cue> {
     let bounds = usable(picture, &face.bounds);
     let (frame, frame_seen) = frame::look(picture, &bounds);
     let (pattern, pattern_seen) = pattern::look(picture, &bounds);
-    let (highlights, highlights_seen) = highlights::look(picture, &bounds);
     vec![
         Cue { value: frame, weight: FRAME_WEIGHT, seen: frame_seen },
         Cue { value: pattern, weight: PATTERN_WEIGHT, seen: pattern_seen },
-        Cue { value: highlights, weight: HIGHLIGHTS_WEIGHT, seen: highlights_seen },
     ]
 }
 
