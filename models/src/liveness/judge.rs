@@ -157,7 +157,7 @@ pub fn judge(models: &Models, footage: Footage) -> Result<Judgement, ModelsError
     let looked = passive(models, &likeness.picture, &likeness.face.face)?;
     let mut margins = Vec::new();
     match (method, &looked) {
-        (Method::Passive, Passive::NotPerformed { reason }) => judgement.outcome = Outcome::NotPerformed(*reason),
+        (Method::Passive, Passive::NotPerformed { reason, .. }) => judgement.outcome = Outcome::NotPerformed(*reason),
         (_, Passive::Performed { score, .. }) if !looked.is_live() => {
             judgement.reasons.push(Reason::LooksLikePicture);
             margins.push(score / live_threshold());
