@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Map, Value, json};
 use warifu_credential::type_metadata::path_text;
+use warifu_models::liveness::Recording;
 use warifu_models::mrz::Sex;
 use warifu_models::picture::Picture;
 use warifu_models::specimen::{self, Specimen};
@@ -468,6 +469,28 @@ impl Sandbox {
     pub async fn upload(&self, path: &str, jpeg: &[u8]) -> Result<Answer> {
         let url = self.issuer.url.join(path)?;
         answered(self.fetcher().post_bytes(&url, "image/jpeg", jpeg.to_vec(), &[("accept", "application/json")]).await?)
+    }
+
+    /// Hands a recording for a challenge in at the issuer's hosted flow, as the camera panel does.
+    pub async fn record(&self, path: &str, recording: Recording) -> Result<Answer> {
+        const BOUNDARY: &str = "warifu-recording-boundary";
+        let (description, files) = recording.into_parts();
+        let mut body = Vec::new();
+        let mut part = |head: &str, content: &[u8]| {
+            body.extend_from_slice(
+                format!("--{BOUNDARY}\r\ncontent-disposition: form-data; {head}\r\n\r\n").as_bytes(),
+            );
+            body.extend_from_slice(content);
+            body.extend_from_slice(b"\r\n");
+        };
+        part("name=\"recording\"", description.as_bytes());
+        for (at, file) in files.iter().enumerate() {
+            part(&format!("name=\"image\"; filename=\"camera-{at}.jpg\""), file);
+        }
+        body.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
+        let url = self.issuer.url.join(path)?;
+        let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+        answered(self.fetcher().post_bytes(&url, &kind, body, &[("accept", "application/json")]).await?)
     }
 }
 

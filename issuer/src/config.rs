@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use url::Url;
 use warifu_credential::status::Bits;
 use warifu_keys::x509::Certificate;
+use warifu_models::liveness::Method;
 use warifu_models::picture::Limits;
 use warifu_server::extract::{ApiKey, ApiKeyHash};
 
@@ -97,7 +98,13 @@ impl Config {
     pub fn sandbox(base_url: Url, registry_url: Url, registry_operator: Certificate) -> Self {
         Self {
             environment: Environment::Sandbox,
-            workflows: vec![Workflow::sandbox(), Workflow::reuse(Environment::Sandbox), Workflow::rehearsal()],
+            workflows: vec![
+                Workflow::sandbox(),
+                Workflow::reuse(Environment::Sandbox),
+                Workflow::rehearsal(),
+                Workflow::challenging(Method::Active3d),
+                Workflow::challenging(Method::Flashing),
+            ],
             configurations: CredentialConfiguration::ALL.to_vec(),
             status_ttl: SignedDuration::from_secs(10),
             suspension: Suspension::Yes,

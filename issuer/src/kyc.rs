@@ -7,8 +7,11 @@
 //! [`faces`] keeps and searches the faces of approved people and the blocklist; `reuse` is the session of a person who was
 //! verified before.
 //!
-//! Left out for now: chips, back sides, barcodes, active liveness, lists of anything but faces.
+//! `capture` takes the selfie in: hints, a challenge, the recording for it.
+//!
+//! Left out for now: chips, back sides, barcodes, lists of anything but faces.
 
+pub mod capture;
 pub mod check;
 pub mod checks;
 pub mod decision;

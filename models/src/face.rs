@@ -183,23 +183,26 @@ pub fn read_single(models: &Models, picture: &Picture) -> Result<FaceReading, Fa
     measure_single(models, picture)?.read(models)
 }
 
-/// Measures the one face of a selfie: [`measure_one`], large enough to be compared.
+/// Measures the one face of a selfie: [`measure_one`], large enough to be compared, and nothing in front of it.
 ///
-/// Refuses as that does, and when the face is too small ([`FaceError::TooSmall`]).
+/// Refuses as that does, and when the face is too small ([`FaceError::TooSmall`]) or covered ([`FaceError::Covered`]).
+/// Whether a dark or blurred face is covered is not judged.
 pub fn measure_single(models: &Models, picture: &Picture) -> Result<FaceMesh, FaceError> {
     let face = measure_one(models, picture)?;
     let eye_distance = face.quality.eye_distance;
     if eye_distance < MIN_EYE_DISTANCE {
         return Err(FaceError::TooSmall { eye_distance, needed: MIN_EYE_DISTANCE });
     }
-    Ok(face)
+    match face.quality.covered() {
+        Some(what) => Err(FaceError::Covered { what }),
+        None => Ok(face),
+    }
 }
 
-/// Measures the one face of a picture, of any size.
+/// Measures the one face of a picture, of any size and in any pose.
 ///
 /// Refuses when there is none ([`FaceError::NoFace`]), when a second one is of comparable size
-/// ([`FaceError::SeveralFaces`]), when it is not clear ([`FaceError::NotClear`]) or covered ([`FaceError::Covered`]).
-/// Whether a dark or blurred face is covered is not judged.
+/// ([`FaceError::SeveralFaces`]), or when it is not clear ([`FaceError::NotClear`]).
 pub fn measure_one(models: &Models, picture: &Picture) -> Result<FaceMesh, FaceError> {
     let faces = detect(models, picture)?;
     let largest = faces.first().ok_or(FaceError::NoFace)?;
@@ -212,10 +215,7 @@ pub fn measure_one(models: &Models, picture: &Picture) -> Result<FaceMesh, FaceE
     if face_flag < MIN_FACE_FLAG {
         return Err(FaceError::NotClear { face_flag });
     }
-    match face.quality.covered() {
-        Some(what) => Err(FaceError::Covered { what }),
-        None => Ok(face),
-    }
+    Ok(face)
 }
 
 /// Reads the largest face, as on a document, where a second, ghosted portrait is usual.

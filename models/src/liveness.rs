@@ -40,7 +40,8 @@ pub use recording::{Footage, Frame, MAX_FRAME_BYTES, MAX_FRAMES, NotARecording, 
 pub enum Passive {
     /// The networks ran.
     Performed {
-        /// 0 (attack) to 1 (live): the mean of the networks, of which each cue takes its weight times its value away.
+        /// 0 (attack) to 1 (live): the mean of the two networks or a model of the user's, whichever is lower, of which each
+        /// cue takes its weight times its value away.
         score: f32,
         /// Each network's own score.
         per_model: Vec<ModelScore>,

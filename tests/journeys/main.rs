@@ -5,6 +5,7 @@
 mod browser;
 mod faces;
 mod floors;
+mod liveness;
 mod mdoc;
 mod people;
 mod refusals;

@@ -220,4 +220,6 @@ wallet-check-minimum_age = Age
 wallet-check-portrait_found = Portrait
 wallet-check-one_live_face = Face in the selfie
 wallet-check-passive_liveness = Liveness
+wallet-check-selfie_capture = Source of the selfie
+wallet-check-active_liveness = Instructions followed
 wallet-check-face_match = Same person

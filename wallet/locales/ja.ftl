@@ -214,4 +214,6 @@ wallet-check-minimum_age = 年齢
 wallet-check-portrait_found = 顔写真
 wallet-check-one_live_face = 自撮りの顔
 wallet-check-passive_liveness = 生体検知
+wallet-check-selfie_capture = 自撮りの撮影元
+wallet-check-active_liveness = 動作の確認
 wallet-check-face_match = 本人との一致

@@ -234,8 +234,10 @@ fn show(models: &Models, picture: &Picture) -> Result<Shown> {
     };
     let passive = liveness::passive(models, picture, &face)?;
     let networks = match &passive {
-        Passive::Performed { per_model, .. } => {
-            Outcome::Scored(per_model.iter().map(|model| model.score).sum::<f32>() / per_model.len().max(1) as f32)
+        // What the score was before the cues took their part.
+        Passive::Performed { score, cues, .. } => {
+            let left: f32 = cues.iter().map(|cue| 1.0 - cue.weight * cue.value).product();
+            Outcome::Scored(score / left.max(f32::MIN_POSITIVE))
         }
         Passive::NotPerformed { .. } => Outcome::NotPerformed,
     };

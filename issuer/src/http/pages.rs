@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use serde_json::{Value, json};
 use warifu_server::Problem;
 use warifu_server::assets::Script;
-use warifu_server::page::components::{self, Camera, CheckRow, Field, Outcome, QrPanel, Subject, Tone};
+use warifu_server::page::components::{self, Camera, Capture, CheckRow, Field, Outcome, QrPanel, Subject, Tone};
 use warifu_server::page::{Icon, Page};
 use warifu_server::run;
 use warifu_server::text::{Lang, Words};
@@ -65,7 +65,7 @@ pub(super) fn session(
             page("document-title").script(Script::Camera).main(document(words, view, note)).into_response()
         }
         (_, Next::Selfie, _) => {
-            page("selfie-title").script(Script::Camera).main(selfie(words, view, note)).into_response()
+            page("selfie-title").script(Script::Capture).main(selfie(words, view, note)).into_response()
         }
         (Status::Approved, Next::Result, _) => page("approved-title")
             .script(Script::Poll)
@@ -260,14 +260,14 @@ fn document(words: Words<'_>, view: &View, note: Option<Code>) -> Markup {
         p { (words.say("document-what")) }
         (components::camera(&words, &Camera {
             subject: Subject::Passport, action: &action, field: "image", hidden: &[], upload: true, reason: &reason, send: &send,
-            beside: None,
-            capture: None,
+            beside: None, capture: None,
         }))
     }
 }
 
 fn selfie(words: Words<'_>, view: &View, note: Option<Code>) -> Markup {
     let action = format!("/session/{}/selfie?lang={}", view.token, words.lang);
+    let path = |door: &str| format!("/session/{}/{door}", view.token);
     let (reason, send) = (words.say("selfie-reason"), words.say("selfie-send"));
     let about_document = note.filter(|note| is_about_document(*note));
     html! {
@@ -280,9 +280,9 @@ fn selfie(words: Words<'_>, view: &View, note: Option<Code>) -> Markup {
         }
         p { (words.say("selfie-what")) }
         (components::camera(&words, &Camera {
-            subject: Subject::Face, action: &action, field: "image", hidden: &[], upload: true, reason: &reason, send: &send,
-            beside: None,
-            capture: None,
+            subject: Subject::Face, action: &action, field: "image", hidden: &[], upload: view.takes_files,
+            reason: &reason, send: &send, beside: None,
+            capture: Some(Capture { look: &path("look"), challenge: &path("challenge") }),
         }))
     }
 }

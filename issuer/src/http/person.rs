@@ -10,11 +10,14 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use warifu_models::liveness::{NotARecording, Recording, framing};
 use warifu_server::extract::{FormParts, Json, Path, Query};
+use warifu_server::page::components::RECORDING;
 use warifu_server::text::Lang;
 use warifu_server::{Now, Problem, csrf};
 
 use super::{Front, api, pages};
+use crate::kyc::capture::Submission;
 use crate::kyc::check::Code;
 use crate::vci::Renew;
 use crate::{Consented, Error, Next, Progress};
@@ -28,6 +31,8 @@ pub(super) fn uploads() -> Router<Front> {
     Router::new()
         .route("/session/{token}/document", post(document))
         .route("/session/{token}/selfie", post(selfie))
+        .route("/session/{token}/challenge", post(challenge))
+        .route("/session/{token}/look", post(look))
         .layer(DefaultBodyLimit::max(UPLOAD))
         .layer(middleware::from_fn(csrf::same_origin))
 }
@@ -108,26 +113,72 @@ async fn selfie(
     request: Request,
 ) -> Response {
     let wants = Wants::of(&headers);
-    let done = match picture(request, &front).await {
-        Ok(picture) => front.0.submit_selfie(&token, picture, now).await,
+    let done = match submission(request, &front).await {
+        Ok(submission) => front.0.submit_selfie(&token, submission, now).await,
         Err(problem) => return problem.into_response(),
     };
     uploaded(&front, lang, wants, (&token, Next::Selfie), done)
 }
 
-/// The file of a form's field `image`, or a raw body.
-async fn picture(request: Request, front: &Front) -> Result<Vec<u8>, Problem> {
-    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    if !kind.to_ascii_lowercase().starts_with("multipart/form-data") {
-        let bytes = Bytes::from_request(request, front).await;
-        return bytes
-            .map(Vec::from)
-            .map_err(|error| Problem::new(error.status(), "body_unreadable", error.body_text()));
+/// `POST /session/{token}/challenge`: what the person is to do in front of the camera.
+async fn challenge(
+    State(front): State<Front>,
+    Now(now): Now,
+    Path(token): Path<String>,
+    lang: Lang,
+) -> Result<Response, Response> {
+    let refuse = |error: Error| pages::refused(&front.0, lang, &error, Wants::Json);
+    let challenge = front.0.give_challenge(&token, now).await.map_err(refuse)?;
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(challenge.page())).into_response())
+}
+
+/// `POST /session/{token}/look`: what to do about a live frame, a small picture as the body.
+async fn look(
+    State(front): State<Front>,
+    Now(now): Now,
+    Path(token): Path<String>,
+    Query(question): Query<framing::Question>,
+    lang: Lang,
+    frame: Bytes,
+) -> Result<Response, Response> {
+    let refuse = |error: Error| pages::refused(&front.0, lang, &error, Wants::Json);
+    let framing = front.0.look(&token, frame.to_vec(), question, now).await.map_err(refuse)?;
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(framing)).into_response())
+}
+
+/// A selfie as one picture, or as the recording for a challenge: several files `image` and their description.
+async fn submission(request: Request, front: &Front) -> Result<Submission, Problem> {
+    if !is_form(&request) {
+        return Ok(picture(request, front).await?.into());
     }
+    let mut parts = form(request, front).await?;
+    let Some(description) = parts.text(RECORDING).filter(|text| !text.is_empty()).map(str::to_owned) else {
+        return Ok(parts.file("image").map(|file| file.bytes).unwrap_or_default().into());
+    };
+    let files = parts.files("image").into_iter().map(|file| file.bytes).collect();
+    let bad = |error: NotARecording| Problem::bad_request("bad_recording", error.to_string());
+    Ok(Submission::Recording(Recording::parse(&description, files).map_err(bad)?))
+}
+
+fn is_form(request: &Request) -> bool {
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    kind.to_ascii_lowercase().starts_with("multipart/form-data")
+}
+
+async fn form(request: Request, front: &Front) -> Result<FormParts, Problem> {
     let refused = |_| Problem::bad_request("bad_form", "the form is not `multipart/form-data`");
     let form = Multipart::from_request(request, front).await.map_err(refused)?;
-    // A form without a file is an empty picture: the answer says to choose one.
-    Ok(FormParts::read(form, UPLOAD).await?.file("image").map(|file| file.bytes).unwrap_or_default())
+    FormParts::read(form, UPLOAD).await
+}
+
+/// The file of a form's field `image`, or a raw body.
+async fn picture(request: Request, front: &Front) -> Result<Vec<u8>, Problem> {
+    if is_form(&request) {
+        // A form without a file is an empty picture: the answer says to choose one.
+        return Ok(form(request, front).await?.file("image").map(|file| file.bytes).unwrap_or_default());
+    }
+    let bytes = Bytes::from_request(request, front).await;
+    bytes.map(Vec::from).map_err(|error| Problem::new(error.status(), "body_unreadable", error.body_text()))
 }
 
 /// Who reads the answer.

@@ -63,8 +63,12 @@ names! {
     PortraitFound = "portrait_found",
     /// The selfie shows exactly one face, large enough.
     OneLiveFace = "one_live_face",
+    /// The selfie was taken by the camera of the page, not handed over or fed in.
+    SelfieCapture = "selfie_capture",
     /// The selfie was taken of a person, not of a picture.
     PassiveLiveness = "passive_liveness",
+    /// The person did what a challenge asked, in front of the camera.
+    ActiveLiveness = "active_liveness",
     /// The selfie and the portrait show the same person.
     FaceMatch = "face_match",
     /// Nobody else was approved with this face.
@@ -199,6 +203,20 @@ codes! {
     LivenessAttack = "liveness-attack", "The selfie looks like a picture of a picture or of a screen.";
     LivenessNotPerformed = "liveness-not-performed", "Liveness was not performed: its model is not installed.";
     LivenessTooTight = "liveness-too-tight", "The face fills the picture, so liveness could not be judged. Hold the camera further away.";
+    CaptureSeen = "capture-seen", "The selfie was recorded by the camera of this page.";
+    CaptureUploaded = "capture-uploaded", "The selfie was handed over as a file, so nothing is known about where it comes from.";
+    CaptureVirtual = "capture-virtual", "The camera's name is that of a program that feeds in pictures.";
+    CaptureStalled = "capture-stalled", "The camera repeated some frames, as a slow one does or a still picture.";
+    CaptureNeeded = "capture-needed", "A picture file is not enough here. Start the camera on this page.";
+    RecordingUnusable = "recording-unusable", "The recording does not fit the instructions that were given. Start the camera again and record in one go.";
+    RecordingLate = "recording-late", "The instructions were followed too late. Start the camera again.";
+    FaceTurned = "face-turned", "The head is turned away at the start. Look straight into the camera.";
+    EyesClosed = "eyes-closed", "The eyes are closed. Open them and look into the camera.";
+    ChallengeMet = "challenge-met", "The instructions were followed by one face.";
+    ChallengeMovement = "challenge-movement", "A movement was not seen as it was asked for. Follow each instruction in full and come back to the middle.";
+    ChallengeFlat = "challenge-flat", "The face moved as a flat picture does.";
+    ChallengeOtherFace = "challenge-other-face", "Another face came into the picture. Be alone in front of the camera.";
+    ChallengeLight = "challenge-light", "The light of the screen was not seen on the face. Turn up the brightness, go where it is darker, and come closer.";
     SamePerson = "same-person", "The selfie shows the person on the document.";
     PerhapsSamePerson = "perhaps-same-person", "The selfie may show the person on the document, but not with certainty.";
     OtherPerson = "other-person", "The selfie does not show the person on the document.";
@@ -279,7 +297,12 @@ impl Signal {
             Code::FaceSmall | Code::FaceBlurred | Code::FaceCovered => Some((LIVENESS, "LOW_FACE_QUALITY")),
             Code::FaceDark => Some((LIVENESS, "LOW_FACE_LUMINANCE")),
             Code::FaceBright => Some((LIVENESS, "HIGH_FACE_LUMINANCE")),
-            Code::LivenessAttack => Some((LIVENESS, "LOW_LIVENESS_SCORE")),
+            Code::LivenessAttack
+            | Code::ChallengeMovement
+            | Code::ChallengeFlat
+            | Code::ChallengeOtherFace
+            | Code::ChallengeLight => Some((LIVENESS, "LOW_LIVENESS_SCORE")),
+            Code::FaceTurned | Code::EyesClosed => Some((LIVENESS, "LOW_FACE_QUALITY")),
             Code::LivenessTooTight => Some((LIVENESS, "LOW_FACE_QUALITY")),
             Code::PerhapsSamePerson | Code::OtherPerson | Code::PerhapsSameAsReference | Code::OtherThanReference => {
                 Some((MATCH, "LOW_FACE_MATCH_SIMILARITY"))
@@ -307,6 +330,14 @@ impl Signal {
             | Code::OneFace
             | Code::LivenessLive
             | Code::LivenessNotPerformed
+            | Code::CaptureSeen
+            | Code::CaptureUploaded
+            | Code::CaptureVirtual
+            | Code::CaptureStalled
+            | Code::CaptureNeeded
+            | Code::RecordingUnusable
+            | Code::RecordingLate
+            | Code::ChallengeMet
             | Code::SamePerson
             | Code::SameAsReference
             | Code::NoDuplicateFace

@@ -1,14 +1,16 @@
 //! All checks, in the order they run. A check that is not in this list does not exist.
 
-use crate::kyc::check::{Check, Signal};
+use crate::kyc::check::{Check, CheckName, Signal};
 use crate::kyc::evidence::Evidence;
 use crate::kyc::workflow::Workflow;
 
+pub(crate) mod capture;
 mod document;
 mod face;
 mod gallery;
 mod rules;
 
+pub use capture::{ActiveLiveness, SelfieCapture};
 pub use document::{DocumentFound, ImageQuality, MrzCheckDigits, MrzFound, MrzVisualZone, PortraitFound};
 pub use face::{FaceMatch, OneLiveFace, PassiveLiveness};
 pub use gallery::{BlocklistedFace, DuplicateFace};
@@ -33,15 +35,20 @@ pub fn of_document(workflow: &Workflow) -> Vec<Box<dyn Check>> {
 
 /// The checks that need the selfie only.
 #[must_use]
-pub fn of_selfie() -> Vec<Box<dyn Check>> {
-    vec![Box::new(OneLiveFace::default()), Box::new(PassiveLiveness::from_manifest())]
+pub fn of_selfie(workflow: &Workflow) -> Vec<Box<dyn Check>> {
+    let mut checks: Vec<Box<dyn Check>> =
+        vec![Box::new(OneLiveFace::default()), Box::new(SelfieCapture), Box::new(PassiveLiveness::from_manifest())];
+    if workflow.needs(CheckName::ActiveLiveness) {
+        checks.push(Box::new(ActiveLiveness { method: workflow.liveness_method }));
+    }
+    checks
 }
 
 /// All checks, in the order they run for the verdict.
 #[must_use]
 pub fn all(workflow: &Workflow) -> Vec<Box<dyn Check>> {
     let mut all = of_document(workflow);
-    all.extend(of_selfie());
+    all.extend(of_selfie(workflow));
     all.extend(of_face(workflow));
     all
 }
@@ -49,7 +56,7 @@ pub fn all(workflow: &Workflow) -> Vec<Box<dyn Check>> {
 /// The checks of a reuse session: everything that needs no document.
 #[must_use]
 pub fn of_reuse(workflow: &Workflow) -> Vec<Box<dyn Check>> {
-    let mut all = of_selfie();
+    let mut all = of_selfie(workflow);
     all.extend(of_face(workflow));
     all
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::json;
+use warifu_models::liveness::Method;
 use warifu_session::FeatureStatus;
 use warifu_session::decision::{
     Decision, Environment, FaceMatch, Feature, IdVerification, LivenessCheck, LogType, Match, MatchSource, SessionKind,
@@ -12,7 +13,7 @@ use warifu_session::decision::{
 use warifu_store::Loaded;
 
 use crate::kyc::check::{CheckName, Outcome, Signal};
-use crate::kyc::evidence::{FoundFace, Liveness, Searched, Selfie};
+use crate::kyc::evidence::{FoundFace, Liveness, Searched, Selfie, Taken};
 use crate::kyc::session::OpenSession;
 use crate::kyc::stage::Stage;
 use crate::kyc::verdict::Cause;
@@ -149,10 +150,13 @@ fn decision(open: &OpenSession, issuer: &Issuer, now: Timestamp) -> Decision {
     let liveness = stage.selfie().map(|selfie| LivenessCheck {
         node_id: NODE.to_owned(),
         status: feature_status(LIVENESS_CHECKS, signals, workflow),
-        method: "PASSIVE".to_owned(),
-        score: match selfie.read.liveness {
-            Liveness::Score(score) => Some(hundredths(score * 100.0)),
-            Liveness::NotPerformed | Liveness::TooTight => None,
+        method: workflow.liveness_method.to_string(),
+        score: match (&selfie.read.taken, selfie.read.liveness) {
+            (Taken::Recorded(recorded), _) if recorded.method != Method::Passive => {
+                Some(hundredths(recorded.score * 100.0))
+            }
+            (_, Liveness::Score(score)) => Some(hundredths(score * 100.0)),
+            (_, Liveness::NotPerformed | Liveness::TooTight) => None,
         },
         reference_image: None,
         matches: matches(&selfie.read),
@@ -219,8 +223,14 @@ const DOCUMENT_CHECKS: &[CheckName] = &[
     CheckName::PortraitFound,
 ];
 
-const LIVENESS_CHECKS: &[CheckName] =
-    &[CheckName::OneLiveFace, CheckName::PassiveLiveness, CheckName::DuplicateFace, CheckName::BlocklistedFace];
+const LIVENESS_CHECKS: &[CheckName] = &[
+    CheckName::OneLiveFace,
+    CheckName::SelfieCapture,
+    CheckName::PassiveLiveness,
+    CheckName::ActiveLiveness,
+    CheckName::DuplicateFace,
+    CheckName::BlocklistedFace,
+];
 
 /// The gravest consequence of a feature's checks. Liveness that was not performed never counts as approved.
 fn feature_status(checks: &[CheckName], signals: &[Signal], workflow: &Workflow) -> FeatureStatus {
@@ -229,8 +239,10 @@ fn feature_status(checks: &[CheckName], signals: &[Signal], workflow: &Workflow)
         return FeatureStatus::NotFinished;
     }
     let gravest = of_feature.iter().map(|signal| workflow.consequence(signal.name, signal.outcome).0).max();
+    // A challenge that was met stands for itself.
     let unperformed =
-        of_feature.iter().any(|signal| signal.name == CheckName::PassiveLiveness && signal.outcome == Outcome::NotRun);
+        of_feature.iter().any(|signal| signal.name == CheckName::PassiveLiveness && signal.outcome == Outcome::NotRun)
+            && !of_feature.iter().any(|signal| signal.name == CheckName::ActiveLiveness);
     match gravest {
         Some(Consequence::Decline) => FeatureStatus::Declined,
         Some(Consequence::Review) => FeatureStatus::InReview,

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use warifu_keys::base64url;
 use warifu_models::face;
+use warifu_models::liveness::Method;
 use warifu_store::blob::BlobId;
 
 use crate::kyc::identity::Identity;
@@ -187,9 +188,36 @@ pub struct Selfie {
     pub face: Option<SelfieFace>,
     /// What passive liveness says.
     pub liveness: Liveness,
+    /// How it was taken.
+    #[serde(default)]
+    pub taken: Taken,
     /// Who else has this face.
     #[serde(default)]
     pub searched: Searched,
+}
+
+/// How a selfie was taken.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Taken {
+    /// Handed over as a file: where it comes from is not known.
+    #[default]
+    Uploaded,
+    /// Recorded for a challenge of this session.
+    Recorded(Recorded),
+}
+
+/// What came of the recording for a challenge (`warifu_models::liveness::Judgement`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// How liveness was to be established.
+    pub method: Method,
+    /// 0 to 1; 0.5 and more only where the challenge was met.
+    pub score: f64,
+    /// Why it was not met, by the names of `liveness::Reason`; empty where it was.
+    pub reasons: Vec<String>,
+    /// What looked odd about how the frames came, by the names of `liveness::Suspicion`.
+    pub suspicions: Vec<String>,
 }
 
 /// What the search among the kept faces found.

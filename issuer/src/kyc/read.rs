@@ -4,15 +4,15 @@
 use jiff::civil::Date;
 use warifu_credential::person;
 use warifu_models::document::{self, Acceptance, Certainty, DocumentReading, MrzReading};
-use warifu_models::face::{self, Face, FaceError, FaceReading};
-use warifu_models::liveness::{self, NotPerformed, Passive};
+use warifu_models::face::{self, Embedding, Face, FaceError, FaceReading, Quality};
+use warifu_models::liveness::{self, Footage, NotPerformed, Passive};
 use warifu_models::picture::{Format, Limits, Picture, PictureError};
 use warifu_models::{Models, ModelsError};
 
 use crate::kyc::check::Code;
 use crate::kyc::evidence::{
-    Agreement, Document, Doubt, FaceTemplate, Jpeg, Liveness, Mrz, PictureQuality, Portrait, Searched, Selfie,
-    SelfieFace, VisualField, VisualZone,
+    Agreement, Document, Doubt, FaceTemplate, Jpeg, Liveness, Mrz, PictureQuality, Portrait, Recorded, Searched,
+    Selfie, SelfieFace, Taken, VisualField, VisualZone,
 };
 use crate::kyc::identity::{DocumentKind, Identity, Sex};
 
@@ -160,28 +160,69 @@ pub(crate) fn selfie(models: &Models, bytes: &[u8], limits: &Limits) -> Result<R
         faces: u32::try_from(comparable).unwrap_or(u32::MAX),
         face: None,
         liveness: Liveness::NotPerformed,
+        taken: Taken::Uploaded,
         searched: Searched::NotYet,
     };
     if let ([one, ..], 1) = (found.as_slice(), comparable)
         && let Some(reading) = measured(models, &picture, one)?
     {
-        let quality = reading.quality;
-        selfie.face = Some(SelfieFace {
-            template: FaceTemplate(reading.embedding.template()),
-            eye_distance: f64::from(quality.eye_distance),
-            sharpness: f64::from(quality.sharpness),
-            brightness: f64::from(quality.brightness),
-            covered: quality.covered().map_or(0.0, |_| f64::from(quality.occlusion.eyes.max(quality.occlusion.mouth))),
-            quality: quality.score(),
-        });
-        selfie.liveness = match liveness::passive(models, &picture, one)? {
-            Passive::Performed { score, .. } => Liveness::Score(f64::from(score)),
-            Passive::NotPerformed { reason: NotPerformed::WeightsAbsent, .. } => Liveness::NotPerformed,
-            // Whatever else keeps the networks from running lies in the picture, and must not pass for absent weights.
-            Passive::NotPerformed { .. } => Liveness::TooTight,
-        };
+        selfie.face = Some(selfie_face(&reading.embedding, &reading.quality));
+        selfie.liveness = passive(&liveness::passive(models, &picture, one)?);
     }
     Ok(Read { value: selfie, media_type })
+}
+
+/// The best frame of a recording, and what was measured on all of them.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    /// The encoded picture.
+    pub(crate) picture: Vec<u8>,
+    /// What was measured.
+    pub(crate) read: Read<Selfie>,
+}
+
+/// Judges a recording. Where no frame can be compared there is only the reason, by its name.
+pub(crate) fn recording(models: &Models, footage: Footage) -> Result<Result<Judged, &'static str>, ModelsError> {
+    let judgement = liveness::judge(models, footage)?;
+    let reasons: Vec<String> = judgement.reasons.iter().map(|reason| reason.code().to_owned()).collect();
+    let Some(likeness) = judgement.likeness else {
+        return Ok(Err(judgement.reasons.first().map_or("frame_unreadable", |reason| reason.code())));
+    };
+    let selfie = Selfie {
+        faces: 1,
+        face: Some(selfie_face(&likeness.embedding, &likeness.face.quality)),
+        liveness: judgement.passive.as_ref().map_or(Liveness::NotPerformed, passive),
+        taken: Taken::Recorded(Recorded {
+            method: judgement.method,
+            score: f64::from(judgement.score),
+            reasons,
+            suspicions: judgement.suspicions.iter().map(|suspicion| suspicion.code().to_owned()).collect(),
+        }),
+        searched: Searched::NotYet,
+    };
+    let picture = likeness.file.to_vec();
+    let media_type = Format::of(&picture).map_or("application/octet-stream", Format::media_type);
+    Ok(Ok(Judged { picture, read: Read { value: selfie, media_type } }))
+}
+
+fn selfie_face(embedding: &Embedding, quality: &Quality) -> SelfieFace {
+    SelfieFace {
+        template: FaceTemplate(embedding.template()),
+        eye_distance: f64::from(quality.eye_distance),
+        sharpness: f64::from(quality.sharpness),
+        brightness: f64::from(quality.brightness),
+        covered: quality.covered().map_or(0.0, |_| f64::from(quality.occlusion.eyes.max(quality.occlusion.mouth))),
+        quality: quality.score(),
+    }
+}
+
+fn passive(passive: &Passive) -> Liveness {
+    match passive {
+        Passive::Performed { score, .. } => Liveness::Score(f64::from(*score)),
+        Passive::NotPerformed { reason: NotPerformed::WeightsAbsent, .. } => Liveness::NotPerformed,
+        // Whatever else keeps the networks from running lies in the picture, and must not pass for absent weights.
+        Passive::NotPerformed { .. } => Liveness::TooTight,
+    }
 }
 
 /// All faces; that there is none is no error.

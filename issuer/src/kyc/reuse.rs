@@ -15,6 +15,7 @@ use uuid::Uuid;
 use warifu_keys::Secret;
 use warifu_models::face::{self, Template};
 
+use crate::kyc::capture::Submission;
 use crate::kyc::check::Signal;
 use crate::kyc::checks;
 use crate::kyc::evidence::{Against, Evidence, FaceTemplate, Handed};
@@ -109,18 +110,19 @@ impl Issuer {
         token: &str,
         seen: Seen,
         reference: Reference,
-        picture: Vec<u8>,
+        shown: Submission,
         now: Timestamp,
     ) -> Result<Progress, Error> {
         let (template, session) = self.opened(&reference).await?;
-        let (picture, read) = self.read(picture, read::selfie).await?;
-        let Read { value: mut read, media_type } = match read {
-            Ok(read) => read,
+        let (picture, Read { value: mut read, media_type }) = match self.take_selfie(token, &seen, shown, now).await? {
+            Ok(taken) => taken,
             Err(signal) => return self.refuse(token, vec![signal], now).await,
         };
         let evidence = Evidence { against: Against::Reference(&template), selfie: Some(&read), today: today(now) };
-        let blocking: Vec<Signal> =
-            checks::run(&checks::of_selfie(), &evidence).into_iter().filter(stops_selfie).collect();
+        let blocking: Vec<Signal> = checks::run(&checks::of_selfie(&seen.open.session.workflow), &evidence)
+            .into_iter()
+            .filter(stops_selfie)
+            .collect();
         if !blocking.is_empty() {
             return self.refuse(token, blocking, now).await;
         }

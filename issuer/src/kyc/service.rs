@@ -8,12 +8,13 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use url::Url;
 use uuid::Uuid;
-use warifu_models::Models;
 use warifu_models::picture::Limits;
+use warifu_models::{Models, ModelsError};
 use warifu_session::Status;
 use warifu_store::audit::Entry;
 use warifu_store::{Batch, Collection, Loaded, Version};
 
+use crate::kyc::capture::Submission;
 use crate::kyc::check::{CheckName, Outcome, Signal};
 use crate::kyc::checks;
 use crate::kyc::decision;
@@ -79,6 +80,7 @@ pub(crate) struct View {
     pub(crate) progress: Progress,
     pub(crate) environment: Environment,
     pub(crate) kind: Kind,
+    pub(crate) takes_files: bool,
     pub(crate) signals: Vec<Signal>,
     pub(crate) causes: Vec<Cause>,
     pub(crate) identity: Option<Identity>,
@@ -200,6 +202,7 @@ impl Issuer {
             progress: seen.progress(true, Vec::new()),
             environment: session.workflow.environment,
             kind: session.workflow.kind,
+            takes_files: session.workflow.takes_files(),
             signals: seen.open.personal.stage.signals().to_vec(),
             causes: decision::Explained::of(&seen.open, self, now).causes,
             identity: seen.open.personal.stage.identity().cloned(),
@@ -266,24 +269,28 @@ impl Issuer {
     ///
     /// # Errors
     /// As [`Issuer::submit_document`].
-    pub async fn submit_selfie(&self, token: &str, picture: Vec<u8>, now: Timestamp) -> Result<Progress, Error> {
+    pub async fn submit_selfie(
+        &self,
+        token: &str,
+        shown: impl Into<Submission>,
+        now: Timestamp,
+    ) -> Result<Progress, Error> {
         let seen = self.seen_by_token(token).await?;
         self.check_open(&seen.open.session, now)?;
         if let Stage::AwaitingFace { reference } = &seen.open.personal.stage {
             let reference = reference.clone();
-            return self.submit_reuse_selfie(token, seen, reference, picture, now).await;
+            return self.submit_reuse_selfie(token, seen, reference, shown.into(), now).await;
         }
         let Stage::DocumentRead { document, identity } = &seen.open.personal.stage else {
             return Err(OutOfTurn("selfie").into());
         };
-        let (picture, read) = self.read(picture, read::selfie).await?;
-        let mut read = match read {
-            Ok(read) => read,
+        let (picture, mut read) = match self.take_selfie(token, &seen, shown.into(), now).await? {
+            Ok(taken) => taken,
             Err(signal) => return self.refuse(token, vec![signal], now).await,
         };
         let against = Against::Document(&document.read);
         let evidence = Evidence { against, selfie: Some(&read.value), today: today(now) };
-        let signals = checks::run(&checks::of_selfie(), &evidence);
+        let signals = checks::run(&checks::of_selfie(&seen.open.session.workflow), &evidence);
         let blocking: Vec<Signal> = signals.into_iter().filter(stops_selfie).collect();
         if !blocking.is_empty() {
             return self.refuse(token, blocking, now).await;
@@ -422,7 +429,7 @@ impl Issuer {
         Ok(seen.progress(false, problems))
     }
 
-    fn check_open(&self, session: &Session, now: Timestamp) -> Result<(), Error> {
+    pub(crate) fn check_open(&self, session: &Session, now: Timestamp) -> Result<(), Error> {
         match session.status_at(now) {
             Status::NotStarted | Status::InProgress | Status::Resubmitted => {}
             Status::Approved | Status::Declined | Status::InReview => return Err(OutOfTurn("picture").into()),
@@ -454,6 +461,17 @@ impl Issuer {
             }
             Err(ReadError::Models(error)) => Err(error.into()),
         }
+    }
+
+    /// Runs something on the models, on a blocking thread, no more of them at a time than the settings say.
+    pub(crate) async fn on_models<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Models) -> Result<T, ModelsError> + Send + 'static,
+    ) -> Result<T, Error> {
+        let _place = self.readers.acquire().await.map_err(|error| Error::Task(error.to_string()))?;
+        let models = self.models.clone();
+        let work = tokio::task::spawn_blocking(move || work(&models));
+        Ok(work.await.map_err(|error| Error::Task(error.to_string()))??)
     }
 
     /// Seals a picture and keeps it.

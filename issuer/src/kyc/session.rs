@@ -6,6 +6,7 @@ use serde_json::Value;
 use url::Url;
 use uuid::Uuid;
 use warifu_keys::{Entropy, Secret, base64url, sha256};
+use warifu_models::liveness::Challenge;
 use warifu_session::Status;
 use warifu_session::consent::Receipt;
 use warifu_store::Stored;
@@ -62,6 +63,12 @@ pub struct Personal {
     pub stage: Stage,
     /// Consents to share that the person gave on the hosted page, newest last.
     pub consents: Vec<RecordedConsent>,
+    /// The challenge that the page was given last; used up by the recording that comes for it.
+    #[serde(default)]
+    pub challenge: Option<Challenge>,
+    /// How many recordings failed their challenge.
+    #[serde(default)]
+    pub failed_challenges: u32,
     /// The offer that the result page shows, so that loading it again shows the same.
     #[serde(default)]
     pub offer: Option<KeptOffer>,
@@ -166,7 +173,15 @@ impl OpenSession {
             key: Some(wrapped),
             sealed: String::new(),
         };
-        Ok(Self { session, personal: Personal { token, stage: Stage::Opened, consents: Vec::new(), offer: None }, key })
+        let personal = Personal {
+            token,
+            stage: Stage::Opened,
+            consents: Vec::new(),
+            challenge: None,
+            failed_challenges: 0,
+            offer: None,
+        };
+        Ok(Self { session, personal, key })
     }
 
     /// Opens the sealed part; `None` where its key was erased.

@@ -104,7 +104,9 @@ pub fn decide(identity: Identity, signals: &[Signal], workflow: &Workflow) -> Ve
 /// The checks without which nobody is recognised.
 const RECOGNITION: &[CheckName] = &[
     CheckName::OneLiveFace,
+    CheckName::SelfieCapture,
     CheckName::PassiveLiveness,
+    CheckName::ActiveLiveness,
     CheckName::FaceMatch,
     CheckName::DuplicateFace,
     CheckName::BlocklistedFace,
@@ -130,7 +132,7 @@ enum Weight {
 /// What follows from all signals, and from those of `needed` that are missing.
 fn weigh(signals: &[Signal], needed: &[CheckName], workflow: &Workflow) -> Weight {
     let said: BTreeSet<CheckName> = signals.iter().map(|signal| signal.name).collect();
-    let silent = needed.iter().filter(|name| !said.contains(name)).map(|name| Cause {
+    let silent = needed.iter().filter(|name| workflow.needs(**name) && !said.contains(name)).map(|name| Cause {
         consequence: Consequence::Review,
         knob: "fixed",
         signal: Signal::new(*name, Outcome::NotRun, Code::NotMade),
@@ -155,6 +157,8 @@ fn weigh(signals: &[Signal], needed: &[CheckName], workflow: &Workflow) -> Weigh
 
 #[cfg(test)]
 mod tests {
+    use warifu_models::liveness::Method;
+
     use super::*;
     use crate::kyc::identity::tests::identity;
 
@@ -226,9 +230,12 @@ mod tests {
     fn a_check_that_says_nothing_never_approves() {
         for left_out in CheckName::ALL {
             let some: Vec<_> = signals(&[]).into_iter().filter(|signal| signal.name != *left_out).collect();
-            for workflow in [Workflow::live(), Workflow::sandbox()] {
+            let challenging = Workflow::challenging(Method::Active3d);
+            assert!(challenging.needs(*left_out), "{left_out}");
+            for workflow in [Workflow::live(), Workflow::sandbox(), challenging] {
                 let verdict = decide(identity(), &some, &workflow);
-                assert!(matches!(verdict, Verdict::InReview { .. }), "{left_out}: {verdict:?}");
+                let in_review = matches!(verdict, Verdict::InReview { .. });
+                assert_eq!(in_review, workflow.needs(*left_out), "{left_out} under {}: {verdict:?}", workflow.label);
             }
         }
         assert!(matches!(decide(identity(), &[], &Workflow::live()), Verdict::InReview { .. }));
@@ -237,6 +244,7 @@ mod tests {
     #[test]
     fn nobody_is_recognised_without_every_check() {
         let workflow = Workflow::reuse(crate::kyc::workflow::Environment::Live);
+        let workflow = Workflow { liveness_method: Method::Active3d, ..workflow };
         let all: Vec<_> = signals(&[]).into_iter().filter(|signal| RECOGNITION.contains(&signal.name)).collect();
         assert!(matches!(recognise(&all, &workflow), Verdict::Recognised(_)));
         for left_out in RECOGNITION {

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use warifu_models::liveness::Method;
 
 use crate::kyc::check::{CheckName, Outcome};
 use crate::kyc::checks::FaceMatch;
@@ -30,6 +31,19 @@ pub struct Workflow {
     /// What follows when passive liveness says it was an attack. Its error rates are not certified, hence a person
     /// looks by default.
     pub liveness_failed: Consequence,
+    /// How liveness is established. Any method but `PASSIVE` needs a recording for a challenge; the passive check is made
+    /// as well, where it is installed.
+    #[serde(default = "passive", rename = "face_liveness_method")]
+    pub liveness_method: Method,
+    /// How many recordings may fail their challenge; the last one goes into the verdict.
+    #[serde(default = "three", rename = "face_liveness_max_attempts")]
+    pub liveness_attempts: u32,
+    /// Whether a selfie may be handed over as a file. Never where a challenge is asked for.
+    #[serde(default)]
+    pub selfie_upload: SelfieUpload,
+    /// What follows when the camera looks like a program, or its frames repeat.
+    #[serde(default = "Consequence::review")]
+    pub suspicious_camera: Consequence,
     /// What follows when the printed text could not be compared with the machine-readable zone.
     pub visual_zone_not_read: Consequence,
     /// From which distance a kept face counts as the same.
@@ -66,6 +80,25 @@ impl Kind {
             Self::BiometricAuthentication => "wf_reusable_kyc",
         }
     }
+}
+
+/// Whether a selfie may be handed over as a file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SelfieUpload {
+    /// It may.
+    #[default]
+    Allowed,
+    /// Only the camera of the page will do.
+    Refused,
+}
+
+fn passive() -> Method {
+    Method::Passive
+}
+
+fn three() -> u32 {
+    3
 }
 
 /// Two limits for the Euclidean distance to a kept face, in thousandths.
@@ -153,6 +186,10 @@ impl Workflow {
             minimum_age: None,
             liveness_not_performed: Consequence::Review,
             liveness_failed: Consequence::Review,
+            liveness_method: Method::Passive,
+            liveness_attempts: 3,
+            selfie_upload: SelfieUpload::Allowed,
+            suspicious_camera: Consequence::Review,
             visual_zone_not_read: Consequence::Review,
             face_bands: Bands::from_manifest(),
             duplicate_face: Consequence::Review,
@@ -169,6 +206,7 @@ impl Workflow {
             label: "KYC (sandbox)".to_owned(),
             environment: Environment::Sandbox,
             liveness_not_performed: Consequence::Warn,
+            suspicious_camera: Consequence::Warn,
             // The same few people try it again and again.
             duplicate_face: Consequence::Accept,
             ..Self::live()
@@ -184,6 +222,34 @@ impl Workflow {
             duplicate_face: Self::live().duplicate_face,
             ..Self::sandbox()
         }
+    }
+
+    /// The sandbox with a challenge: `ACTIVE_3D` or `FLASHING`.
+    #[must_use]
+    pub fn challenging(method: Method) -> Self {
+        let (number, label) = match method {
+            Method::Passive => return Self::sandbox(),
+            Method::Active3d => (6, "KYC (sandbox, movements)"),
+            Method::Flashing => (7, "KYC (sandbox, colours)"),
+        };
+        Self {
+            id: Uuid::from_u128(0x6b79_6301_0000_4000_8000_0000_0000_0000 + number),
+            label: label.to_owned(),
+            liveness_method: method,
+            ..Self::sandbox()
+        }
+    }
+
+    /// Whether a selfie in a file will do.
+    #[must_use]
+    pub fn takes_files(&self) -> bool {
+        self.liveness_method == Method::Passive && self.selfie_upload == SelfieUpload::Allowed
+    }
+
+    /// Whether a verdict needs what this check says.
+    #[must_use]
+    pub fn needs(&self, check: CheckName) -> bool {
+        check != CheckName::ActiveLiveness || self.liveness_method != Method::Passive
     }
 
     /// The workflow for people who were verified before: a selfie against the face that is known, and nothing else.
@@ -212,7 +278,11 @@ impl Workflow {
             // A poor picture that was read nonetheless is no reason by itself: the reading has its own checks.
             (CheckName::ImageQuality, Outcome::Warn) => (Consequence::Accept, FIXED),
             (CheckName::PassiveLiveness, Outcome::NotRun) => (self.liveness_not_performed, "liveness_not_performed"),
-            (CheckName::PassiveLiveness, Outcome::Fail) => (self.liveness_failed, "liveness_failed"),
+            (CheckName::PassiveLiveness | CheckName::ActiveLiveness, Outcome::Fail) => {
+                (self.liveness_failed, "liveness_failed")
+            }
+            (CheckName::SelfieCapture, Outcome::Warn) => (self.suspicious_camera, "suspicious_camera"),
+            (CheckName::SelfieCapture, Outcome::NotRun) if self.takes_files() => (Consequence::Accept, "selfie_upload"),
             (CheckName::MrzVisualZone, Outcome::NotRun) => (self.visual_zone_not_read, "visual_zone_not_read"),
             // A specimen that the sandbox takes, a small portrait: said aloud, the match has its own threshold.
             (CheckName::DocumentIssuer | CheckName::PortraitFound, Outcome::Warn) => (Consequence::Warn, FIXED),
@@ -233,7 +303,9 @@ impl Workflow {
                 | CheckName::MinimumAge
                 | CheckName::PortraitFound
                 | CheckName::OneLiveFace
+                | CheckName::SelfieCapture
                 | CheckName::PassiveLiveness
+                | CheckName::ActiveLiveness
                 | CheckName::FaceMatch
                 | CheckName::DuplicateFace
                 | CheckName::BlocklistedFace,

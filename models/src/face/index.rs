@@ -393,7 +393,11 @@ mod tests {
     fn brute_force(kept: &BTreeMap<u64, Template>, query: &Template) -> Vec<Hit> {
         let squares = |other: &Template| -> i64 {
             let (query, other) = (query.to_bytes(), other.to_bytes());
-            query.iter().zip(other.iter()).map(|(a, b)| (i64::from(a.cast_signed()) - i64::from(b.cast_signed())).pow(2)).sum()
+            query
+                .iter()
+                .zip(other.iter())
+                .map(|(a, b)| (i64::from(a.cast_signed()) - i64::from(b.cast_signed())).pow(2))
+                .sum()
         };
         // By the exact square: far ones may differ by less than a distance can say.
         let mut order: Vec<(i64, u64)> = kept.iter().map(|(&key, other)| (squares(other), key)).collect();

@@ -135,13 +135,17 @@ pub fn look(models: &Models, picture: &Picture, question: &Question) -> Result<F
         Ok(face) => {
             let pose = Pose::of(&face, picture.width().max(picture.height()));
             Framing {
-                hint: place(picture, &face).err().or(straight(&face.quality).err()),
+                hint: place(picture, &face).err().or(straight(&face.quality).err()).or(covered(&face.quality)),
                 progress: question.progress(&pose),
                 pose: Some(pose),
             }
         }
         Err(error) => Framing { hint: Some(Hint::of(error)?), pose: None, progress: None },
     })
+}
+
+fn covered(quality: &Quality) -> Option<Hint> {
+    quality.covered().map(|_| Hint::Covered)
 }
 
 /// Whether a face looks straight ahead with open eyes, and can be compared.

@@ -13,9 +13,6 @@ use super::framing::{self, Hint};
 use super::recording::{Footage, Frame, Scene, Suspicion};
 use super::{NotPerformed, Passive, live_threshold, passive};
 
-/// Largest distance between two frames of one person in one recording (manifest, `dlib-resnet29-v1`, measured on
-/// pictures years apart: 91.9 % of those are closer; frames seconds apart are closer by far).
-const CONTINUITY: f32 = 0.5;
 /// Frames of a look straight ahead that are embedded.
 const EMBEDDED: usize = 3;
 /// Share of the frames under a movement in which the face may be lost.
@@ -221,9 +218,8 @@ fn see(models: &Models, task: Task, frame: &Frame) -> Result<Seen, Stop> {
     })
 }
 
-/// The person who looks straight ahead, or why there is none.
-///
-/// The embedding is that of the best of the embedded frames: the one closest to the others, all of which must be close.
+/// The person who looks straight ahead, or why there is none. The embedding is the median of the best frames, all of
+/// which must show one face.
 fn likeness(models: &Models, scene: &Scene, seen: &[Seen]) -> Result<Result<Likeness, Reason>, ModelsError> {
     if let Some(Seen { face: Err(Hint::SeveralFaces), .. }) =
         seen.iter().find(|seen| matches!(seen.face, Err(Hint::SeveralFaces)))
@@ -249,7 +245,7 @@ fn likeness(models: &Models, scene: &Scene, seen: &[Seen]) -> Result<Result<Like
         }
     }
     let (best, _) = good[0];
-    let Some(embedding) = embeddings.first().cloned() else { return Ok(Err(Reason::Framing(Hint::NoFace))) };
+    let Ok(embedding) = face::aggregate(&embeddings) else { return Ok(Err(Reason::OtherFace)) };
     if embeddings.iter().any(|other| !is_continuous(&embedding, other)) {
         return Ok(Err(Reason::OtherFace));
     }
@@ -270,8 +266,9 @@ fn embed(models: &Models, face: &FaceMesh) -> Result<Embedding, ModelsError> {
     })
 }
 
+/// Whether two frames of one recording show one person, by the threshold of their model.
 fn is_continuous(a: &Embedding, b: &Embedding) -> bool {
-    a.distance(b).is_ok_and(|distance| distance.value() < CONTINUITY)
+    a.distance(b).is_ok_and(|distance| distance.value() < distance.thresholds().continuity)
 }
 
 struct Moved {

@@ -66,11 +66,14 @@ pub fn perform_lit(
                 }
             }
             Task::Shine(_) => {
-                let mut frame = film.random_sway(puppet, Stance::REST);
-                if let Some(colour) = shown.next().copied() {
-                    shine(&mut frame, puppet.face(), colour, lamp);
+                let colour = shown.next().copied();
+                for _ in 0..2 {
+                    let mut frame = film.random_sway(puppet, Stance::REST);
+                    if let Some(colour) = colour {
+                        shine(&mut frame, puppet.face(), colour, lamp);
+                    }
+                    film.push(prompt, frame)?;
                 }
-                film.push(prompt, frame)?;
             }
         }
     }

@@ -146,6 +146,10 @@ impl Puppet {
             let flat = |points: &[[f32; 3]], at: usize| Point { x: points[at][0], y: points[at][1] };
             let from = triangle.map(|at| flat(&self.points, at));
             let to = triangle.map(|at| flat(&moved, at));
+            // The edge of the picture stays as it is, and lies behind everything that moves.
+            if from == to {
+                continue;
+            }
             fill(&mut out, &self.picture, from, to);
         }
         out

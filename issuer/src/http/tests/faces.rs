@@ -226,7 +226,10 @@ async fn no_reuse_without_a_face_to_compare_with() {
 #[tokio::test]
 async fn a_template_of_another_model_asks_for_enrolment() {
     let Some(world) = World::with_models("a_template_of_another_model_asks_for_enrolment") else { return };
-    world.approved_as(Some("a"), face(0)).await;
+    let mut of_old_model = face(0);
+    let model = "old@sha256-BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc".parse().unwrap();
+    of_old_model.read.face.as_mut().unwrap().template = FaceTemplate(Template::from_bytes(model, &[0; 128]).unwrap());
+    world.approved_as(Some("a"), of_old_model).await;
     let body = json!({ "workflow_id": "wf_reusable_kyc", "vendor_data": "a" });
     let answer = world.api("POST", "/v3/session/", body).await;
     assert_eq!(answer.status, 400);

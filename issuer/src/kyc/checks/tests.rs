@@ -1,5 +1,6 @@
 use jiff::civil::{Date, date};
 use warifu_models::face;
+use warifu_models::liveness::Method;
 
 use super::*;
 use crate::kyc::check::{CheckName, Code, Outcome};
@@ -59,7 +60,13 @@ pub(crate) fn selfie() -> Selfie {
         covered: 0.1,
         quality: 90,
     };
-    Selfie { faces: 1, face: Some(face), liveness: Liveness::Score(0.98), searched: Searched::Done(Found::default()) }
+    Selfie {
+        faces: 1,
+        face: Some(face),
+        liveness: Liveness::Score(0.98),
+        taken: Taken::Uploaded,
+        searched: Searched::Done(Found::default()),
+    }
 }
 
 fn kept() -> Kept {
@@ -301,8 +308,12 @@ fn blocklisted_face() {
 
 #[test]
 fn every_name_has_one_check() {
-    let all = all(&Workflow::live());
-    let mut names: Vec<_> = all.iter().map(|check| check.name()).collect();
-    names.sort_unstable();
-    assert_eq!(names, CheckName::ALL);
+    for workflow in [Workflow::live(), Workflow::challenging(Method::Active3d), Workflow::challenging(Method::Flashing)]
+    {
+        let mut names: Vec<_> = all(&workflow).iter().map(|check| check.name()).collect();
+        names.sort_unstable();
+        let needed: Vec<_> = CheckName::ALL.iter().copied().filter(|name| workflow.needs(*name)).collect();
+        assert_eq!(names, needed, "{}", workflow.label);
+    }
+    assert!(Workflow::challenging(Method::Active3d).needs(CheckName::ActiveLiveness));
 }
