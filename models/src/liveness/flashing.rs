@@ -97,12 +97,15 @@ impl Light {
 struct Sum {
     light: [f64; 3],
     count: u32,
+    /// Pixels that say nothing.
+    left_out: u32,
 }
 
 impl Sum {
     fn add(&mut self, pixel: [u8; 3]) {
         // What is burnt out or nearly black says nothing about colour: one step of 8 bits is more than the screen adds.
         if pixel.iter().any(|value| *value >= 250) || pixel.iter().all(|value| *value < 40) {
+            self.left_out += 1;
             return;
         }
         for (sum, value) in self.light.iter_mut().zip(pixel) {
@@ -112,9 +115,10 @@ impl Sum {
         self.count += 1;
     }
 
-    /// `None` of fewer than 40 pixels.
+    /// `None` of fewer than 40 pixels, or where one in six was left out: near the limit, light decides which ones count.
     fn mean(&self) -> Option<[f32; 3]> {
-        (self.count >= 40).then(|| self.light.map(|sum| (sum / f64::from(self.count)) as f32))
+        (self.count >= 40 && self.left_out * 5 <= self.count)
+            .then(|| self.light.map(|sum| (sum / f64::from(self.count)) as f32))
     }
 }
 
@@ -165,17 +169,17 @@ impl Response {
             return None;
         }
         let screen: Vec<[f32; 3]> = colours.iter().map(|colour| colour.rgb()).collect();
-        let face = response(&lights.iter().map(|light| light.face).collect::<Vec<_>>())?;
-        let shown = hues(&screen);
-        let (correlation, strength) = fit(&shown, &face);
+        let (face, seen) = response(&lights.iter().map(|light| light.face).collect::<Vec<_>>())?;
+        let (correlation, strength) = fit(&hues(&screen, seen), &face);
         let mut another_order = false;
         permutations(&mut screen.clone(), 0, &mut |order| {
-            if order != screen && fit(&hues(order), &face).0 > correlation + TOLERANCE {
+            if order != screen && fit(&hues(order, seen), &face).0 > correlation + TOLERANCE {
                 another_order = true;
             }
         });
         let behind: Option<Vec<[f32; 3]>> = lights.iter().map(|light| light.behind).collect();
-        let behind = behind.and_then(|lights| response(&lights)).map(|behind| fit(&shown, &behind).1);
+        let behind = behind.and_then(|lights| response(&lights));
+        let behind = behind.map(|(behind, seen)| fit(&hues(&screen, seen), &behind).1);
         Some(Self { correlation, another_order, strength, behind })
     }
 
@@ -199,19 +203,31 @@ impl Response {
     }
 }
 
-/// Logarithms of light, without their drift over time and without brightness.
-fn response(lights: &[[f32; 3]]) -> Option<Vec<[f32; 3]>> {
+/// Which of red, green and blue are bright enough that the screen can change them by more than a step of 8 bits.
+type Channels = [bool; 3];
+
+/// Least mean light of a channel, about 43 of 255.
+const SEEN: f32 = 0.02;
+
+/// Logarithms of light, without their drift over time and without brightness, in the channels that can be seen; `None`
+/// where there are fewer than two, which have no hue.
+fn response(lights: &[[f32; 3]]) -> Option<(Vec<[f32; 3]>, Channels)> {
+    let count = lights.len() as f32;
+    let seen: Channels =
+        std::array::from_fn(|channel| lights.iter().map(|light| light[channel]).sum::<f32>() / count >= SEEN);
     let logs: Vec<[f32; 3]> = lights.iter().map(|light| light.map(|value| (value.max(1e-5)).ln())).collect();
-    logs.iter().flatten().all(|value| value.is_finite()).then(|| hues(&logs))
+    let usable = seen.iter().filter(|seen| **seen).count() >= 2 && logs.iter().flatten().all(|value| value.is_finite());
+    usable.then(|| (hues(&logs, seen), seen))
 }
 
-/// Each value less the mean of its row, and each column less its straight line over time.
-fn hues(values: &[[f32; 3]]) -> Vec<[f32; 3]> {
+/// Each value less the mean of its row, and each column less its straight line over time; 0 in channels not seen.
+fn hues(values: &[[f32; 3]], seen: Channels) -> Vec<[f32; 3]> {
+    let channels = seen.iter().filter(|seen| **seen).count().max(1) as f32;
     let mut hues: Vec<[f32; 3]> = values
         .iter()
         .map(|row| {
-            let mean = row.iter().sum::<f32>() / 3.0;
-            row.map(|value| value - mean)
+            let mean = row.iter().zip(seen).filter(|(_, seen)| *seen).map(|(value, _)| value).sum::<f32>() / channels;
+            std::array::from_fn(|channel| if seen[channel] { row[channel] - mean } else { 0.0 })
         })
         .collect();
     let count = hues.len() as f32;
