@@ -16,6 +16,7 @@ use warifu_cli::demo::page::{Demo, router};
 use warifu_cli::files;
 use warifu_cli::sandbox::{Options, Sandbox};
 use warifu_models::picture::{Limits, Picture};
+use warifu_models::{Models, face};
 use warifu_server::Clock;
 use warifu_server::entropy::System;
 use warifu_tests::{models, shared, skip};
@@ -29,6 +30,8 @@ struct Stage {
     sandbox: Sandbox,
     demo: Url,
     person: Person,
+    /// The person's second selfie as a camera at arm's length would see it.
+    close: Picture,
     folder: tempfile::TempDir,
 }
 
@@ -44,6 +47,7 @@ impl Stage {
             skip(name, "the sample portrait is absent; run: warifu models fetch");
             return Ok(None);
         };
+        let close = at_arms_length(&models, &Picture::decode(&person.second_selfie, &Limits::default())?)?;
         let folder = tempfile::tempdir()?;
         std::fs::write(folder.path().join("document.jpg"), &person.document)?;
         std::fs::write(folder.path().join("selfie.jpg"), &person.selfie)?;
@@ -58,7 +62,7 @@ impl Stage {
         let mut sandbox = Sandbox::start(options).await?;
         let demo = Demo::of(&sandbox, Some(person.clone()));
         let demo = sandbox.also_serve(0, |_| router(demo)).await?;
-        Ok(Some(Self { name, sandbox, demo, person, folder }))
+        Ok(Some(Self { name, sandbox, demo, person, close, folder }))
     }
 
     /// As [`Self::set`], where partners can ask for a selfie: that needs the optional weights for liveness.
@@ -95,6 +99,14 @@ impl Stage {
     }
 }
 
+/// The part of a picture that a camera held at arm's length would show.
+fn at_arms_length(models: &Models, picture: &Picture) -> Result<Picture> {
+    let face = face::detect(models, picture)?.into_iter().next().context("a face")?;
+    let (centre, side) = (face.bounds.centre(), 3.0 * face.bounds.width);
+    let (x, y) = ((centre.x - side / 2.0).max(0.0), (centre.y - side / 2.0).max(0.0));
+    Ok(picture.crop(x as u32, y as u32, side as u32, side as u32))
+}
+
 /// Lets the camera panel find the face and take its recording by itself, and sends it; both states are saved as pictures.
 async fn take_selfie(browser: &Browser, name: &str) -> Result<()> {
     browser.click("[data-start]").await?;
@@ -117,8 +129,8 @@ async fn a_person_verifies_receives_proves_and_shares() -> Result<()> {
     let Some(stage) = Stage::with_liveness("a_person_verifies_receives_proves_and_shares").await? else {
         return Ok(());
     };
-    let face = Picture::decode(&stage.person.second_selfie, &Limits::default())?;
-    let browser = Browser::start(stage.name, Camera::Shows(&face), &[Look::PHONE, Look::DESKTOP_DARK]).await?;
+    let looks = [Look::PHONE, Look::DESKTOP_DARK];
+    let browser = Browser::start(stage.name, Camera::Shows(&stage.close), &looks).await?;
     let told = async {
         let known = verify(&stage, &browser).await?;
         receive(&stage, &browser).await?;
@@ -307,8 +319,7 @@ async fn a_still_picture_makes_no_movements() -> Result<()> {
     let (id, link) =
         (asked["request_id"].as_str().context("an identifier")?, asked["link"].as_str().context("a link")?);
     // The holder's own face, in a picture held before the camera.
-    let face = Picture::decode(&stage.person.second_selfie, &Limits::default())?;
-    let browser = Browser::start(name, Camera::ShowsFor(&face, 40), &[Look::PHONE]).await?;
+    let browser = Browser::start(name, Camera::ShowsFor(&stage.close, 40), &[Look::PHONE]).await?;
     let told = async {
         browser.open(&sandbox.agent.entry()).await?;
         browser.open(&stage.wallet("open")).await?;
