@@ -12,7 +12,7 @@ const STEADY = 3; // good looks until the shutter releases itself
 const STRAIGHT = 900; // ms of looking straight ahead
 const SETTLED = 350; // ms until screen and camera show a new colour
 const COLOUR = 700; // ms of one colour: fewer than two changes a second
-const PATIENCE = 7000; // ms for one movement
+const PATIENCE = 5000; // ms for one movement: three of them, with their frames, are what a judge takes
 const LEAST = 1200; // ms for one movement
 
 const sleep = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
@@ -38,7 +38,7 @@ class Capture extends Panel {
       if (!current()) return;
       wrong = this.wrong(watcher.look());
       frames += 1;
-      if (performance.now() - since >= 1000) {
+      if (performance.now() - since >= 500) {
         this.form.dataset.fps = Math.round((frames * 1000) / (performance.now() - since));
         [frames, since] = [0, performance.now()];
       }

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use super::challenge::{Challenge, Method, Prompt, Task};
 
 /// Most frames of a recording.
-pub const MAX_FRAMES: usize = 120;
+pub const MAX_FRAMES: usize = 150;
 /// Largest frame in bytes.
 pub const MAX_FRAME_BYTES: usize = 1_500_000;
 /// Longest recording.
@@ -342,7 +342,7 @@ mod tests {
         check(
             |it| {
                 let nonce = it.frames[31].nonce.clone();
-                it.frames.extend((0..100).map(|at| frame(&nonce, 31 * 120 + at)));
+                it.frames.extend((0..130).map(|at| frame(&nonce, 31 * 120 + at)));
             },
             5,
             Err(Refusal::FrameCount),
