@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use warifu_credential::selfie_reauth::Entry as ReauthEntry;
+use warifu_keys::json as strict;
 use warifu_keys::jwe::Sealed;
-use warifu_keys::{equal_in_constant_time, json as strict};
 use warifu_openid4vc::vp::Presentation;
 use warifu_openid4vc::vp::response::Received;
 use warifu_openid4vc::vp::verifier::{self as vp, Answer, AwaitingResponse};
@@ -57,16 +57,8 @@ impl Verifier {
         }
         let Stage::Fetched { awaiting } = &value.stage else { return Err(RequestError::OutOfTurn) };
         let awaiting = self.unseal(awaiting)?;
-        // Noise from strangers must not end the request of somebody else: only what was encrypted to this request's key,
-        // or carries its state, counts as its answer. Both stand only in the request object, which was handed out once.
         let received = Received::parse(body)?;
-        let ours = match &received {
-            Received::Encrypted(_) => received.key_id() == Some(awaiting.key_id()),
-            Received::Plain(_) => received
-                .state()
-                .is_some_and(|state| equal_in_constant_time(state.as_bytes(), awaiting.state().as_bytes())),
-        };
-        if !ours {
+        if !awaiting.is_meant_by(&received) {
             return Err(RequestError::Response("it belongs to another request".to_owned()));
         }
         let (stage, outcome) = match awaiting.accept(received, now) {

@@ -220,6 +220,18 @@ impl AwaitingResponse {
         self.request.state.as_deref().unwrap_or_default()
     }
 
+    /// Whether what came is meant for this request: encrypted to its key, or with its `state`. Both stand only in the request
+    /// object, so noise from strangers does not end somebody else's request. What is meant for it may still be wrong.
+    #[must_use]
+    pub fn is_meant_by(&self, received: &Received) -> bool {
+        match received {
+            Received::Encrypted(_) => received.key_id() == Some(self.key_id()),
+            Received::Plain(_) => {
+                received.state().is_some_and(|state| equal_in_constant_time(state.as_bytes(), self.state().as_bytes()))
+            }
+        }
+    }
+
     /// The signed request object, to be served at the request URI as `application/oauth-authz-req+jwt`. `chain` is the
     /// access certificate with its intermediates, anchor left out; `wallet_nonce` comes from a `POST` to the request URI.
     pub fn sign(
