@@ -1,6 +1,7 @@
 //! Is it one live person, and the one on the document? Error rates of the models: `models/manifest.toml`.
 
 use warifu_models::face::{ModelId, Template};
+use warifu_models::liveness::framing;
 use warifu_models::manifest::Manifest;
 
 use crate::kyc::check::{Check, CheckName, Code, Outcome, Signal};
@@ -27,7 +28,14 @@ pub struct OneLiveFace {
 
 impl Default for OneLiveFace {
     fn default() -> Self {
-        Self { eyes: 30.0, sharpness: 4.0, covered: f64::from(warifu_models::face::COVERED), dark: 25.0, bright: 240.0 }
+        // Those of the live hints, so that a frame that was called good there is not refused here.
+        Self {
+            eyes: 30.0,
+            sharpness: f64::from(framing::SHARPNESS),
+            covered: f64::from(warifu_models::face::COVERED),
+            dark: f64::from(*framing::BRIGHTNESS.start()),
+            bright: f64::from(*framing::BRIGHTNESS.end()),
+        }
     }
 }
 
