@@ -127,6 +127,7 @@ impl Sandbox {
                     document_signer: Arc::new(keys.signer.key),
                     chain: keys.signer.chain,
                     status_signer: None,
+                    access: keys.access.map(Into::into),
                     master: Secret::new(entropy.array::<32>().to_vec()),
                 },
             };

@@ -233,7 +233,13 @@ pub(crate) async fn issuer(command: IssuerCommand) -> Result<()> {
         models,
         fetcher: common.fetcher()?,
         clock: Clock::system(),
-        keys: Keys { document_signer, chain, status_signer: None, master: master_key(&common.data, &*entropy)? },
+        keys: Keys {
+            document_signer,
+            chain,
+            status_signer: None,
+            access: Credentials::load_if_there(bundle::ACCESS, &files::reader(&common.keys))?.map(Into::into),
+            master: master_key(&common.data, &*entropy)?,
+        },
         entropy,
     };
     let issuer = Arc::new(Issuer::new(config, parts)?);

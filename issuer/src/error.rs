@@ -73,9 +73,19 @@ pub enum Error {
     Consent(Box<ConsentError>),
     /// A reuse session needs a face to compare with.
     #[error(
-        "NO_REFERENCE_IMAGE: no face of this person is known; send a portrait, or let them pass the full verification"
+        "NO_REFERENCE_IMAGE: no face of this person is known; send a portrait, ask for a credential, or let them pass the full \
+         verification"
     )]
     NoReference,
+    /// People can not be asked for a credential here.
+    #[error("this issuer has no access certificate, so it can not ask for a credential")]
+    NoAccessCertificate,
+    /// No request for a credential waits under this identifier: it ended, was used, or never was.
+    #[error("there is no such request, or it has ended")]
+    NoSuchRequest,
+    /// What came is no answer to the request for a credential.
+    #[error("this is no answer to the request")]
+    Unreadable,
     /// The face that is known was measured by a model that is not loaded any more.
     #[error("face template of another model: let the person pass the full verification again")]
     OtherModel,
@@ -124,6 +134,9 @@ pub enum Error {
     /// The status list could not be made.
     #[error("the status list: {0}")]
     Status(#[from] warifu_credential::status::Error),
+    /// A request for a credential could not be made.
+    #[error("the request for a credential could not be made: {0}")]
+    Asking(String),
     /// A task ended badly.
     #[error("a task ended badly: {0}")]
     Task(String),

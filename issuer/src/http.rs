@@ -1,7 +1,7 @@
-//! The issuer's front: the v3 session API for clients, hosted pages for people, OpenID4VCI for wallets.
+//! The issuer's front: the v3 session API for clients, hosted pages for people, OpenID4VCI and OpenID4VP for wallets.
 //!
 //! Each door answers in its own dialect: the API with `{"detail": …}` or `{"field": ["…"]}`, the pages with pages (or
-//! problem documents for programs), issuance with OAuth errors. Whoever calls too often gets a problem document, or a
+//! problem documents for programs), issuance and presentation with OAuth errors. Whoever calls too often gets a problem document, or a
 //! page, at every door.
 
 use std::sync::Arc;
@@ -23,6 +23,7 @@ mod pages;
 mod person;
 mod status;
 mod vci;
+mod vp;
 
 /// What handlers share.
 #[derive(Clone)]
@@ -83,6 +84,7 @@ pub fn router_with(issuer: Arc<Issuer>, rates: Rates) -> Router {
         .merge(blocklist::router())
         .merge(person::router())
         .merge(vci::router())
+        .merge(vp::router())
         .merge(status::router());
     Router::new()
         .merge(api::sessions().route_layer(limited(rates.sessions)))

@@ -5,7 +5,7 @@
 //! model and only the services touch the store; everything else here is a pure function of its arguments.
 //!
 //! [`faces`] keeps and searches the faces of approved people and the blocklist; `reuse` is the session of a person who was
-//! verified before.
+//! verified before, `presented` the credential that they may show in place of a kept face.
 //!
 //! `capture` takes the selfie in: hints, a challenge, the recording for it.
 //!
@@ -18,6 +18,7 @@ pub mod decision;
 pub mod evidence;
 pub mod faces;
 pub mod identity;
+pub mod presented;
 pub mod reuse;
 pub mod session;
 pub mod stage;

@@ -21,6 +21,7 @@ use warifu_server::fetch::Fetcher;
 use warifu_server::text::Catalogue;
 use warifu_store::blob::Blobs;
 use warifu_store::{Store, audit};
+use warifu_trust::bundle::Credentials;
 
 mod config;
 mod error;
@@ -48,20 +49,29 @@ pub struct Keys {
     pub document_signer: Arc<dyn Signer>,
     /// Its certificate and the intermediate ones above, the anchor left out.
     pub chain: Vec<Certificate>,
-    /// Signs the status lists in place of the document signer. Deployed verifiers take lists only from the key that
-    /// signed the credential, so leave it out where there is no reason.
-    pub status_signer: Option<StatusSigner>,
+    /// Signs the status lists in place of the document signer. It has to be a document signer under the anchor of the
+    /// credentials. Deployed verifiers take lists only from the key that signed the credential, so leave it out where there
+    /// is no reason.
+    pub status_signer: Option<CertifiedKey>,
+    /// Signs presentation requests for credentials of this issuer's own, under its access certificate; without one nobody
+    /// can show a credential in place of a kept face.
+    pub access: Option<CertifiedKey>,
     /// 32 secret bytes that everything kept of people is wrapped under. Losing them is losing all evidence.
     pub master: Secret,
 }
 
-/// A key that signs status lists.
-pub struct StatusSigner {
+/// A key with the certificate that speaks for it.
+pub struct CertifiedKey {
     /// Signs.
     pub signer: Arc<dyn Signer>,
-    /// Its certificate and the intermediate ones above, the anchor left out. It has to be a document signer under the
-    /// anchor of the credentials.
+    /// Its certificate and the intermediate ones above, the anchor left out.
     pub chain: Vec<Certificate>,
+}
+
+impl From<Credentials> for CertifiedKey {
+    fn from(Credentials { chain, key }: Credentials) -> Self {
+        Self { signer: Arc::new(key), chain }
+    }
 }
 
 /// What an issuer runs on.
@@ -93,7 +103,8 @@ pub struct Issuer {
     entropy: Arc<dyn Entropy>,
     document_signer: Arc<dyn Signer>,
     chain: Vec<Certificate>,
-    status_signer: Option<StatusSigner>,
+    status_signer: Option<CertifiedKey>,
+    access: Option<CertifiedKey>,
     vault: Vault,
     nonce_key: NonceKey,
     pid_secret: Secret,
@@ -117,7 +128,7 @@ impl Issuer {
     pub fn new(config: Config, parts: Parts) -> Result<Self, Error> {
         config.check()?;
         let Parts { store, blobs, models, fetcher, clock, entropy, keys } = parts;
-        let Keys { document_signer, chain, status_signer, master } = keys;
+        let Keys { document_signer, chain, status_signer, access, master } = keys;
         let belongs = |chain: &[Certificate], signer: &dyn Signer| {
             chain.first().and_then(|leaf| leaf.public_key().ok()).as_ref() == Some(&signer.public_key())
         };
@@ -127,6 +138,10 @@ impl Issuer {
         }
         if status_signer.as_ref().is_some_and(|status| !belongs(&status.chain, &*status.signer)) {
             let why = "the first certificate does not belong to the status signer's key";
+            return Err(BadSetting { setting: "keys", why }.into());
+        }
+        if access.as_ref().is_some_and(|access| !belongs(&access.chain, &*access.signer)) {
+            let why = "the first certificate does not belong to the access key";
             return Err(BadSetting { setting: "keys", why }.into());
         }
         let catalogue = http::catalogue().map_err(|error| Error::Task(error.to_string()))?;
@@ -153,6 +168,7 @@ impl Issuer {
             document_signer,
             chain,
             status_signer,
+            access,
         })
     }
 

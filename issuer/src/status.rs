@@ -102,6 +102,17 @@ impl Issuer {
         Ok(StatusReference { uri: self.list_address(entry.list)?, idx: u64::from(entry.idx) })
     }
 
+    /// The entry that a credential of this issuer's names; `None` where it is not one that was given to anyone here.
+    pub(crate) async fn entry_at(&self, reference: &StatusReference) -> Result<Option<Entry>, Error> {
+        let number = reference.uri.path_segments().and_then(|mut segments| segments.next_back()?.parse().ok());
+        let (Some(list), Ok(idx)) = (number, u32::try_from(reference.idx)) else { return Ok(None) };
+        if self.list_address(list)? != reference.uri {
+            return Ok(None);
+        }
+        let key = Entry::key_at(list, idx);
+        Ok(Collection::<Entry>::of(&self.store).load(&key).await?.map(|found| found.value))
+    }
+
     /// Revokes every credential of a session, for good, the suspended ones too. Says how many were revoked now.
     ///
     /// # Errors

@@ -211,7 +211,7 @@ async fn receive(stage: &Stage, browser: &Browser) -> Result<()> {
     browser.says("Valid").await?;
     browser.picture("15-wallet-home").await?;
     browser.click(".credential a").await?;
-    browser.says("never shared").await?;
+    browser.says("only its issuer may ask").await?;
     browser.picture("16-wallet-card").await
 }
 

@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 mod browser;
+mod by_hand;
 mod faces;
 mod floors;
 mod liveness;
 mod mdoc;
 mod people;
+mod presented;
 mod refusals;
 mod whole;

@@ -1,6 +1,5 @@
 //! The reauth by mdoc: the wallet's holder gets in, nobody else does, and a wallet that lies is refused by name.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -8,18 +7,17 @@ use serde_json::{Value as Json, json};
 use warifu_cli::demo::Person;
 use warifu_credential::face_template::{ModelId, mdoc_template_digest};
 use warifu_credential::mdoc::{DataElements, DeviceKey, Held, SessionTranscript};
-use warifu_credential::selfie_reauth::{Assertion, Liveness, TYPE};
+use warifu_credential::selfie_reauth::{Assertion, Liveness};
 use warifu_keys::cbor::{self, Value};
 use warifu_keys::entropy::Seeded;
-use warifu_keys::{Signer, SigningKey, base64url};
-use warifu_openid4vc::vci::holder::{Acceptance, Choice, Offered, Progress};
-use warifu_openid4vc::vci::offer::{CredentialOffer, OfferLink};
+use warifu_keys::{SigningKey, base64url};
 use warifu_openid4vc::vp::VpToken;
-use warifu_openid4vc::vp::holder::{PresentationRequest, RequestUri};
+use warifu_openid4vc::vp::holder::PresentationRequest;
 use warifu_tests::{World, models, shared};
 use warifu_wallet::consent::{Asked as _, Ready};
 use warifu_wallet::wire::Wire;
 
+use crate::by_hand::{ByHand, open};
 use crate::refusals::{approved, offer, state};
 
 const NAMESPACE: &str = "org.warifu.kyc.1";
@@ -109,46 +107,8 @@ struct Liar {
 impl Liar {
     /// Fetches the mdoc of an approved session, as an honest wallet does.
     async fn accept(world: &World, session: &str, seed: &str) -> Result<Self> {
-        let entropy = Seeded::dangerous_new(seed);
-        let now = world.hands.clock().now();
-        let wire: &dyn Wire = world.sandbox.fetcher();
-        let (link, code) = offer(world, session).await?;
-        let offer = match OfferLink::parse(&link)? {
-            OfferLink::ByValue(offer) => offer,
-            OfferLink::ByReference(url) => {
-                let get = warifu_openid4vc::http::Request::get(url, "application/json");
-                CredentialOffer::parse(&wire.send(get).await?.body)?
-            }
-        };
-        let offered = Offered::new(offer)?;
-        let answer = wire.send(offered.request()).await?;
-        let server = offered.answer(&answer)?;
-        let answer = wire.send(server.request()).await?;
-        let described = server.answer(&answer)?;
-        let key = SigningKey::generate_p256(&entropy);
-        let device: Arc<dyn Signer> = Arc::new(key.clone());
-        let acceptance = Acceptance {
-            tx_code: Some(code),
-            client_id: None,
-            dpop: Arc::new(SigningKey::generate_p256(&entropy)),
-            choices: vec![Choice { configuration_id: "kyc-identity-mdoc".to_owned(), keys: vec![device] }],
-        };
-        let mut accepting = described.accept(acceptance, &entropy, now)?;
-        let issued = loop {
-            let answer = wire.send(accepting.request().clone()).await?;
-            match accepting.answer(&answer, &entropy, now)? {
-                Progress::Again(next) => accepting = next,
-                Progress::Issued(issued) => break issued,
-            }
-        };
-        let text = issued[0].credentials[0].as_str().context("a text")?;
-        Ok(Self { held: Held::dangerous_reload(&base64url::decode(text)?)?, key, entropy })
-    }
-
-    async fn open(&self, world: &World, link: &str) -> Result<PresentationRequest> {
-        let awaiting = RequestUri::parse(link)?.fetch(&self.entropy);
-        let answer = Wire::send(world.sandbox.fetcher(), awaiting.request().clone()).await?;
-        Ok(awaiting.answer(&answer)?.authenticate(world.hands.clock().now())?.understand(&[TYPE])?)
+        let ByHand { text, key, entropy } = ByHand::accept(world, session, "kyc-identity-mdoc", seed).await?;
+        Ok(Self { held: Held::dangerous_reload(&base64url::decode(&text)?)?, key, entropy })
     }
 
     fn assertion(&self, world: &World) -> Result<Assertion> {
@@ -236,12 +196,12 @@ async fn a_wallet_that_lies_is_refused_by_name() -> Result<()> {
     ];
     for (lie, expected) in rows {
         let (id, link) = request(&world, &selfie_by_mdoc()).await?;
-        let asked = liar.open(&world, &link).await?;
+        let asked = open(&world, &link, &liar.entropy).await?;
         let said = said(&asked, liar.assertion(&world)?, &other.held, lie)?;
         let session = match lie {
             Lie::OtherRequest => {
                 let (_, link) = request(&world, &selfie_by_mdoc()).await?;
-                liar.open(&world, &link).await?.session_transcript()?
+                open(&world, &link, &liar.entropy).await?.session_transcript()?
             }
             _ => asked.session_transcript()?,
         };

@@ -10,7 +10,7 @@
 //! | list signer | operator root | 825 days | |
 //! | document signer | issuer authority | 400 days | ISO/IEC 18013-5 annex B.1.4 |
 //! | wallet attestation signer | wallet provider authority | 400 days | |
-//! | access certificate of a verifier | access authority | 400 days | ETSI TS 119 411-8 |
+//! | access certificate of a verifier, or of the issuer | access authority | 400 days | ETSI TS 119 411-8 |
 //!
 //! All of them keep the rules of annex B where it has a profile for them ([`warifu_keys::x509::profile`]). They name the
 //! revocation list of their authority below the operator's website, as the profiles demand; the operator has to serve the
@@ -264,6 +264,9 @@ fn make_all(
     let documents =
         Leaf { names: &setup.issuer, what: "Document Signer", purpose: Purpose::DocumentSigner, days: SIGNER_DAYS };
     make_signer(folder, ISSUER, SIGNER, &issuer, &documents, now, entropy)?;
+    // An issuer asks wallets for nothing but credentials of its own: whoever shows one anew needs no document.
+    let requests = Leaf { names: &setup.issuer, what: "", purpose: Purpose::Access, days: SIGNER_DAYS };
+    let asks = make_signer(folder, ISSUER, ACCESS, &access, &requests, now, entropy)?;
 
     let wallets = make_authority(folder, WALLET_PROVIDER, CA, &setup.wallet_provider, "CA", now, entropy)?
         .with_crl_address(&crl(WALLET_PROVIDER, CA));
@@ -283,6 +286,7 @@ fn make_all(
         setup.issuer.entity(vec![
             certified(ServiceType::KycIssuance, "KYC identity attestations", issuer.certificate()),
             certified(ServiceType::Status, "Status lists", issuer.certificate()),
+            access_service(asks, now),
         ]),
         setup.wallet_provider.entity(vec![certified(
             ServiceType::WalletProvider,
@@ -319,19 +323,28 @@ fn make_verifier(
     let share = SigningKey::generate_p256(entropy);
     folder.private(&format!("{place}/{}", key_file(SHARE)), share.to_pkcs8_pem()?.as_bytes());
     let key = share.agreement_key().ok_or(KeyError::Malformed)?.public_jwk();
-    let client = format!("x509_hash:{}", certificate.sha256_base64url());
+    let client = client_identifier(&certificate);
     Ok(names.entity(vec![
-        Service {
-            certificates: vec![certificate],
-            identifiers: vec![client.clone()],
-            ..granted(ServiceType::Access, "Presentation requests", now)
-        },
+        access_service(certificate, now),
         Service {
             keys: vec![key],
             identifiers: vec![names.id.clone(), client],
             ..granted(ServiceType::ShareReceiving, "Shared verifications", now)
         },
     ]))
+}
+
+/// The client identifier of whoever holds this access certificate (OpenID4VP 1.0 section 5.9.3).
+fn client_identifier(certificate: &Certificate) -> String {
+    format!("x509_hash:{}", certificate.sha256_base64url())
+}
+
+fn access_service(certificate: Certificate, now: Timestamp) -> Service {
+    Service {
+        identifiers: vec![client_identifier(&certificate)],
+        certificates: vec![certificate],
+        ..granted(ServiceType::Access, "Presentation requests", now)
+    }
 }
 
 fn granted(service_type: ServiceType, name: &str, now: Timestamp) -> Service {
@@ -567,6 +580,10 @@ mod tests {
         profile::document_signer(&issuer.signer.chain[0], issuer.authority.certificate()).unwrap();
         let access = scheme.keys.access.certificate();
         profile::reader_authentication(&partner.access.chain[0], access).unwrap();
+        let asks = issuer.access.unwrap().chain;
+        profile::reader_authentication(&asks[0], access).unwrap();
+        let listed = parties.iter().find(|party| party.id == "issuer").unwrap();
+        assert_eq!(listed.services_of(ServiceType::Access).next().unwrap().certificates, asks);
         // One that is made later, too.
         let names = PartyNames::sandbox("late", "Bank Late");
         let late = Registry::add_verifier(home.path(), &names, now, &Seeded::dangerous_new("late")).unwrap();
@@ -607,7 +624,9 @@ mod tests {
         init(home.path()).unwrap();
         let mut expected = BTreeSet::new();
         let mut pair = |stem: &str| expected.extend([format!("{stem}.cert.pem"), format!("{stem}.key.pem")]);
-        for stem in ["operator/root", "operator/list", "operator/access-ca", "issuer/ca", "issuer/signer"] {
+        for stem in
+            ["operator/root", "operator/list", "operator/access-ca", "issuer/ca", "issuer/signer", "issuer/access"]
+        {
             pair(stem);
         }
         for stem in

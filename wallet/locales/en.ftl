@@ -48,6 +48,7 @@ wallet-consent-always = Always part of it: the type, issuer, validity and status
 wallet-consent-how-long = Until when this request can be answered
 wallet-consent-portrait = Your portrait is among the details. Share it only if { $name } really needs to see you.
 wallet-consent-selfie = A selfie, checked on this device
+wallet-consent-face = { $name } issued this credential and asks for the face data in it, to compare a selfie with. Nobody else can get it from this wallet.
 wallet-consent-selfie-why = { $name } asks you to show that it is you. We compare a selfie with the face in your credential. Neither the picture nor the face data leaves this device; { $name } learns only that it matched.
 wallet-consent-selfie-own = Your own setting asks for a selfie before anything is shared. We compare it with the face in your credential. It never leaves this device.
 wallet-consent-agree = Share { $count ->
@@ -66,7 +67,8 @@ wallet-refused-lead = { $name } learns that there is no answer, not why.
 
 wallet-details-claims = What is in it
 wallet-details-face = Face template
-wallet-details-face-value = kept on this device, never shared
+wallet-details-face-value = kept on this device; only its issuer may ask for it
+wallet-value-face = numbers that describe your face, no picture
 wallet-details-type = Type
 wallet-details-format = Format
 wallet-details-issuer = Issuer

@@ -45,6 +45,7 @@ wallet-consent-always = 証明書の種類、発行者、有効期限、状態�
 wallet-consent-how-long = 回答できる期限
 wallet-consent-portrait = 顔写真が含まれています。{ $name } が本当に必要としている場合だけ渡してください。
 wallet-consent-selfie = 端末の中での自撮り照合
+wallet-consent-face = この証明書を発行した { $name } が、自撮り写真と照合するために、証明書の中の顔のデータを求めています。ほかの誰も、このウォレットから受け取ることはできません。
 wallet-consent-selfie-why = { $name } は本人であることの確認を求めています。自撮り写真を証明書の顔と照合します。写真も顔のデータも端末から出ません。{ $name } に伝わるのは一致したことだけです。
 wallet-consent-selfie-own = あなたの設定により、共有の前に自撮りで照合します。写真は端末から出ません。
 wallet-consent-agree = { $name } に{ $count }項目を渡す
@@ -60,7 +61,8 @@ wallet-refused-lead = { $name } には回答がないことだけが伝わり、
 
 wallet-details-claims = 含まれている項目
 wallet-details-face = 顔テンプレート
-wallet-details-face-value = この端末だけに保存され、渡されません
+wallet-details-face-value = この端末だけに保存され、求めることができるのは発行者だけです
+wallet-value-face = 顔の特徴を表す数値(写真ではありません)
 wallet-details-type = 種類
 wallet-details-format = 形式
 wallet-details-issuer = 発行者

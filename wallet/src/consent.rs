@@ -12,7 +12,7 @@ use warifu_keys::{json, sha256};
 
 use crate::Error;
 use crate::history::{Channel, ClaimsOf};
-use crate::holding::{ClaimFact, CredentialId, FACE_TEMPLATE, Holding};
+use crate::holding::{ClaimFact, CredentialId, FACE_TEMPLATE, Holding, touches_face_template};
 use crate::presence::{Demand, LivenessDemand, MatchUnusable, Matched};
 
 /// A consent that was not acted on is worth nothing after this time.
@@ -53,6 +53,15 @@ pub struct Disclosure {
     pub hidden: Vec<HiddenClaim>,
     /// What was asked for, as claims paths.
     pub requested: Vec<ClaimPath>,
+}
+
+/// Who would receive a credential's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Receiver {
+    /// Whoever issued it: the one party that may be shown its face template.
+    ItsIssuer,
+    /// Anybody else.
+    Another,
 }
 
 /// A claim that stays hidden.
@@ -245,23 +254,33 @@ fn check_consent<A: Asked>(asked: &A, consent: &Consent, now: Timestamp) -> Resu
 }
 
 impl Disclosure {
-    /// What presenting `paths` of `holding` gives away and what not. A path into the face template is refused.
+    /// What presenting `paths` of `holding` gives away and what not. A path into the face template is refused, unless it is
+    /// the whole of it and `receiver` is its issuer.
     pub(crate) fn of(
         holding: &Holding,
         paths: &[ClaimPath],
+        receiver: Receiver,
         requested: Vec<ClaimPath>,
         language: &str,
     ) -> Result<Self, Error> {
-        if paths.iter().any(crate::holding::touches_face_template) {
-            return Err(Error::FaceTemplateAsked);
-        }
         let held = holding.held().map_err(Error::Held)?;
-        let shared = held.reveals(paths, language).map_err(Error::Held)?;
+        let (template, paths): (Vec<_>, Vec<_>) = paths.iter().cloned().partition(touches_face_template);
+        let mut shared = held.reveals(&paths, language).map_err(Error::Held)?;
+        let label = held.face_template_label(language);
+        let hidden_label = match (template.as_slice(), receiver, label) {
+            ([], _, label) => label,
+            ([path], Receiver::ItsIssuer, Some(label)) if *path == ClaimPath::claim(FACE_TEMPLATE) => {
+                let row = ClaimFact { path: path.clone(), name: FACE_TEMPLATE.to_owned(), label, value: Value::Null };
+                shared.push(row);
+                None
+            }
+            ([_, ..], Receiver::ItsIssuer | Receiver::Another, _) => return Err(Error::FaceTemplateAsked),
+        };
         let all = held.rows(language);
         // A row that is shared in part only counts as hidden as well.
         let hidden = all.into_iter().filter(|row| !shared.iter().any(|shown| shown == row));
         let mut hidden: Vec<HiddenClaim> = hidden.map(|row| HiddenClaim { name: row.name, label: row.label }).collect();
-        if let Some(label) = held.face_template_label(language) {
+        if let Some(label) = hidden_label {
             hidden.push(HiddenClaim { name: FACE_TEMPLATE.to_owned(), label });
         }
         Ok(Self {

@@ -6,6 +6,10 @@
 //!
 //! The purpose that the user reads is the request's own, of the format [`warifu_openid4vc::vp::purpose::FORMAT`] in
 //! `verifier_info`; without one it is the selfie demand's.
+//!
+//! The face template of a credential is given to whoever issued it, where the user agrees, and to nobody else.
+
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -18,11 +22,11 @@ use warifu_openid4vc::vp::VpToken;
 use warifu_openid4vc::vp::holder::{self, PresentationRequest, RequestUri};
 use warifu_openid4vc::vp::purpose::Purpose;
 use warifu_openid4vc::vp::response::{AnswerError, ErrorCode, ResponseAnswer};
-use warifu_trust::Refusal;
+use warifu_trust::{Refusal, Trust};
 
-use crate::consent::{Asked, Asker, DemandedBy, Disclosure, Question, Ready, SelfieQuestion, sealed};
+use crate::consent::{Asked, Asker, DemandedBy, Disclosure, Question, Ready, Receiver, SelfieQuestion, sealed};
 use crate::history::{Channel, Entry, Party, TransactionResult, TransactionType};
-use crate::holding::{CredentialId, Exchange, Holding, Reauth, touches_face_template};
+use crate::holding::{CredentialId, Exchange, FACE_TEMPLATE, Holding, Reauth, touches_face_template};
 use crate::presence::{self, Demand, LivenessDemand, LivenessDone, Matched};
 use crate::store::{Contents, SelfieRule, StoreError};
 use crate::wire::Unanswered;
@@ -143,6 +147,7 @@ impl Wallet {
             Err(refusal) => return self.stop(party, PresentError::UnknownVerifier(refusal).into(), now),
         };
         party.name.clone_from(&entity.name);
+        let asks = Asks { entity: entity.id.clone(), trust };
         let request = match authentic.understand(&[selfie_reauth::TYPE]) {
             Ok(request) => request,
             Err(misunderstood) => return self.stop(party, PresentError::Request(misunderstood.reason).into(), now),
@@ -155,7 +160,7 @@ impl Wallet {
             contact: entity.contact,
             registry: party.registrar.clone(),
         };
-        match self.plan(request.clone(), asker, language, now) {
+        match self.plan(request.clone(), asker, &asks, language, now) {
             Ok(planned) => Ok(planned),
             Err(error) => {
                 if let Error::Present(PresentError::NoMatch) = error {
@@ -237,18 +242,23 @@ impl Wallet {
         &self,
         request: PresentationRequest,
         asker: Asker,
+        asks: &Asks,
         language: &str,
         now: Timestamp,
     ) -> Result<Request, Error> {
-        if asks_for_face_template(request.query()) {
-            return Err(Error::FaceTemplateAsked);
-        }
+        let template = template_wish(request.query());
         let (holdings, rule) = self.store().read(|contents| (contents.holdings.clone(), contents.settings.selfie))?;
+        let receiver = |holding: &Holding| asks.as_receiver(holding, now);
+        match template {
+            TemplateWish::None => {}
+            TemplateWish::Whole if holdings.iter().any(|holding| receiver(holding) == Receiver::ItsIssuer) => {}
+            TemplateWish::Whole | TemplateWish::Otherwise => return Err(Error::FaceTemplateAsked),
+        }
         // The newest first: it is the one that is taken.
         let candidates: Vec<Candidate> = holdings
             .iter()
             .rev()
-            .filter_map(|holding| candidate(holding, now).transpose())
+            .filter_map(|holding| candidate(holding, template, receiver(holding), now).transpose())
             .collect::<Result<_, _>>()?;
         let selection = dcql::select(request.query(), &candidates).map_err(|_| PresentError::NoMatch)?;
         let planned = planned(&selection)?;
@@ -258,7 +268,13 @@ impl Wallet {
             let holding = holding.ok_or_else(|| Error::NoSuchCredential(credential.clone()))?;
             let claims = request.query().credential(query_id).and_then(|query| query.claims.as_ref());
             let requested = claims.map(|claims| claims.iter().map(|claim| claim.path.clone()).collect());
-            disclosures.push(Disclosure::of(holding, paths, requested.unwrap_or_default(), language)?);
+            disclosures.push(Disclosure::of(
+                holding,
+                paths,
+                receiver(holding),
+                requested.unwrap_or_default(),
+                language,
+            )?);
         }
         let entry = selfie_entry(&request, &planned)?;
         let (demand, demanded_by) = match (&entry, rule) {
@@ -334,8 +350,31 @@ impl Wallet {
     }
 }
 
-/// What a query can ask about a holding; `None` when it has expired. The face template is not there to be asked for.
-fn candidate(holding: &Holding, now: Timestamp) -> Result<Option<Candidate>, Error> {
+/// Who asks, as the trusted list knows them.
+struct Asks {
+    entity: String,
+    trust: Arc<Trust>,
+}
+
+impl Asks {
+    /// What they are to a credential: the list has to say that its issuer is the same entity, today.
+    fn as_receiver(&self, holding: &Holding, now: Timestamp) -> Receiver {
+        let chain = holding.held().map(|held| held.issuer_chain()).unwrap_or_default();
+        match self.trust.may_issue(&chain, now) {
+            Ok(issuer) if issuer.id == self.entity => Receiver::ItsIssuer,
+            Ok(_) | Err(_) => Receiver::Another,
+        }
+    }
+}
+
+/// What a query can ask about a holding; `None` when it has expired. The face template is there to be asked for only by
+/// its issuer.
+fn candidate(
+    holding: &Holding,
+    template: TemplateWish,
+    receiver: Receiver,
+    now: Timestamp,
+) -> Result<Option<Candidate>, Error> {
     let held = holding.held().map_err(Error::Held)?;
     if held.expires().is_some_and(|at| now >= at) {
         return Ok(None);
@@ -345,7 +384,10 @@ fn candidate(holding: &Holding, now: Timestamp) -> Result<Option<Candidate>, Err
         id: holding.id.to_string(),
         format: held.format().identifier().to_owned(),
         types: held.types(),
-        claims: held.askable(),
+        claims: match (template, receiver) {
+            (TemplateWish::Whole, Receiver::ItsIssuer) => held.claims().clone(),
+            (TemplateWish::None | TemplateWish::Whole | TemplateWish::Otherwise, _) => held.askable(),
+        },
         authority_key_identifiers: chain
             .iter()
             .filter_map(|certificate| certificate.authority_key_identifier())
@@ -354,10 +396,28 @@ fn candidate(holding: &Holding, now: Timestamp) -> Result<Option<Candidate>, Err
     }))
 }
 
-fn asks_for_face_template(query: &Query) -> bool {
-    let claims = query.credentials.iter().filter_map(|credential| credential.claims.as_ref()).flatten();
-    claims.into_iter().any(|claim| {
-        touches_face_template(&claim.path) || claim.path.steps().first().is_some_and(|step| *step == PathStep::Every)
+/// What a query wants of face templates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TemplateWish {
+    /// Nothing.
+    None,
+    /// The whole claim of an SD-JWT VC, by its name: what an issuer may ask of its own credentials.
+    Whole,
+    /// Parts of one, one in an mdoc, or whatever there is: nobody may.
+    Otherwise,
+}
+
+fn template_wish(query: &Query) -> TemplateWish {
+    let claims = query.credentials.iter().flat_map(|credential| credential.claims.iter().flatten());
+    let wishes = claims.filter_map(|claim| match claim.path.steps() {
+        [PathStep::Name(name)] if name == FACE_TEMPLATE => Some(TemplateWish::Whole),
+        [PathStep::Every, ..] => Some(TemplateWish::Otherwise),
+        _ if touches_face_template(&claim.path) => Some(TemplateWish::Otherwise),
+        _ => None,
+    });
+    wishes.fold(TemplateWish::None, |found, wish| match (found, wish) {
+        (TemplateWish::None | TemplateWish::Whole, TemplateWish::Whole) => TemplateWish::Whole,
+        (_, _) => TemplateWish::Otherwise,
     })
 }
 

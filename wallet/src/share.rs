@@ -17,7 +17,7 @@ use warifu_session::decision::SessionKind;
 use warifu_session::share::{self, Content, Life, NewShare, Scope, ShareError, Terms};
 use warifu_trust::{Refusal, ServiceType};
 
-use crate::consent::{Asked, Asker, DemandedBy, Disclosure, Question, Ready, SelfieQuestion, sealed};
+use crate::consent::{Asked, Asker, DemandedBy, Disclosure, Question, Ready, Receiver, SelfieQuestion, sealed};
 use crate::history::Channel;
 use crate::holding::{CredentialId, Holding, touches_face_template};
 use crate::presence::Demand;
@@ -172,7 +172,7 @@ impl Wallet {
         let holding = self.choose(new.credential.as_ref(), now)?;
         let scope = if new.scope.is_empty() { vec![Scope::Kyc] } else { new.scope };
         let paths = chosen(&holding, &scope, new.claims.as_deref())?;
-        let disclosure = Disclosure::of(&holding, &paths, paths.clone(), language)?;
+        let disclosure = Disclosure::of(&holding, &paths, Receiver::Another, paths.clone(), language)?;
         let holder = holding.key().signing_key().map_err(Error::Key)?;
         let secret = self.store().read(|contents| contents.pairwise_secret.secret())?;
         let terms = Terms::new(

@@ -9,6 +9,7 @@
 //!                      access-ca.cert.pem access-ca.key.pem  signs the access certificates of verifiers
 //! issuer/              ca.cert.pem ca.key.pem                the KYC issuer's authority; stands in the trusted list
 //!                      signer.cert.pem signer.key.pem        document signer: credentials, status lists, shares
+//!                      access.cert.pem access.key.pem        asks wallets for credentials of its own; may be missing
 //! wallet-provider/     ca.cert.pem ca.key.pem                stands in the trusted list
 //!                      signer.cert.pem signer.key.pem        signs wallet attestations
 //! verifiers/NAME/      access.cert.pem access.key.pem        signs presentation requests
@@ -47,7 +48,7 @@ pub const ACCESS_CA: &str = "access-ca";
 pub const CA: &str = "ca";
 /// Stem of the signer in [`ISSUER`] and [`WALLET_PROVIDER`].
 pub const SIGNER: &str = "signer";
-/// Stem of the access certificate of a verifier.
+/// Stem of the access certificate of a verifier, or of an issuer that asks for credentials of its own.
 pub const ACCESS: &str = "access";
 /// Stem of the share key of a verifier.
 pub const SHARE: &str = "share";
@@ -123,6 +124,14 @@ impl Credentials {
         Ok(Self { chain: vec![certificate], key })
     }
 
+    /// [`Credentials::load`]; `None` where there is no certificate with this stem.
+    pub fn load_if_there(stem: &str, read: Read<'_>) -> Result<Option<Self>, BundleError> {
+        match read(&certificate_file(stem)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Ok(_) | Err(_) => Self::load(stem, read).map(Some),
+        }
+    }
+
     /// The end-entity certificate.
     #[must_use]
     pub fn certificate(&self) -> Option<&Certificate> {
@@ -159,12 +168,18 @@ pub struct IssuerBundle {
     pub authority: Authority,
     /// Signs credentials, status lists and shares.
     pub signer: Credentials,
+    /// Signs presentation requests for credentials of its own, where it may make any.
+    pub access: Option<Credentials>,
 }
 
 impl IssuerBundle {
     /// Reads the folder [`ISSUER`].
     pub fn load(read: Read<'_>) -> Result<Self, BundleError> {
-        Ok(Self { authority: authority(CA, read)?, signer: Credentials::load(SIGNER, read)? })
+        Ok(Self {
+            authority: authority(CA, read)?,
+            signer: Credentials::load(SIGNER, read)?,
+            access: Credentials::load_if_there(ACCESS, read)?,
+        })
     }
 }
 
@@ -262,6 +277,12 @@ mod tests {
         let bundle = load(&files).unwrap();
         assert_eq!(bundle.signer.certificate(), scheme.document_chain.first());
         assert_eq!(bundle.authority.certificate(), scheme.issuer.certificate());
+        assert!(bundle.access.is_none());
+        let mut asking = files.clone();
+        asking.insert(certificate_file(ACCESS), scheme.document_chain[0].to_pem().unwrap());
+        assert!(matches!(load(&asking), Err(BundleError::Read { .. })), "a certificate without its key");
+        asking.insert(key_file(ACCESS), scheme.document_key.to_pkcs8_pem().unwrap().to_string());
+        assert!(load(&asking).unwrap().access.is_some());
 
         let mut swapped = files.clone();
         swapped.insert(key_file(SIGNER), scheme.list_key.to_pkcs8_pem().unwrap().to_string());

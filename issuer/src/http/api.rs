@@ -16,7 +16,7 @@ use warifu_server::{Now, Problem};
 use warifu_session::share::{Life, Scope};
 
 use super::Front;
-use crate::kyc::session::NewSession;
+use crate::kyc::session::{NewSession, ReferenceSource};
 use crate::{Config, Error, ShareRequest};
 
 /// Largest body of a new session, in bytes: a portrait of 1 MB in base64, and the rest.
@@ -205,6 +205,11 @@ fn new_session(config: &Config, body: &Map<String, Value>) -> Result<NewSession,
         metadata: body.get("metadata").filter(|value| !value.is_null()).cloned(),
         callback: callback.map_err(|_| bad("callback", "Enter a valid URL."))?,
         language: text(body, "language")?.map(str::to_owned),
+        reference: match text(body, "reference_source")? {
+            None | Some("kept_face") => ReferenceSource::Kept,
+            Some("presented_credential") => ReferenceSource::PresentedCredential,
+            Some(_) => return Err(bad("reference_source", "Not a valid choice.")),
+        },
         portrait_image: portrait.transpose().map_err(|_| bad("portrait_image", "Send a JPEG in base64."))?,
     })
 }
@@ -279,14 +284,19 @@ impl IntoResponse for Refusal {
 /// The status that belongs to an error, at the API and on the pages.
 pub(super) fn status(error: &Error) -> StatusCode {
     match error {
-        Error::NoSuchSession | Error::NoSuchOffer | Error::NoSuchList | Error::NotInHistory | Error::NoSuchWorkflow => {
-            StatusCode::NOT_FOUND
-        }
+        Error::NoSuchSession
+        | Error::NoSuchOffer
+        | Error::NoSuchRequest
+        | Error::NoSuchList
+        | Error::NotInHistory
+        | Error::NoSuchWorkflow => StatusCode::NOT_FOUND,
         Error::Field { .. }
         | Error::OutOfTurn(_)
         | Error::NotDecided(_)
         | Error::NotApproved(_)
         | Error::NoReference
+        | Error::NoAccessCertificate
+        | Error::Unreadable
         | Error::OtherModel
         | Error::NoFace
         | Error::NoIdentity => StatusCode::BAD_REQUEST,
@@ -305,6 +315,7 @@ pub(super) fn status(error: &Error) -> StatusCode {
         | Error::Mint(_)
         | Error::Template(_)
         | Error::Status(_)
+        | Error::Asking(_)
         | Error::Task(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

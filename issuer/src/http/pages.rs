@@ -16,6 +16,7 @@ use warifu_session::share::Scope;
 use super::api;
 use super::person::Wants;
 use crate::kyc::check::{self, Code, Signal};
+use crate::kyc::presented::Asked;
 use crate::kyc::service::View;
 use crate::kyc::threshold::Measure;
 use crate::kyc::workflow::{Environment, Kind};
@@ -61,6 +62,12 @@ pub(super) fn session(
         (_, Next::Document, Some(_)) => {
             page("document-title").script(Script::Camera).main(document(words, view, note)).into_response()
         }
+        (_, Next::Credential, _) => page("presented-title")
+            .script(Script::Poll)
+            .script(Script::Copy)
+            .form_may_lead_to("openid4vp:")
+            .main(credential(issuer, words, view))
+            .into_response(),
         (_, Next::Selfie, Some("again")) if view.kind == Kind::FirstVerification => {
             page("document-title").script(Script::Camera).main(document(words, view, note)).into_response()
         }
@@ -100,6 +107,19 @@ pub(super) fn state(issuer: &Issuer, lang: Lang, view: &View) -> Value {
         "tries_left": view.progress.tries_left,
         "credential_taken": view.taken,
     })
+}
+
+/// How the request for a credential stands, as `poll.js` and programs read it.
+pub(super) fn credential_state(issuer: &Issuer, lang: Lang, view: &View) -> Value {
+    let words = issuer.catalogue.words(lang);
+    let (state, text) = match view.asked {
+        Asked::Waiting => ("waiting", "presented-waiting"),
+        Asked::Opened => ("active", "presented-opened"),
+        Asked::Refused => ("done", "presented-again"),
+        Asked::Not | Asked::Shown => ("done", "state-active"),
+    };
+    let next = (state == "done").then(|| format!("/{lang}/session/{}", view.token));
+    json!({ "state": state, "text": words.say(text), "next": next })
 }
 
 /// Asks whether to share the decision.
@@ -183,6 +203,9 @@ pub(super) fn refused(issuer: &Issuer, lang: Lang, error: &Error, wants: Wants) 
         Error::NotDecided(_) | Error::NotApproved(_) => {
             ("not_decided", "refused-out-of-turn", "refused-out-of-turn-what")
         }
+        Error::NoSuchRequest => ("no_such_request", "refused-no-session", "refused-no-session-what"),
+        Error::NoAccessCertificate => ("no_access_certificate", "refused-field", "refused-field-what"),
+        Error::Unreadable => ("unreadable", "refused-field", "refused-field-what"),
         Error::NoSuchOffer => ("no_such_offer", "refused-no-session", "refused-no-session-what"),
         Error::NoSuchList | Error::NoHistory | Error::NotInHistory => {
             ("no_such_list", "refused-no-session", "refused-no-session-what")
@@ -202,6 +225,7 @@ pub(super) fn refused(issuer: &Issuer, lang: Lang, error: &Error, wants: Wants) 
         | Error::Mint(_)
         | Error::Template(_)
         | Error::Status(_)
+        | Error::Asking(_)
         | Error::Task(_) => ("internal", "refused-internal", "refused-internal-what"),
     };
     let detail = api::text_of(error, status);
@@ -227,6 +251,9 @@ fn shell<'w>(issuer: &Issuer, words: Words<'w>, title: String, environment: Envi
 fn progress(words: Words<'_>, view: &View, step: usize) -> Markup {
     let (labels, step) = match view.kind {
         Kind::FirstVerification => (&["step-document", "step-selfie", "step-result"][..], step),
+        Kind::BiometricAuthentication if view.asked != Asked::Not || view.request.is_some() => {
+            (&["step-credential", "step-selfie", "step-result"][..], step)
+        }
         Kind::BiometricAuthentication => (&["step-selfie", "step-result"][..], step - 1),
     };
     let labels: Vec<String> = labels.iter().map(|label| words.say(label)).collect();
@@ -246,6 +273,30 @@ fn welcome(words: Words<'_>, view: &View) -> Markup {
         p { (words.say("welcome-consent")) }
         div class="actions" {
             a class="button" href="?step=document" { (words.say("welcome-start")) (Icon::Next) }
+        }
+        (callback(words, view))
+    }
+}
+
+/// Asks for a credential of this issuer's.
+fn credential(issuer: &Issuer, words: Words<'_>, view: &View) -> Markup {
+    let poll = format!("/session/{}/credential?lang={}", view.token, words.lang);
+    html! {
+        (progress(words, view, 1))
+        @if let Some(request) = &view.request {
+            @if let Some(why) = request.refused {
+                (components::notice(&words, Tone::Stop, &words.say("presented-again"),
+                    &words.say(&format!("presented-{}", why.code())), Some(why.code())))
+            }
+            p { (words.say("presented-what")) }
+            @let here = components::same_device(issuer.config.same_device.as_ref(), &request.link);
+            (components::qr_panel(&words, &QrPanel {
+                payload: &request.link, link: here.as_deref(), expires: Some(request.expires_at), poll: Some(&poll),
+                waiting: &words.say(if view.asked == Asked::Opened { "presented-opened" } else { "presented-waiting" }),
+            }))
+            p { (Icon::Lock) " " (words.say("presented-kept")) }
+            (components::code_block(&words, "request-link", &words.say("wallet-link"), &request.link))
+            p { a class="button secondary" href="?step=request" { (words.say("presented-renew")) } }
         }
         (callback(words, view))
     }

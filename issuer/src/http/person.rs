@@ -46,6 +46,7 @@ pub(super) fn router() -> Router<Front> {
         .route("/{lang}/session/{token}", get(session))
         .route("/{lang}/session/{token}/consent", get(ask_consent))
         .route("/session/{token}/state", get(state))
+        .route("/session/{token}/credential", get(credential_state))
         .route("/session/{token}/consent", post(consent))
         .layer(middleware::from_fn(csrf::same_origin))
 }
@@ -81,7 +82,7 @@ async fn session(
     if path.lang.parse::<Lang>().is_err() {
         return Err(Problem::not_found("there is nothing at this address").into_response());
     }
-    let renew = if asked.step.as_deref() == Some("offer") { Renew::Now } else { Renew::WhenOver };
+    let renew = if matches!(asked.step.as_deref(), Some("offer" | "request")) { Renew::Now } else { Renew::WhenOver };
     let view = front.0.view(&path.token, Some(renew), now).await.map_err(refuse)?;
     Ok(pages::session(&front.0, lang, &uri, &view, asked.step.as_deref(), asked.note))
 }
@@ -240,6 +241,7 @@ fn upload_status(progress: &Progress) -> StatusCode {
 fn next_page(lang: Lang, token: &str, handed: Next, progress: &Progress) -> String {
     let step = match progress.next {
         Next::Document => "?step=document",
+        Next::Credential => "",
         Next::Selfie if progress.accepted || handed == Next::Selfie => "?step=selfie",
         // A document handed over again that could not be used.
         Next::Selfie => "?step=again",
@@ -262,6 +264,19 @@ async fn state(State(front): State<Front>, Now(now): Now, Path(token): Path<Stri
         Err(error) => return refuse(error),
     };
     ([(header::CACHE_CONTROL, "no-store")], Json(pages::state(&front.0, lang, &view))).into_response()
+}
+
+/// `GET /session/{token}/credential`: how the request for a credential stands.
+async fn credential_state(
+    State(front): State<Front>,
+    Now(now): Now,
+    Path(token): Path<String>,
+    lang: Lang,
+) -> Result<Response, Response> {
+    let refuse = |error: Error| pages::refused(&front.0, lang, &error, Wants::Json);
+    let view = front.0.view(&token, None, now).await.map_err(refuse)?;
+    let state = pages::credential_state(&front.0, lang, &view);
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(state)).into_response())
 }
 
 #[derive(Deserialize)]

@@ -151,6 +151,7 @@ impl World {
                 document_signer: Arc::new(key),
                 chain: vec![certificate],
                 status_signer: None,
+                access: None,
                 master: Secret::new(vec![9; 32]),
             },
         };

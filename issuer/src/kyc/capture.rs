@@ -9,10 +9,13 @@ use warifu_models::liveness::{Challenge, Recording};
 use warifu_models::picture::{Limits, Picture};
 
 use crate::kyc::check::{CheckName, Code, Outcome, Signal};
+use crate::kyc::checks;
 use crate::kyc::checks::capture::of_reason;
-use crate::kyc::evidence::{Selfie, Taken};
+use crate::kyc::evidence::{Against, Evidence, Handed, Selfie, Taken};
+use crate::kyc::identity::Identity;
 use crate::kyc::read::{self, Judged, Read, ReadError};
-use crate::kyc::service::Seen;
+use crate::kyc::service::{Progress, Seen, stops_selfie, today};
+use crate::kyc::session::OpenSession;
 use crate::kyc::stage::{OutOfTurn, Stage};
 use crate::{Error, Issuer};
 
@@ -34,8 +37,16 @@ impl From<Vec<u8>> for Submission {
     }
 }
 
+/// What a selfie is taken for.
+pub(crate) struct Asked<'a> {
+    /// What it is held against.
+    pub(crate) against: Against<'a>,
+    /// Whom the document names, where there is one: a known face under the same name is no stranger's.
+    pub(crate) identity: Option<&'a Identity>,
+}
+
 /// A selfie that can be used, or what to tell the person.
-pub(crate) type Taking = Result<(Vec<u8>, Read<Selfie>), Signal>;
+type Taking = Result<(Vec<u8>, Read<Selfie>), Signal>;
 
 impl Issuer {
     /// A fresh challenge for a session that waits for its selfie. The one before it is worth nothing any more.
@@ -77,8 +88,50 @@ impl Issuer {
         seen.map_err(|signal| Error::Field { field: "frame", why: signal.reason })
     }
 
+    /// Takes a selfie in: measured, found usable, searched among the known faces, kept. What can be mended is counted, and
+    /// comes back as what to tell the person.
+    pub(crate) async fn receive_selfie(
+        &self,
+        token: &str,
+        seen: &Seen,
+        asked: Asked<'_>,
+        shown: Submission,
+        now: Timestamp,
+    ) -> Result<Result<Handed<Selfie>, Progress>, Error> {
+        let (picture, Read { value: mut read, media_type }) = match self.take_selfie(token, seen, shown, now).await? {
+            Ok(taken) => taken,
+            Err(signal) => return Ok(Err(self.refuse(token, vec![signal], now).await?)),
+        };
+        let evidence = Evidence { against: asked.against, selfie: Some(&read), today: today(now) };
+        let signals = checks::run(&checks::of_selfie(&seen.open.session.workflow), &evidence);
+        let blocking: Vec<Signal> = signals.into_iter().filter(stops_selfie).collect();
+        if !blocking.is_empty() {
+            return Ok(Err(self.refuse(token, blocking, now).await?));
+        }
+        read.searched = self.search_faces(&seen.open, asked.identity, &read).await?;
+        let picture = self.keep(&seen.open, "selfie", &picture, media_type).await?;
+        Ok(Ok(Handed { picture, read }))
+    }
+
+    /// Commits what follows from a selfie that was taken in. Where nothing can be committed, its picture goes.
+    pub(crate) async fn conclude_selfie(
+        &self,
+        token: &str,
+        selfie: &Handed<Selfie>,
+        now: Timestamp,
+        change: impl FnMut(&mut OpenSession) -> Result<&'static str, Error>,
+    ) -> Result<Progress, Error> {
+        match self.change(token, now, change).await {
+            Ok(seen) => Ok(seen.progress(true, Vec::new())),
+            Err(error) => {
+                self.blobs.delete(selfie.picture.blob).await?;
+                Err(error)
+            }
+        }
+    }
+
     /// Measures what the person showed. Problems that they can mend come back as what to tell them.
-    pub(crate) async fn take_selfie(
+    async fn take_selfie(
         &self,
         token: &str,
         seen: &Seen,
@@ -146,8 +199,10 @@ impl Issuer {
 fn waits_for_selfie(stage: &Stage) -> Result<(), OutOfTurn> {
     match stage {
         Stage::DocumentRead { .. } | Stage::AwaitingFace { .. } => Ok(()),
-        Stage::Opened | Stage::Complete { .. } | Stage::Decided { .. } | Stage::Compared { .. } => {
-            Err(OutOfTurn("selfie"))
-        }
+        Stage::Opened
+        | Stage::Complete { .. }
+        | Stage::Decided { .. }
+        | Stage::AwaitingCredential
+        | Stage::Compared { .. } => Err(OutOfTurn("selfie")),
     }
 }

@@ -174,6 +174,7 @@ fn decision(open: &OpenSession, issuer: &Issuer, now: Timestamp) -> Decision {
             | Stage::DocumentRead { .. }
             | Stage::Complete { .. }
             | Stage::Decided { .. }
+            | Stage::AwaitingCredential
             | Stage::AwaitingFace { .. } => (of_document, None),
         };
         FaceMatch {

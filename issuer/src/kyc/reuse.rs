@@ -1,13 +1,15 @@
 //! The reuse session: a person who was verified before shows their face again, and nothing else (biometric
 //! authentication, the server-side twin of the wallet's selfie reauth).
 //!
-//! The selfie is held against a reference: a portrait that the client hands in, else the face that was kept when the
-//! person of the same `vendor_data` was approved. Without a reference there is no session
+//! The selfie is held against a reference: a portrait that the client hands in, else the template of a credential that the
+//! person shows where the client asked for that ([`crate::kyc::presented`]), else the face that was kept when the person of
+//! the same `vendor_data` was approved. Without a reference there is no session
 //! ([`Error::NoReference`]): liveness alone never stands in for the comparison. What comes out is
 //! [`crate::kyc::verdict::Recognised`]: the same person, no identity, nothing to mint.
 //!
 //! A kept face is not copied into the session, only named; it is opened for the comparison and counts only while its
-//! record stands. Left out: the template of a presented credential as reference.
+//! record stands. A presented one lies sealed in the session until the comparison, and counts only while its credential
+//! is worth something.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -15,14 +17,14 @@ use uuid::Uuid;
 use warifu_keys::Secret;
 use warifu_models::face::{self, Template};
 
-use crate::kyc::capture::Submission;
-use crate::kyc::check::Signal;
+use crate::kyc::capture::{Asked, Submission};
 use crate::kyc::checks;
-use crate::kyc::evidence::{Against, Evidence, FaceTemplate, Handed};
+use crate::kyc::evidence::{Against, Evidence, FaceTemplate};
 use crate::kyc::faces::record::FaceKey;
-use crate::kyc::read::{self, Read};
-use crate::kyc::service::{Progress, Seen, status_of, stops_selfie, today};
-use crate::kyc::session::NewSession;
+use crate::kyc::read;
+use crate::kyc::service::{Progress, Seen, status_of, today};
+use crate::kyc::session::{NewSession, ReferenceSource};
+use crate::kyc::stage::Stage;
 use crate::kyc::workflow::{Kind, Workflow};
 use crate::{Error, Issuer};
 
@@ -35,6 +37,13 @@ pub const PORTRAIT: usize = 1024 * 1024;
 pub enum Reference {
     /// A portrait that the client handed in, as a template.
     Portrait(FaceTemplate),
+    /// The face in a credential of this issuer's that the person showed.
+    Presented {
+        /// Its template.
+        template: FaceTemplate,
+        /// The session that the credential was minted for.
+        session: Uuid,
+    },
     /// The face that was kept of the person with the same `vendor_data`.
     Enrolled(FaceKey),
 }
@@ -49,29 +58,36 @@ pub struct Compared {
 }
 
 impl Issuer {
-    /// The reference for a new session, where its workflow wants one.
+    /// Where a new session begins, by what its workflow wants.
     ///
     /// # Errors
-    /// [`Error::NoReference`], [`Error::OtherModel`]; [`Error::Field`] for a portrait that can not be used.
-    pub(crate) async fn reference(
-        &self,
-        workflow: &Workflow,
-        wanted: &mut NewSession,
-    ) -> Result<Option<Reference>, Error> {
+    /// [`Error::NoReference`], [`Error::OtherModel`], [`Error::NoAccessCertificate`]; [`Error::Field`] for a portrait that can
+    /// not be used.
+    pub(crate) async fn beginning(&self, workflow: &Workflow, wanted: &mut NewSession) -> Result<Stage, Error> {
         let portrait = wanted.portrait_image.take();
-        match (workflow.kind, portrait) {
-            (Kind::FirstVerification, None) => Ok(None),
-            (Kind::FirstVerification, Some(_)) => {
-                Err(bad_portrait("Only a workflow of the type biometric_authentication takes it."))
+        let only_reuse = "Only a workflow of the type biometric_authentication takes it.";
+        match (workflow.kind, portrait, wanted.reference) {
+            (Kind::FirstVerification, None, ReferenceSource::Kept) => Ok(Stage::Opened),
+            (Kind::FirstVerification, Some(_), _) => Err(bad_portrait(only_reuse)),
+            (Kind::FirstVerification, None, ReferenceSource::PresentedCredential) => Err(bad_source(only_reuse)),
+            (Kind::BiometricAuthentication, Some(_), ReferenceSource::PresentedCredential) => {
+                Err(bad_source("Send either this or a portrait_image."))
             }
-            (Kind::BiometricAuthentication, Some(portrait)) => {
-                Ok(Some(Reference::Portrait(self.portrait(portrait).await?)))
+            (Kind::BiometricAuthentication, Some(portrait), ReferenceSource::Kept) => {
+                Ok(Stage::AwaitingFace { reference: Reference::Portrait(self.portrait(portrait).await?) })
             }
-            (Kind::BiometricAuthentication, None) => {
+            (Kind::BiometricAuthentication, None, ReferenceSource::PresentedCredential) => {
+                if self.asks_for_credentials() {
+                    Ok(Stage::AwaitingCredential)
+                } else {
+                    Err(Error::NoAccessCertificate)
+                }
+            }
+            (Kind::BiometricAuthentication, None, ReferenceSource::Kept) => {
                 let vendor_data = wanted.vendor_data.as_deref().ok_or(Error::NoReference)?;
                 let reference = Reference::Enrolled(self.face_secret.owner(vendor_data));
                 self.opened(&reference).await?;
-                Ok(Some(reference))
+                Ok(Stage::AwaitingFace { reference })
             }
         }
     }
@@ -92,6 +108,10 @@ impl Issuer {
     async fn opened(&self, reference: &Reference) -> Result<(Template, Option<Uuid>), Error> {
         let (template, session) = match reference {
             Reference::Portrait(template) => (template.0.clone(), None),
+            Reference::Presented { template, session } => {
+                self.check_standing(*session).await?;
+                (template.0.clone(), Some(*session))
+            }
             Reference::Enrolled(key) => {
                 let record = self.faces().load(key).await?.ok_or(Error::NoReference)?.value;
                 (record.open(&self.vault)?, Some(record.session))
@@ -114,42 +134,28 @@ impl Issuer {
         now: Timestamp,
     ) -> Result<Progress, Error> {
         let (template, session) = self.opened(&reference).await?;
-        let (picture, Read { value: mut read, media_type }) = match self.take_selfie(token, &seen, shown, now).await? {
-            Ok(taken) => taken,
-            Err(signal) => return self.refuse(token, vec![signal], now).await,
+        let asked = Asked { against: Against::Reference(&template), identity: None };
+        let selfie = match self.receive_selfie(token, &seen, asked, shown, now).await? {
+            Ok(selfie) => selfie,
+            Err(refused) => return Ok(refused),
         };
-        let evidence = Evidence { against: Against::Reference(&template), selfie: Some(&read), today: today(now) };
-        let blocking: Vec<Signal> = checks::run(&checks::of_selfie(&seen.open.session.workflow), &evidence)
-            .into_iter()
-            .filter(stops_selfie)
-            .collect();
-        if !blocking.is_empty() {
-            return self.refuse(token, blocking, now).await;
-        }
-        read.searched = self.search_faces(&seen.open, None, &read).await?;
-        let distance = read.face.as_ref().and_then(|face| template.distance(&face.template.0).ok());
+        let distance = selfie.read.face.as_ref().and_then(|face| template.distance(&face.template.0).ok());
         let compared = Compared { session, score: distance.map(|distance| f64::from(distance.score())) };
-        let kept = self.keep(&seen.open, "selfie", &picture, media_type).await?;
-        let selfie = Handed { picture: kept, read };
-        let done = self
-            .change(token, now, |open| {
-                let evidence =
-                    Evidence { against: Against::Reference(&template), selfie: Some(&selfie.read), today: today(now) };
-                let signals = checks::run(&checks::of_reuse(&open.session.workflow), &evidence);
-                open.personal.stage = open.personal.stage.clone().compared(compared, selfie.clone(), signals, now)?;
-                let (status, action) = status_of(&open.personal.stage, &open.session.workflow);
-                open.session.status = status;
-                Ok(action)
-            })
-            .await;
-        match done {
-            Ok(seen) => Ok(seen.progress(true, Vec::new())),
-            Err(error) => {
-                self.blobs.delete(selfie.picture.blob).await?;
-                Err(error)
-            }
-        }
+        self.conclude_selfie(token, &selfie, now, |open| {
+            let evidence =
+                Evidence { against: Against::Reference(&template), selfie: Some(&selfie.read), today: today(now) };
+            let signals = checks::run(&checks::of_reuse(&open.session.workflow), &evidence);
+            open.personal.stage = open.personal.stage.clone().compared(compared, selfie.clone(), signals, now)?;
+            let (status, action) = status_of(&open.personal.stage, &open.session.workflow);
+            open.session.status = status;
+            Ok(action)
+        })
+        .await
     }
+}
+
+fn bad_source(why: &str) -> Error {
+    Error::Field { field: "reference_source", why: why.to_owned() }
 }
 
 fn bad_portrait(why: &str) -> Error {

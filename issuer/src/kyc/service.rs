@@ -14,12 +14,13 @@ use warifu_session::Status;
 use warifu_store::audit::Entry;
 use warifu_store::{Batch, Collection, Loaded, Version};
 
-use crate::kyc::capture::Submission;
+use crate::kyc::capture::{Asked, Submission};
 use crate::kyc::check::{CheckName, Outcome, Signal};
 use crate::kyc::checks;
 use crate::kyc::decision;
 use crate::kyc::evidence::{Against, Evidence, Handed, Kept};
 use crate::kyc::identity::Identity;
+use crate::kyc::presented;
 use crate::kyc::read::{self, ReadError};
 use crate::kyc::reuse::Reference;
 use crate::kyc::session::{LastNumber, METADATA, NewSession, OpenSession, Seed, Session, VENDOR_DATA, token_hash};
@@ -52,6 +53,8 @@ pub struct Created {
 pub enum Next {
     /// The document.
     Document,
+    /// A credential of this issuer's, from the person's wallet.
+    Credential,
     /// The selfie.
     Selfie,
     /// Nothing more: there is a result.
@@ -88,6 +91,9 @@ pub(crate) struct View {
     pub(crate) taken: bool,
     pub(crate) standing: Standing,
     pub(crate) offer: Option<Shown>,
+    pub(crate) asked: presented::Asked,
+    /// What the person is asked to show, where the session waits for that.
+    pub(crate) request: Option<presented::Shown>,
 }
 
 /// Where the person goes back to, with the two parameters that integrators expect.
@@ -111,6 +117,7 @@ impl Seen {
         let session = &self.open.session;
         let next = match &self.open.personal.stage {
             Stage::Opened => Next::Document,
+            Stage::AwaitingCredential => Next::Credential,
             Stage::DocumentRead { .. } | Stage::AwaitingFace { .. } => Next::Selfie,
             Stage::Complete { .. } | Stage::Decided { .. } | Stage::Compared { .. } => Next::Result,
         };
@@ -128,13 +135,14 @@ impl Issuer {
     pub async fn create_session(&self, mut wanted: NewSession, now: Timestamp) -> Result<Created, Error> {
         check_wanted(&wanted)?;
         let workflow = self.config.workflow(wanted.workflow_id).ok_or(Error::NoSuchWorkflow)?;
-        let reference = self.reference(workflow, &mut wanted).await?;
-        // A portrait is for this session alone: another one is not continued with it.
-        let may_continue = !matches!(reference, Some(Reference::Portrait(_)));
+        let stage = self.beginning(workflow, &mut wanted).await?;
+        // A portrait is for this session alone, and so is a credential: another one is not continued with it.
+        let may_continue = matches!(stage, Stage::Opened | Stage::AwaitingFace { reference: Reference::Enrolled(_) });
         if let Some(vendor_data) = wanted.vendor_data.as_ref().filter(|_| may_continue) {
             let found = self.sessions().find("unfinished", &Session::vendor_key(workflow, vendor_data)).await?;
             if let Some(Loaded { seen, value }) = found.filter(|found| now <= found.value.expires_at)
                 && let Some(mut open) = OpenSession::open(value, &self.vault)?
+                && !begins_otherwise(&open.personal.stage)
             {
                 open.session.callback = wanted.callback;
                 open.session.metadata = wanted.metadata;
@@ -148,9 +156,7 @@ impl Issuer {
         let expires_at = now.saturating_add(self.config.session_life).unwrap_or(Timestamp::MAX);
         let seed = Seed { id, number, workflow, wanted, now, expires_at };
         let mut open = OpenSession::create(seed, &self.vault, self.entropy())?;
-        if let Some(reference) = reference {
-            open.personal.stage = Stage::AwaitingFace { reference };
-        }
+        open.personal.stage = stage;
         let entry = self.entry(&open.session, "session.created", now).fact("workflow", workflow.id);
         self.store.commit(Batch::new().insert(&open.seal(self.entropy())?).audit(entry)).await?;
         Ok(self.created(open))
@@ -178,16 +184,22 @@ impl Issuer {
         Ok(seen.progress(true, Vec::new()))
     }
 
-    /// Everything the pages of a session show. Once it is approved, the offer is among it; `renew` makes a new one.
+    /// Everything the pages of a session show. Where `shown` is given, the offer of an approved session and the request of
+    /// one that waits for a credential are among it, made anew where that is due.
     ///
     /// # Errors
     /// As [`Issuer::progress`].
-    pub(crate) async fn view(&self, token: &str, offer: Option<Renew>, now: Timestamp) -> Result<View, Error> {
+    pub(crate) async fn view(&self, token: &str, shown: Option<Renew>, now: Timestamp) -> Result<View, Error> {
         let mut seen = self.seen_by_token(token).await?;
         seen.open.session.status = seen.open.session.status_at(now);
         let session = &seen.open.session;
         let standing = self.credential_standing(session.id).await?;
-        let offer = match offer {
+        let waits = matches!(session.status, Status::NotStarted | Status::InProgress | Status::Resubmitted);
+        let request = match (shown, &seen.open.personal.stage) {
+            (Some(renew), Stage::AwaitingCredential) if waits => Some(self.shown_request(token, renew, now).await?),
+            (_, _) => None,
+        };
+        let offer = match shown {
             Some(renew)
                 if session.workflow.kind == Kind::FirstVerification
                     && session.status == Status::Approved
@@ -210,6 +222,8 @@ impl Issuer {
             taken: self.offer_is_taken(&seen.open, now).await?,
             standing,
             offer,
+            asked: seen.open.personal.showing.asked(),
+            request,
         })
     }
 
@@ -223,9 +237,11 @@ impl Issuer {
         self.check_open(&seen.open.session, now)?;
         match &seen.open.personal.stage {
             Stage::Opened | Stage::DocumentRead { .. } => {}
-            Stage::Complete { .. } | Stage::Decided { .. } | Stage::AwaitingFace { .. } | Stage::Compared { .. } => {
-                return Err(OutOfTurn("document").into());
-            }
+            Stage::Complete { .. }
+            | Stage::Decided { .. }
+            | Stage::AwaitingCredential
+            | Stage::AwaitingFace { .. }
+            | Stage::Compared { .. } => return Err(OutOfTurn("document").into()),
         }
         let day = today(now);
         let reader = move |models: &Models, bytes: &[u8], limits: &Limits| read::document(models, bytes, limits, day);
@@ -284,36 +300,19 @@ impl Issuer {
         let Stage::DocumentRead { document, identity } = &seen.open.personal.stage else {
             return Err(OutOfTurn("selfie").into());
         };
-        let (picture, mut read) = match self.take_selfie(token, &seen, shown.into(), now).await? {
-            Ok(taken) => taken,
-            Err(signal) => return self.refuse(token, vec![signal], now).await,
+        let asked = Asked { against: Against::Document(&document.read), identity: Some(identity) };
+        let selfie = match self.receive_selfie(token, &seen, asked, shown.into(), now).await? {
+            Ok(selfie) => selfie,
+            Err(refused) => return Ok(refused),
         };
-        let against = Against::Document(&document.read);
-        let evidence = Evidence { against, selfie: Some(&read.value), today: today(now) };
-        let signals = checks::run(&checks::of_selfie(&seen.open.session.workflow), &evidence);
-        let blocking: Vec<Signal> = signals.into_iter().filter(stops_selfie).collect();
-        if !blocking.is_empty() {
-            return self.refuse(token, blocking, now).await;
-        }
-        read.value.searched = self.search_faces(&seen.open, Some(identity), &read.value).await?;
-        let kept = self.keep(&seen.open, "selfie", &picture, read.media_type).await?;
-        let selfie = Handed { picture: kept, read: read.value };
-        let done = self
-            .change(token, now, |open| {
-                let complete = open.personal.stage.clone().with_selfie(selfie.clone())?;
-                open.personal.stage = decide(complete, open, now)?;
-                let (status, action) = status_of(&open.personal.stage, &open.session.workflow);
-                open.session.status = status;
-                Ok(action)
-            })
-            .await;
-        match done {
-            Ok(seen) => Ok(seen.progress(true, Vec::new())),
-            Err(error) => {
-                self.blobs.delete(selfie.picture.blob).await?;
-                Err(error)
-            }
-        }
+        self.conclude_selfie(token, &selfie, now, |open| {
+            let complete = open.personal.stage.clone().with_selfie(selfie.clone())?;
+            open.personal.stage = decide(complete, open, now)?;
+            let (status, action) = status_of(&open.personal.stage, &open.session.workflow);
+            open.session.status = status;
+            Ok(action)
+        })
+        .await
     }
 
     /// The decision as the v3 API says it, with `signals` and `causes` beside it.
@@ -447,13 +446,13 @@ impl Issuer {
         picture: Vec<u8>,
         reader: impl FnOnce(&Models, &[u8], &Limits) -> Result<T, ReadError> + Send + 'static,
     ) -> Result<(Vec<u8>, Result<T, Signal>), Error> {
-        let _place = self.readers.acquire().await.map_err(|error| Error::Task(error.to_string()))?;
-        let (models, limits) = (self.models.clone(), self.config.picture_limits);
-        let work = tokio::task::spawn_blocking(move || {
-            let read = reader(&models, &picture, &limits);
-            (picture, read)
-        });
-        let (picture, read) = work.await.map_err(|error| Error::Task(error.to_string()))?;
+        let limits = self.config.picture_limits;
+        let (picture, read) = self
+            .on_models(move |models| {
+                let read = reader(models, &picture, &limits);
+                Ok((picture, read))
+            })
+            .await?;
         match read {
             Ok(read) => Ok((picture, Ok(read))),
             Err(ReadError::Picture(code)) => {
@@ -512,6 +511,19 @@ impl Issuer {
             }
         }
         Err(Error::Busy)
+    }
+}
+
+/// Whether a session has a reference that was meant for it alone.
+fn begins_otherwise(stage: &Stage) -> bool {
+    match stage {
+        Stage::AwaitingCredential => true,
+        Stage::AwaitingFace { reference } => !matches!(reference, Reference::Enrolled(_)),
+        Stage::Opened
+        | Stage::DocumentRead { .. }
+        | Stage::Complete { .. }
+        | Stage::Decided { .. }
+        | Stage::Compared { .. } => false,
     }
 }
 

@@ -11,6 +11,7 @@ use warifu_session::Status;
 use warifu_session::consent::Receipt;
 use warifu_store::Stored;
 
+use crate::kyc::presented::Showing;
 use crate::kyc::stage::Stage;
 use crate::kyc::vault::{DataKey, Vault, VaultError, WrappedKey};
 use crate::kyc::workflow::Workflow;
@@ -46,6 +47,9 @@ pub struct Session {
     pub expires_at: Timestamp,
     /// How many uploads could not be used.
     pub attempts: u32,
+    /// SHA-256 of the identifier of the request for a credential that waits for its answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    request_hash: Option<String>,
     /// SHA-256 of the token in the person's link.
     token_hash: String,
     /// The key of everything sealed, itself under the issuer's master key; absent once it was erased.
@@ -69,6 +73,9 @@ pub struct Personal {
     /// How many recordings failed their challenge.
     #[serde(default)]
     pub failed_challenges: u32,
+    /// What became of asking for a credential of this issuer's.
+    #[serde(default)]
+    pub showing: Showing,
     /// The offer that the result page shows, so that loading it again shows the same.
     #[serde(default)]
     pub offer: Option<KeptOffer>,
@@ -136,6 +143,18 @@ pub struct NewSession {
     pub language: Option<String>,
     /// A portrait to compare the selfie of a reuse session with, as a JPEG. Read once, kept as a sealed template only.
     pub portrait_image: Option<Secret>,
+    /// Whose face the selfie of a reuse session is compared with, where no portrait is handed in.
+    pub reference: ReferenceSource,
+}
+
+/// Where the face comes from that a reuse session compares with, where no portrait is handed in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ReferenceSource {
+    /// What was kept of the person with the same `vendor_data`.
+    #[default]
+    Kept,
+    /// A credential of this issuer's that the person shows on the hosted page.
+    PresentedCredential,
 }
 
 /// A session with its sealed part open.
@@ -169,6 +188,7 @@ impl OpenSession {
             created_at: seed.now,
             expires_at: seed.expires_at,
             attempts: 0,
+            request_hash: None,
             token_hash: token_hash(token.expose()),
             key: Some(wrapped),
             sealed: String::new(),
@@ -179,6 +199,7 @@ impl OpenSession {
             consents: Vec::new(),
             challenge: None,
             failed_challenges: 0,
+            showing: Showing::NotAsked,
             offer: None,
         };
         Ok(Self { session, personal, key })
@@ -195,6 +216,12 @@ impl OpenSession {
         let plain = key.open(&personal_context(session.id), &sealed)?;
         let personal = serde_json::from_slice(plain.expose()).map_err(|_| VaultError::Sealed)?;
         Ok(Some(Self { session, personal, key }))
+    }
+
+    /// Lets the session be found by the request for a credential that waits for its answer, and by no other one.
+    pub(crate) fn show(&mut self, showing: Showing) {
+        self.session.request_hash = showing.request_id().map(token_hash);
+        self.personal.showing = showing;
     }
 
     /// The record with the sealed part sealed anew.
@@ -242,6 +269,7 @@ impl Session {
         self.key = None;
         self.sealed = String::new();
         self.token_hash = String::new();
+        self.request_hash = None;
         self.vendor_data = None;
         self.metadata = None;
         self
@@ -273,7 +301,7 @@ fn personal_context(id: Uuid) -> String {
 
 impl Stored for Session {
     const NAME: &'static str = "kyc_sessions";
-    const INDEXES: &'static [&'static str] = &["token", "unfinished", "status"];
+    const INDEXES: &'static [&'static str] = &["token", "unfinished", "status", "request"];
 
     fn key(&self) -> String {
         self.id.to_string()
@@ -283,6 +311,9 @@ impl Stored for Session {
         let mut indexes = vec![("status", self.status.word().to_owned())];
         if !self.token_hash.is_empty() {
             indexes.push(("token", self.token_hash.clone()));
+        }
+        if let Some(hash) = &self.request_hash {
+            indexes.push(("request", hash.clone()));
         }
         if let (Some(vendor_data), Status::NotStarted | Status::InProgress) = (&self.vendor_data, self.status) {
             indexes.push(("unfinished", Self::vendor_key(&self.workflow, vendor_data)));

@@ -50,6 +50,8 @@ pub enum Stage {
         /// When.
         at: Timestamp,
     },
+    /// A reuse session: the person is to show a credential of this issuer's, which holds the face to compare with.
+    AwaitingCredential,
     /// A reuse session: the face to compare with is known, the selfie is missing.
     AwaitingFace {
         /// Where that face is.
@@ -79,9 +81,11 @@ impl Stage {
             Self::Opened | Self::DocumentRead { .. } => {
                 Ok(Self::DocumentRead { document: Box::new(document), identity })
             }
-            Self::Complete { .. } | Self::Decided { .. } | Self::AwaitingFace { .. } | Self::Compared { .. } => {
-                Err(OutOfTurn("document"))
-            }
+            Self::Complete { .. }
+            | Self::Decided { .. }
+            | Self::AwaitingCredential
+            | Self::AwaitingFace { .. }
+            | Self::Compared { .. } => Err(OutOfTurn("document")),
         }
     }
 
@@ -97,6 +101,7 @@ impl Stage {
             Self::Opened
             | Self::Complete { .. }
             | Self::Decided { .. }
+            | Self::AwaitingCredential
             | Self::AwaitingFace { .. }
             | Self::Compared { .. } => Err(OutOfTurn("selfie")),
         }
@@ -114,8 +119,25 @@ impl Stage {
             Self::Opened
             | Self::DocumentRead { .. }
             | Self::Decided { .. }
+            | Self::AwaitingCredential
             | Self::AwaitingFace { .. }
             | Self::Compared { .. } => Err(OutOfTurn("verdict")),
+        }
+    }
+
+    /// The stage of a reuse session after a credential was shown and everything about it holds.
+    ///
+    /// # Errors
+    /// [`OutOfTurn`] for any session that does not wait for exactly this.
+    pub fn with_reference(self, reference: Reference) -> Result<Self, OutOfTurn> {
+        match self {
+            Self::AwaitingCredential => Ok(Self::AwaitingFace { reference }),
+            Self::Opened
+            | Self::DocumentRead { .. }
+            | Self::Complete { .. }
+            | Self::Decided { .. }
+            | Self::AwaitingFace { .. }
+            | Self::Compared { .. } => Err(OutOfTurn("credential")),
         }
     }
 
@@ -136,6 +158,7 @@ impl Stage {
             | Self::DocumentRead { .. }
             | Self::Complete { .. }
             | Self::Decided { .. }
+            | Self::AwaitingCredential
             | Self::Compared { .. } => Err(OutOfTurn("selfie")),
         }
     }
@@ -144,7 +167,11 @@ impl Stage {
     #[must_use]
     pub fn verdict(&self, workflow: &Workflow) -> Option<Verdict> {
         match self {
-            Self::Opened | Self::DocumentRead { .. } | Self::Complete { .. } | Self::AwaitingFace { .. } => None,
+            Self::Opened
+            | Self::DocumentRead { .. }
+            | Self::Complete { .. }
+            | Self::AwaitingCredential
+            | Self::AwaitingFace { .. } => None,
             Self::Decided { identity, signals, .. } => Some(decide(identity.clone(), signals, workflow)),
             Self::Compared { signals, .. } => Some(recognise(signals, workflow)),
         }
@@ -154,7 +181,7 @@ impl Stage {
     #[must_use]
     pub fn document(&self) -> Option<&Handed<Document>> {
         match self {
-            Self::Opened | Self::AwaitingFace { .. } | Self::Compared { .. } => None,
+            Self::Opened | Self::AwaitingCredential | Self::AwaitingFace { .. } | Self::Compared { .. } => None,
             Self::DocumentRead { document, .. } | Self::Complete { document, .. } | Self::Decided { document, .. } => {
                 Some(document)
             }
@@ -165,7 +192,7 @@ impl Stage {
     #[must_use]
     pub fn selfie(&self) -> Option<&Handed<Selfie>> {
         match self {
-            Self::Opened | Self::DocumentRead { .. } | Self::AwaitingFace { .. } => None,
+            Self::Opened | Self::DocumentRead { .. } | Self::AwaitingCredential | Self::AwaitingFace { .. } => None,
             Self::Complete { selfie, .. } | Self::Decided { selfie, .. } | Self::Compared { selfie, .. } => {
                 Some(selfie)
             }
@@ -176,7 +203,7 @@ impl Stage {
     #[must_use]
     pub fn identity(&self) -> Option<&Identity> {
         match self {
-            Self::Opened | Self::AwaitingFace { .. } | Self::Compared { .. } => None,
+            Self::Opened | Self::AwaitingCredential | Self::AwaitingFace { .. } | Self::Compared { .. } => None,
             Self::DocumentRead { identity, .. } | Self::Complete { identity, .. } | Self::Decided { identity, .. } => {
                 Some(identity)
             }
@@ -187,7 +214,11 @@ impl Stage {
     #[must_use]
     pub fn signals(&self) -> &[Signal] {
         match self {
-            Self::Opened | Self::DocumentRead { .. } | Self::Complete { .. } | Self::AwaitingFace { .. } => &[],
+            Self::Opened
+            | Self::DocumentRead { .. }
+            | Self::Complete { .. }
+            | Self::AwaitingCredential
+            | Self::AwaitingFace { .. } => &[],
             Self::Decided { signals, .. } | Self::Compared { signals, .. } => signals,
         }
     }

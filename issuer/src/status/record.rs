@@ -83,7 +83,7 @@ impl Stored for Entry {
     const INDEXES: &'static [&'static str] = &["session", "changed"];
 
     fn key(&self) -> String {
-        format!("{}.{:08x}", key_of_list(self.list), self.idx)
+        Self::key_at(self.list, self.idx)
     }
 
     fn indexes(&self) -> Vec<(&'static str, String)> {
@@ -96,11 +96,25 @@ impl Stored for Entry {
 }
 
 impl Entry {
+    pub(super) fn key_at(list: u32, idx: u32) -> String {
+        format!("{}.{idx:08x}", key_of_list(list))
+    }
+
     pub(super) fn new(list: &List, idx: u32, session: Uuid) -> Self {
         Self { list: list.number, idx, bits: list.bits, session, changes: Vec::new() }
     }
 
-    pub(super) fn standing(&self) -> Standing {
+    /// Number of its list.
+    pub(crate) fn list(&self) -> u32 {
+        self.list
+    }
+
+    /// The session that its credential was minted for.
+    pub(crate) fn session(&self) -> Uuid {
+        self.session
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
         self.changes.last().map_or(Standing::Valid, |change| change.to)
     }
 

@@ -18,7 +18,7 @@ use warifu_store::{Batch, Collection, Query, Store, Stored};
 use super::record::{Entry, List};
 use super::*;
 use crate::kyc::session::NewSession;
-use crate::{Config, Keys, StatusSigner, Suspension};
+use crate::{CertifiedKey, Config, Keys, Suspension};
 
 fn start() -> Timestamp {
     "2026-11-23T09:30:00Z".parse().unwrap()
@@ -50,7 +50,7 @@ fn node_with(
     store: &Arc<dyn Store>,
     seed: &str,
     change: impl FnOnce(&mut Config),
-    status_signer: impl FnOnce(&dyn Fn(&str) -> (Certificate, SigningKey)) -> Option<StatusSigner>,
+    status_signer: impl FnOnce(&dyn Fn(&str) -> (Certificate, SigningKey)) -> Option<CertifiedKey>,
 ) -> Node {
     let entropy = Seeded::dangerous_new("status authority");
     let period = Period::days(start() - SignedDuration::from_hours(1), 400);
@@ -86,6 +86,7 @@ fn node_with(
             document_signer: Arc::new(key),
             chain: vec![certificate],
             status_signer: status_signer(&certified),
+            access: None,
             master: Secret::new(vec![9; 32]),
         },
     };
@@ -300,7 +301,7 @@ async fn signed_with_a_key_of_its_own_where_that_is_set() {
         |certified| {
             let (certificate, key) = certified("Status signer");
             expected = Some(certificate.clone());
-            Some(StatusSigner { signer: Arc::new(key), chain: vec![certificate] })
+            Some(CertifiedKey { signer: Arc::new(key), chain: vec![certificate] })
         },
     );
     let entry = node.take(Uuid::nil(), 1, Bits::One).await.remove(0);

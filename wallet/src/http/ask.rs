@@ -26,7 +26,7 @@ use super::{Agent, Here, PICTURE_BYTES, Pending, Stopped, error_notice, error_pa
 use crate::Error;
 use crate::consent::{Asked, DemandedBy, Question, Ready};
 use crate::history::Channel;
-use crate::holding::ClaimFact;
+use crate::holding::{ClaimFact, FACE_TEMPLATE};
 use crate::presence::{LivenessDemand, Selfie};
 use crate::present::PresentedFacts;
 use crate::share::{NewShareRequest, ShareFacts};
@@ -237,6 +237,7 @@ fn question_page(agent: &Agent, lang: Lang, question: &Question, above: Option<M
         Channel::Share => "wallet-share-expires",
     };
     let portrait = question.disclosures.iter().any(|d| d.shared.iter().any(ClaimFact::is_picture));
+    let face = question.disclosures.iter().any(|d| d.shared.iter().any(|row| row.name == FACE_TEMPLATE));
     let action = format!("/ask/{}", question.mark);
     let token = agent.form_token();
     let refuse = html! {
@@ -247,6 +248,7 @@ fn question_page(agent: &Agent, lang: Lang, question: &Question, above: Option<M
         (components::consent(&words, &consent))
         @for disclosure in &question.disclosures { (pictures(&disclosure.shared)) }
         @if portrait { p { (Icon::Alert) " " (words.fill("wallet-consent-portrait", &name)) } }
+        @if face { p { (Icon::Face) " " (words.fill("wallet-consent-face", &name)) } }
         p { (words.say("wallet-consent-always")) }
         @if let Some(at) = question.expires_at { p { (words.say(until)) ": " (lang.moment(at)) } }
         @if let Some(selfie) = &question.selfie {

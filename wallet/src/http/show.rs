@@ -22,7 +22,7 @@ use warifu_server::{Now, Problem};
 
 use super::{Agent, Here, Stopped, bare, error_page, message_of, page};
 use crate::history::{Channel, Entry, TransactionResult, TransactionType};
-use crate::holding::{ClaimFact, CredentialId, attribute};
+use crate::holding::{ClaimFact, CredentialId, FACE_TEMPLATE, attribute};
 
 /// `GET /credential/{id}`
 pub(super) async fn credential(
@@ -168,6 +168,7 @@ pub(super) fn day(lang: Lang, at: Timestamp) -> String {
 /// A value in the reader's language. Names stay as printed; a picture is shown beside, not spelled.
 pub(super) fn said(words: Words<'_>, row: &ClaimFact) -> String {
     match &row.value {
+        Value::Null if row.name == FACE_TEMPLATE => words.say("wallet-value-face"),
         Value::Bool(true) => words.say("wallet-value-yes"),
         Value::Bool(false) => words.say("wallet-value-no"),
         Value::String(_) if picture(row).is_some() => words.say("wallet-value-picture"),
