@@ -269,6 +269,55 @@ async fn share(stage: &Stage, browser: &Browser) -> Result<()> {
     Ok(())
 }
 
+/// A reuse session that asks for the issuer's own credential: shown in another window, then a selfie.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_and_a_selfie_are_enough_the_second_time() -> Result<()> {
+    let name = "a_credential_and_a_selfie_are_enough_the_second_time";
+    let Some(stage) = Stage::set(name).await? else { return Ok(()) };
+    let sandbox = &stage.sandbox;
+    issue(&stage).await?;
+    let wanted = json!({ "workflow_id": "wf_reusable_kyc", "reference_source": "presented_credential" });
+    let created = sandbox.post(&sandbox.issuer, "v3/session/", &wanted).await?.expect(201)?;
+    let (id, page) =
+        (created["session_id"].as_str().context("an identifier")?, created["url"].as_str().context("an address")?);
+    let browser = Browser::start(name, Camera::Shows(&stage.close), &[Look::PHONE, Look::DESKTOP_DARK]).await?;
+    let told = async {
+        browser.open(page).await?;
+        browser.says("Show your credential").await?;
+        browser.find(".qr-panel .qr").await?;
+        browser.picture("1-asked").await?;
+        let link = browser.read("#request-link").await?;
+        ensure!(link.starts_with("openid4vp://"), "{link}");
+
+        let session = browser.second_window().await?;
+        browser.open(&sandbox.agent.entry()).await?;
+        browser.open(&stage.wallet("open")).await?;
+        browser.paste("#link", &link).await?;
+        browser.click("form[action='/open'] button").await?;
+        browser.find(".consent").await?;
+        let shared = browser.texts(".consent-shared dt").await?;
+        ensure!(shared == ["Face template"], "{shared:?}");
+        browser.says("issued this credential").await?;
+        browser.picture("2-consent").await?;
+        browser.click("form[action^='/ask/']:not([action$='/refuse']) button").await?;
+        browser.find(".proven").await?;
+
+        // The session's page goes on by itself.
+        browser.back_to(session).await?;
+        browser.find("form.face").await?;
+        browser.picture("3-selfie").await?;
+        take_selfie(&browser, "4-selfie").await?;
+        browser.find(".pill").await?;
+        ensure!(browser.read(".pill").await? == "Approved");
+        browser.picture("5-recognised").await?;
+        let decision = sandbox.get(&sandbox.issuer, &format!("v3/session/{id}/decision/")).await?.expect(200)?;
+        ensure!(decision["face_matches"][0]["source_image_session_id"].is_string(), "{decision}");
+        browser.clean().await
+    };
+    let told = told.await;
+    stage.end(browser, told).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_wallet_refuses_an_impostor() -> Result<()> {
     let name = "the_wallet_refuses_an_impostor";

@@ -131,13 +131,7 @@ impl Issuer {
     }
 
     /// Measures what the person showed. Problems that they can mend come back as what to tell them.
-    async fn take_selfie(
-        &self,
-        token: &str,
-        seen: &Seen,
-        shown: Submission,
-        now: Timestamp,
-    ) -> Result<Taking, Error> {
+    async fn take_selfie(&self, token: &str, seen: &Seen, shown: Submission, now: Timestamp) -> Result<Taking, Error> {
         let workflow = &seen.open.session.workflow;
         let refused = |code| Signal::new(CheckName::SelfieCapture, Outcome::Fail, code);
         let recording = match shown {
