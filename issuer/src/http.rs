@@ -18,6 +18,7 @@ use crate::Issuer;
 use crate::kyc::workflow::Environment;
 
 mod api;
+mod applications;
 mod blocklist;
 mod pages;
 mod person;
@@ -75,11 +76,12 @@ pub fn router(issuer: Arc<Issuer>) -> Router {
 pub fn router_with(issuer: Arc<Issuer>, rates: Rates) -> Router {
     let limited = |rate| {
         let issuer = Arc::clone(&issuer);
-        let limiter = Limiter::new(rate).by_key(move |key| issuer.config().knows(key));
+        let limiter = Limiter::new(rate).by_key(move |key| issuer.knows(key));
         from_fn_with_state(limiter, limit::by_caller)
     };
     let others = Router::new()
         .merge(api::router())
+        .merge(applications::router())
         .merge(blocklist::router())
         .merge(person::router())
         .merge(vci::router())

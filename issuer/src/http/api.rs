@@ -1,7 +1,7 @@
 //! The v3 session API for clients: existing integrations know it. Paths are taken with and without the last slash.
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRequestParts, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, RawPathParams, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
@@ -11,13 +11,13 @@ use serde_json::{Map, Value, json};
 use url::Url;
 use uuid::Uuid;
 use warifu_keys::Secret;
-use warifu_server::extract::{ApiKey, Json, Path};
+use warifu_server::extract::{ApiKey, Json};
 use warifu_server::{Now, Problem};
 use warifu_session::share::{Life, Scope};
 
 use super::Front;
 use crate::kyc::session::NewSession;
-use crate::{Config, Error, ShareRequest};
+use crate::{Application, Error, ShareRequest};
 
 /// Largest body of a new session, in bytes: a portrait of 1 MB in base64, and the rest.
 const SESSION: usize = 1536 * 1024;
@@ -42,21 +42,21 @@ pub(super) fn both(router: Router<Front>, path: &str, method: MethodRouter<Front
     router.route(path, method.clone()).route(&format!("{path}/"), method)
 }
 
-/// A client with a known API key.
-pub(super) struct Client;
+/// The application whose API key the request carries.
+pub(super) struct Client(pub(super) Application);
 
 impl FromRequestParts<Front> for Client {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, front: &Front) -> Result<Self, Refusal> {
         let key = ApiKey::from_headers(&parts.headers).ok_or(Refusal::Service(Error::ApiKey))?;
-        if front.0.config().knows(&key) { Ok(Self) } else { Err(Refusal::Service(Error::ApiKey)) }
+        front.0.application_of(&key).await?.map(Self).ok_or(Refusal::Service(Error::ApiKey))
     }
 }
 
 /// `POST /v3/session/`: a new session, or the unfinished one of the same `vendor_data`.
-async fn create(State(front): State<Front>, _: Client, Now(now): Now, body: Body) -> Result<Response, Refusal> {
-    let created = front.0.create_session(new_session(front.0.config(), &body?.0)?, now).await?;
+async fn create(State(front): State<Front>, client: Client, Now(now): Now, body: Body) -> Result<Response, Refusal> {
+    let created = front.0.create_session(new_session(client.0, &body?.0)?, now).await?;
     let session = created.session;
     let answer = json!({
         "session_id": session.id,
@@ -76,25 +76,27 @@ async fn create(State(front): State<Front>, _: Client, Now(now): Now, body: Body
 }
 
 /// `GET /v3/session/{id}/decision/`.
-async fn decision(State(front): State<Front>, _: Client, Now(now): Now, id: Id) -> Result<Response, Refusal> {
+async fn decision(State(front): State<Front>, Now(now): Now, AnyId(id): AnyId) -> Result<Response, Refusal> {
     Ok(Json(front.0.decision(id.0, now).await?).into_response())
 }
 
 /// `POST /v3/session/{id}/offer/`: a credential offer for an approved session.
-async fn offer(State(front): State<Front>, _: Client, Now(now): Now, id: Id) -> Result<Response, Refusal> {
+async fn offer(State(front): State<Front>, Now(now): Now, id: Id) -> Result<Response, Refusal> {
     Ok(Json(front.0.offer(id.0, now).await?).into_response())
 }
 
 /// `POST /v3/session/{id}/share/`: a share token for a partner.
 async fn share(
     State(front): State<Front>,
-    client: Result<Client, Refusal>,
     Now(now): Now,
-    id: Id,
+    id: Result<Id, Refusal>,
     body: Body,
 ) -> Result<Response, Response> {
-    // The one endpoint that answers 401 to a bad key.
-    client.map_err(|_| answer(StatusCode::UNAUTHORIZED, &Error::ApiKey.to_string()))?;
+    let id = id.map_err(|refusal| match refusal {
+        // The one endpoint that answers 401 to a bad key.
+        Refusal::Service(Error::ApiKey) => answer(StatusCode::UNAUTHORIZED, &Error::ApiKey.to_string()),
+        other => other.into_response(),
+    })?;
     let body = body.map_err(IntoResponse::into_response)?;
     let request = share_request(&body.0).map_err(|error| Refusal::Service(error).into_response())?;
     let shared = front.0.share(id.0, request, now).await.map_err(|error| Refusal::Service(error).into_response())?;
@@ -106,31 +108,19 @@ async fn share(
 }
 
 /// `POST /v3/session/{id}/revoke/`: revokes the credentials of a session, for good.
-async fn revoke(State(front): State<Front>, _: Client, Now(now): Now, id: Id, body: Body) -> Result<Response, Refusal> {
+async fn revoke(State(front): State<Front>, Now(now): Now, id: Id, body: Body) -> Result<Response, Refusal> {
     let revoked = front.0.revoke(id.0, &reason(body), now).await?;
     Ok(Json(json!({ "session_id": id.0, "revoked": revoked })).into_response())
 }
 
 /// `POST /v3/session/{id}/suspend/`: suspends the credentials of a session until they are reinstated or revoked.
-async fn suspend(
-    State(front): State<Front>,
-    _: Client,
-    Now(now): Now,
-    id: Id,
-    body: Body,
-) -> Result<Response, Refusal> {
+async fn suspend(State(front): State<Front>, Now(now): Now, id: Id, body: Body) -> Result<Response, Refusal> {
     let suspended = front.0.suspend(id.0, &reason(body), now).await?;
     Ok(Json(json!({ "session_id": id.0, "suspended": suspended })).into_response())
 }
 
 /// `POST /v3/session/{id}/reinstate/`: makes the suspended credentials of a session valid again.
-async fn reinstate(
-    State(front): State<Front>,
-    _: Client,
-    Now(now): Now,
-    id: Id,
-    body: Body,
-) -> Result<Response, Refusal> {
+async fn reinstate(State(front): State<Front>, Now(now): Now, id: Id, body: Body) -> Result<Response, Refusal> {
     let reinstated = front.0.reinstate(id.0, &reason(body), now).await?;
     Ok(Json(json!({ "session_id": id.0, "reinstated": reinstated })).into_response())
 }
@@ -142,7 +132,7 @@ fn reason(body: Body) -> String {
 }
 
 /// `DELETE /v3/session/{id}/delete/`: erases everything about the person.
-async fn erase(State(front): State<Front>, _: Client, Now(now): Now, id: Id) -> Result<Response, Refusal> {
+async fn erase(State(front): State<Front>, Now(now): Now, id: Id) -> Result<Response, Refusal> {
     front.0.erase_session(id.0, now).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -164,22 +154,44 @@ impl axum::extract::FromRequest<Front> for Object {
     }
 }
 
-/// The session in the path. A text that is no UUID names no session.
-struct Id(Uuid);
+/// The session in the path, which is the caller's own. A text that is no UUID names no session, and neither does one of
+/// another application.
+pub(super) struct Id(pub(super) Uuid);
 
 impl FromRequestParts<Front> for Id {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, front: &Front) -> Result<Self, Refusal> {
-        let Path(text) = Path::<String>::from_request_parts(parts, front)
-            .await
-            .map_err(|_| Refusal::Service(Error::NoSuchSession))?;
-        text.parse().map(Self).map_err(|_| Refusal::Service(Error::NoSuchSession))
+        let Client(application) = Client::from_request_parts(parts, front).await?;
+        let id = named(parts, front).await?;
+        front.0.check_owner(application.id, id).await?;
+        Ok(Self(id))
     }
 }
 
+/// As [`Id`], but what nobody has is 404 before the key is looked at: clients of the decision rely on it.
+struct AnyId(Id);
+
+impl FromRequestParts<Front> for AnyId {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, front: &Front) -> Result<Self, Refusal> {
+        let id = named(parts, front).await?;
+        if front.0.sessions().load(&id).await.map_err(Error::from)?.is_none() {
+            return Err(Error::NoSuchSession.into());
+        }
+        Id::from_request_parts(parts, front).await.map(Self)
+    }
+}
+
+async fn named(parts: &mut Parts, front: &Front) -> Result<Uuid, Refusal> {
+    let path = RawPathParams::from_request_parts(parts, front).await.map_err(|_| Error::NoSuchSession)?;
+    let id = path.iter().find(|(name, _)| *name == "id").and_then(|(_, text)| text.parse().ok());
+    id.ok_or(Refusal::Service(Error::NoSuchSession))
+}
+
 /// A text member that may be absent, null or empty.
-fn text<'a>(body: &'a Map<String, Value>, field: &'static str) -> Result<Option<&'a str>, Error> {
+pub(super) fn text<'a>(body: &'a Map<String, Value>, field: &'static str) -> Result<Option<&'a str>, Error> {
     match body.get(field) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
@@ -187,12 +199,9 @@ fn text<'a>(body: &'a Map<String, Value>, field: &'static str) -> Result<Option<
     }
 }
 
-fn new_session(config: &Config, body: &Map<String, Value>) -> Result<NewSession, Error> {
+fn new_session(application: Application, body: &Map<String, Value>) -> Result<NewSession, Error> {
     let bad = |field, why: &str| Error::Field { field, why: why.to_owned() };
-    let workflow_id = text(body, "workflow_id")?.map(|text| match config.workflow_named(text) {
-        Some(workflow) => Ok(workflow.id),
-        None => text.parse(),
-    });
+    let workflow = text(body, "workflow_id")?.map(str::parse).transpose();
     let portrait = text(body, "portrait_image")?.map(|text| {
         // Some clients send the address that a browser makes of a picture.
         let text = text.strip_prefix("data:image/jpeg;base64,").unwrap_or(text);
@@ -200,7 +209,8 @@ fn new_session(config: &Config, body: &Map<String, Value>) -> Result<NewSession,
     });
     let callback = text(body, "callback")?.map(Url::parse).transpose();
     Ok(NewSession {
-        workflow_id: workflow_id.transpose().map_err(|_| bad("workflow_id", "Must be a valid UUID."))?,
+        application: Some(application),
+        workflow: workflow.map_err(|_| bad("workflow_id", "Must be a valid UUID."))?,
         vendor_data: text(body, "vendor_data")?.map(str::to_owned),
         metadata: body.get("metadata").filter(|value| !value.is_null()).cloned(),
         callback: callback.map_err(|_| bad("callback", "Enter a valid URL."))?,
@@ -279,9 +289,12 @@ impl IntoResponse for Refusal {
 /// The status that belongs to an error, at the API and on the pages.
 pub(super) fn status(error: &Error) -> StatusCode {
     match error {
-        Error::NoSuchSession | Error::NoSuchOffer | Error::NoSuchList | Error::NotInHistory | Error::NoSuchWorkflow => {
-            StatusCode::NOT_FOUND
-        }
+        Error::NoSuchSession
+        | Error::NoSuchApplication
+        | Error::NoSuchOffer
+        | Error::NoSuchList
+        | Error::NotInHistory
+        | Error::NoSuchWorkflow => StatusCode::NOT_FOUND,
         Error::Field { .. }
         | Error::OutOfTurn(_)
         | Error::NotDecided(_)
@@ -289,10 +302,11 @@ pub(super) fn status(error: &Error) -> StatusCode {
         | Error::NoReference
         | Error::OtherModel
         | Error::NoFace
-        | Error::NoIdentity => StatusCode::BAD_REQUEST,
+        | Error::NoIdentity
+        | Error::SandboxSession => StatusCode::BAD_REQUEST,
         Error::Over(_) | Error::Erased | Error::Revoked => StatusCode::GONE,
         Error::TooManyTries => StatusCode::TOO_MANY_REQUESTS,
-        Error::ApiKey | Error::NoConsent(_) | Error::Audience { .. } => StatusCode::FORBIDDEN,
+        Error::ApiKey | Error::OperatorKey | Error::NoConsent(_) | Error::Audience { .. } => StatusCode::FORBIDDEN,
         Error::Consent(_) => StatusCode::BAD_REQUEST,
         Error::Share(error) => StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
         Error::Busy | Error::Suspended | Error::NotSuspendable => StatusCode::CONFLICT,
@@ -319,6 +333,6 @@ pub(super) fn text_of(error: &Error, status: StatusCode) -> String {
     }
 }
 
-fn answer(status: StatusCode, detail: &str) -> Response {
+pub(super) fn answer(status: StatusCode, detail: &str) -> Response {
     (status, Json(json!({ "detail": detail }))).into_response()
 }

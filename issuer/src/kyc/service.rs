@@ -22,7 +22,9 @@ use crate::kyc::evidence::{Against, Evidence, Handed, Kept};
 use crate::kyc::identity::Identity;
 use crate::kyc::read::{self, ReadError};
 use crate::kyc::reuse::Reference;
-use crate::kyc::session::{LastNumber, METADATA, NewSession, OpenSession, Seed, Session, VENDOR_DATA, token_hash};
+use crate::kyc::session::{
+    LastNumber, METADATA, NewSession, OpenSession, Seed, Session, VENDOR_DATA, WorkflowName, token_hash,
+};
 use crate::kyc::stage::{OutOfTurn, Stage};
 use crate::kyc::verdict::{Cause, Verdict};
 use crate::kyc::workflow::{Environment, Kind, Workflow};
@@ -127,12 +129,15 @@ impl Issuer {
     /// [`Error::Field`], [`Error::NoSuchWorkflow`]; [`Error::NoReference`] and [`Error::OtherModel`] for a reuse session.
     pub async fn create_session(&self, mut wanted: NewSession, now: Timestamp) -> Result<Created, Error> {
         check_wanted(&wanted)?;
-        let workflow = self.config.workflow(wanted.workflow_id).ok_or(Error::NoSuchWorkflow)?;
+        let environment = wanted.application.as_ref().map_or(self.config.environment, |one| one.environment);
+        let workflow = self.workflow(environment, wanted.workflow.as_ref()).ok_or(Error::NoSuchWorkflow)?;
+        let (workflow, application) = (&workflow, wanted.application_id());
         let reference = self.reference(workflow, &mut wanted).await?;
         // A portrait is for this session alone: another one is not continued with it.
         let may_continue = !matches!(reference, Some(Reference::Portrait(_)));
         if let Some(vendor_data) = wanted.vendor_data.as_ref().filter(|_| may_continue) {
-            let found = self.sessions().find("unfinished", &Session::vendor_key(workflow, vendor_data)).await?;
+            let found =
+                self.sessions().find("unfinished", &Session::vendor_key(application, workflow, vendor_data)).await?;
             if let Some(Loaded { seen, value }) = found.filter(|found| now <= found.value.expires_at)
                 && let Some(mut open) = OpenSession::open(value, &self.vault)?
             {
@@ -144,7 +149,7 @@ impl Issuer {
             }
         }
         let id = uuid::Builder::from_random_bytes(self.entropy().array()).into_uuid();
-        let number = self.next_number().await?;
+        let number = self.next_number(application).await?;
         let expires_at = now.saturating_add(self.config.session_life).unwrap_or(Timestamp::MAX);
         let seed = Seed { id, number, workflow, wanted, now, expires_at };
         let mut open = OpenSession::create(seed, &self.vault, self.entropy())?;
@@ -154,6 +159,24 @@ impl Issuer {
         let entry = self.entry(&open.session, "session.created", now).fact("workflow", workflow.id);
         self.store.commit(Batch::new().insert(&open.seal(self.entropy())?).audit(entry)).await?;
         Ok(self.created(open))
+    }
+
+    /// The workflow that is asked for, among those for an environment; the first one when none is named.
+    fn workflow(&self, environment: Environment, wanted: Option<&WorkflowName>) -> Option<Workflow> {
+        self.config.workflows_of(environment).into_iter().find(|workflow| match wanted {
+            None => true,
+            Some(WorkflowName::Id(id)) => workflow.id == *id,
+            Some(WorkflowName::Kind(kind)) => workflow.kind == *kind,
+        })
+    }
+
+    /// Whether a session is this application's. Another one's is as if it were not there.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchSession`].
+    pub(crate) async fn check_owner(&self, application: Uuid, session: Uuid) -> Result<(), Error> {
+        let found = self.sessions().load(&session).await?;
+        found.filter(|found| found.value.application == application).map(|_| ()).ok_or(Error::NoSuchSession)
     }
 
     fn created(&self, open: OpenSession) -> Created {
@@ -488,23 +511,23 @@ impl Issuer {
     }
 
     /// The next running number. Numbers are reserved in blocks, so sessions made in parallel do not wait for each other.
-    async fn next_number(&self) -> Result<u64, Error> {
+    async fn next_number(&self, application: Uuid) -> Result<u64, Error> {
         let mut numbers = self.numbers.lock().await;
-        if let Some(number) = numbers.next() {
+        if let Some(number) = numbers.get_mut(&application).and_then(Iterator::next) {
             return Ok(number);
         }
         let counters = Collection::<LastNumber>::of(&self.store);
         for _ in 0..TRIES {
-            let loaded = counters.load("last").await?;
+            let loaded = counters.load(&LastNumber::key_of(application)).await?;
             let last = loaded.as_ref().map_or(0, |loaded| loaded.value.last);
-            let next = LastNumber { last: last.saturating_add(NUMBERS) };
+            let next = LastNumber { application, last: last.saturating_add(NUMBERS) };
             let batch = match loaded {
                 Some(loaded) => Batch::new().replace(loaded.seen, &next),
                 None => Batch::new().insert(&next),
             };
             match self.store.commit(batch).await {
                 Ok(_) => {
-                    *numbers = last + 2..next.last + 1;
+                    numbers.insert(application, last + 2..next.last + 1);
                     return Ok(last + 1);
                 }
                 Err(error) if error.is_conflict() => {}
