@@ -87,7 +87,7 @@ pub fn router_with(issuer: Arc<Issuer>, rates: Rates) -> Router {
         .merge(vci::router())
         .merge(status::router());
     Router::new()
-        .merge(api::sessions().route_layer(limited(rates.sessions)))
+        .merge(api::creation().route_layer(limited(rates.sessions)))
         .merge(person::uploads().route_layer(limited(rates.uploads)))
         .merge(vci::tokens().route_layer(limited(rates.tokens)))
         .merge(others.route_layer(limited(rates.others)))

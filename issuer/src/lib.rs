@@ -37,7 +37,8 @@ mod w3c;
 pub use application::{Application, Applications};
 pub use config::{BadSetting, Config, Suspension};
 pub use error::Error;
-pub use kyc::service::{Created, Next, Progress};
+pub use kyc::create::Created;
+pub use kyc::service::{Next, Progress};
 pub use kyc::share::{Consented, ShareRequest, Shared};
 pub use vci::{CredentialConfiguration, Offered, Shown};
 

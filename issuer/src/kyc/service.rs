@@ -1,4 +1,4 @@
-//! The services around a session: make it, take document and selfie, decide, erase.
+//! The services around a session: take document and selfie, decide.
 //!
 //! Each loads, decides in pure code and commits by compare-and-set with its audit entry. Bad input changes nothing but a
 //! counter, so a person can always try again.
@@ -21,10 +21,7 @@ use crate::kyc::decision;
 use crate::kyc::evidence::{Against, Evidence, Handed, Kept};
 use crate::kyc::identity::Identity;
 use crate::kyc::read::{self, ReadError};
-use crate::kyc::reuse::Reference;
-use crate::kyc::session::{
-    LastNumber, METADATA, NewSession, OpenSession, Seed, Session, VENDOR_DATA, WorkflowName, token_hash,
-};
+use crate::kyc::session::{OpenSession, Session, token_hash};
 use crate::kyc::stage::{OutOfTurn, Stage};
 use crate::kyc::verdict::{Cause, Verdict};
 use crate::kyc::workflow::{Environment, Kind, Workflow};
@@ -34,20 +31,6 @@ use crate::{Error, Issuer};
 
 /// How often a commit is tried again when someone wrote meanwhile.
 pub(crate) const TRIES: usize = 6;
-/// Session numbers reserved at once; what is left of them when the process ends is skipped.
-const NUMBERS: u64 = 64;
-
-/// A new session, or the unfinished one of the same person.
-#[derive(Debug)]
-pub struct Created {
-    /// The record.
-    pub session: Session,
-    /// The person's link.
-    pub url: String,
-    /// The token in it.
-    pub token: String,
-}
-
 /// What a session waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -122,54 +105,6 @@ impl Seen {
 }
 
 impl Issuer {
-    /// Makes a session. The same `vendor_data` with an unfinished session on the same version of the workflow gives that
-    /// session again, with the new callback and metadata.
-    ///
-    /// # Errors
-    /// [`Error::Field`], [`Error::NoSuchWorkflow`]; [`Error::NoReference`] and [`Error::OtherModel`] for a reuse session.
-    pub async fn create_session(&self, mut wanted: NewSession, now: Timestamp) -> Result<Created, Error> {
-        check_wanted(&wanted)?;
-        let environment = wanted.application.as_ref().map_or(self.config.environment, |one| one.environment);
-        let workflow = self.workflow(environment, wanted.workflow.as_ref()).ok_or(Error::NoSuchWorkflow)?;
-        let (workflow, application) = (&workflow, wanted.application_id());
-        let reference = self.reference(workflow, &mut wanted).await?;
-        // A portrait is for this session alone: another one is not continued with it.
-        let may_continue = !matches!(reference, Some(Reference::Portrait(_)));
-        if let Some(vendor_data) = wanted.vendor_data.as_ref().filter(|_| may_continue) {
-            let found =
-                self.sessions().find("unfinished", &Session::vendor_key(application, workflow, vendor_data)).await?;
-            if let Some(Loaded { seen, value }) = found.filter(|found| now <= found.value.expires_at)
-                && let Some(mut open) = OpenSession::open(value, &self.vault)?
-            {
-                open.session.callback = wanted.callback;
-                open.session.metadata = wanted.metadata;
-                let entry = self.entry(&open.session, "session.reused", now);
-                self.store.commit(Batch::new().replace(seen, &open.session).audit(entry)).await?;
-                return Ok(self.created(open));
-            }
-        }
-        let id = uuid::Builder::from_random_bytes(self.entropy().array()).into_uuid();
-        let number = self.next_number(application).await?;
-        let expires_at = now.saturating_add(self.config.session_life).unwrap_or(Timestamp::MAX);
-        let seed = Seed { id, number, workflow, wanted, now, expires_at };
-        let mut open = OpenSession::create(seed, &self.vault, self.entropy())?;
-        if let Some(reference) = reference {
-            open.personal.stage = Stage::AwaitingFace { reference };
-        }
-        let entry = self.entry(&open.session, "session.created", now).fact("workflow", workflow.id);
-        self.store.commit(Batch::new().insert(&open.seal(self.entropy())?).audit(entry)).await?;
-        Ok(self.created(open))
-    }
-
-    /// The workflow that is asked for, among those for an environment; the first one when none is named.
-    fn workflow(&self, environment: Environment, wanted: Option<&WorkflowName>) -> Option<Workflow> {
-        self.config.workflows_of(environment).into_iter().find(|workflow| match wanted {
-            None => true,
-            Some(WorkflowName::Id(id)) => workflow.id == *id,
-            Some(WorkflowName::Kind(kind)) => workflow.kind == *kind,
-        })
-    }
-
     /// Whether a session is this application's. Another one's is as if it were not there.
     ///
     /// # Errors
@@ -177,12 +112,6 @@ impl Issuer {
     pub(crate) async fn check_owner(&self, application: Uuid, session: Uuid) -> Result<(), Error> {
         let found = self.sessions().load(&session).await?;
         found.filter(|found| found.value.application == application).map(|_| ()).ok_or(Error::NoSuchSession)
-    }
-
-    fn created(&self, open: OpenSession) -> Created {
-        let token = open.personal.token.expose().to_owned();
-        let url = self.hosted_url(&open.session.language, &token);
-        Created { url, token, session: open.session }
     }
 
     /// The address of the hosted pages for a token.
@@ -350,44 +279,6 @@ impl Issuer {
         Ok(explained)
     }
 
-    /// Erases everything about the person: the key goes first, together with the face that was kept of this session, then
-    /// what it opened. The record that there was a session stays, and so do the audit log and an entry of the blocklist.
-    ///
-    /// # Errors
-    /// [`Error::NoSuchSession`]. A session that was erased before is fine.
-    pub async fn erase_session(&self, id: Uuid, now: Timestamp) -> Result<(), Error> {
-        for _ in 0..TRIES {
-            let Loaded { seen, value } = self.sessions().load(&id).await?.ok_or(Error::NoSuchSession)?;
-            if value.is_erased() {
-                return Ok(());
-            }
-            let entry = self.entry(&value, "session.erased", now);
-            let open = OpenSession::open(value.clone(), &self.vault)?;
-            let face = self.disenrolment(&value).await?;
-            let (face_key, face_gone) = face.unzip();
-            let gone = Batch::new().replace(seen, &value.erased()).audit(entry).and(face_gone.unwrap_or_default());
-            match self.store.commit(gone).await {
-                Err(error) if error.is_conflict() => {}
-                Err(error) => return Err(error.into()),
-                Ok(_) => {
-                    if let Some(key) = face_key {
-                        self.refresh_face(key).await;
-                    }
-                    if let Some(open) = open {
-                        let stage = &open.personal.stage;
-                        let pictures =
-                            [stage.document().map(|it| it.picture.blob), stage.selfie().map(|it| it.picture.blob)];
-                        for blob in pictures.into_iter().flatten() {
-                            self.blobs.delete(blob).await?;
-                        }
-                    }
-                    return Ok(());
-                }
-            }
-        }
-        Err(Error::Busy)
-    }
-
     pub(crate) fn sessions(&self) -> Collection<Session> {
         Collection::of(&self.store)
     }
@@ -509,33 +400,6 @@ impl Issuer {
         let blob = self.blobs.put(sealed).await?;
         Ok(Kept { blob, media_type: media_type.to_owned(), bytes: picture.len() as u64 })
     }
-
-    /// The next running number. Numbers are reserved in blocks, so sessions made in parallel do not wait for each other.
-    async fn next_number(&self, application: Uuid) -> Result<u64, Error> {
-        let mut numbers = self.numbers.lock().await;
-        if let Some(number) = numbers.get_mut(&application).and_then(Iterator::next) {
-            return Ok(number);
-        }
-        let counters = Collection::<LastNumber>::of(&self.store);
-        for _ in 0..TRIES {
-            let loaded = counters.load(&LastNumber::key_of(application)).await?;
-            let last = loaded.as_ref().map_or(0, |loaded| loaded.value.last);
-            let next = LastNumber { application, last: last.saturating_add(NUMBERS) };
-            let batch = match loaded {
-                Some(loaded) => Batch::new().replace(loaded.seen, &next),
-                None => Batch::new().insert(&next),
-            };
-            match self.store.commit(batch).await {
-                Ok(_) => {
-                    numbers.insert(application, last + 2..next.last + 1);
-                    return Ok(last + 1);
-                }
-                Err(error) if error.is_conflict() => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(Error::Busy)
-    }
 }
 
 /// What a picture is sealed for.
@@ -596,25 +460,4 @@ fn is_advice(signal: &Signal) -> bool {
     let certain =
         [CheckName::MrzCheckDigits, CheckName::MrzVisualZone, CheckName::PortraitFound, CheckName::ImageQuality];
     matches!(signal.outcome, Outcome::Warn | Outcome::Fail) && certain.contains(&signal.name)
-}
-
-fn check_wanted(wanted: &NewSession) -> Result<(), Error> {
-    let bad = |field, why: &str| Err(Error::Field { field, why: why.to_owned() });
-    if wanted.vendor_data.as_ref().is_some_and(|text| text.chars().count() > VENDOR_DATA || text.is_empty()) {
-        return bad("vendor_data", "Ensure this field has 1 to 256 characters.");
-    }
-    if wanted.metadata.as_ref().is_some_and(|value| value.to_string().len() > METADATA) {
-        return bad("metadata", "Ensure this field has at most 16384 bytes of JSON.");
-    }
-    if wanted.callback.as_ref().is_some_and(|url| !matches!(url.scheme(), "http" | "https")) {
-        return bad("callback", "Enter a valid URL.");
-    }
-    if wanted
-        .language
-        .as_ref()
-        .is_some_and(|tag| tag.len() > 16 || !tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
-    {
-        return bad("language", "Enter a language code.");
-    }
-    Ok(())
 }
