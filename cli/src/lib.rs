@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use warifu_server::telemetry;
 
+mod app;
 mod bench;
 mod credential;
 pub mod demo;
@@ -50,6 +51,9 @@ enum Command {
     /// The trust registry.
     #[command(subcommand)]
     Registry(registry::RegistryCommand),
+    /// Applications of an issuer: make, list, give fresh keys.
+    #[command(subcommand)]
+    App(app::AppCommand),
     /// The issuer.
     #[command(subcommand)]
     Issuer(serve::IssuerCommand),
@@ -122,6 +126,7 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Face(command) => face::run(command)?,
         Command::Credential(command) => return credential::run(command).await,
         Command::Registry(command) => registry::run(command).await?,
+        Command::App(command) => app::run(command).await?,
         Command::Issuer(command) => serve::issuer(command).await?,
         Command::Verifier(command) => serve::verifier(command).await?,
         Command::Wallet(args) => return wallet::run(args).await,

@@ -1,6 +1,6 @@
 //! `warifu issuer serve` and `warifu verifier serve`: one role, one process, one configuration file.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,6 +20,7 @@ use warifu_server::entropy::System;
 use warifu_server::extract::ApiKeyHash;
 use warifu_server::fetch::{Fetcher, Limits as FetchLimits, Policy as FetchPolicy};
 use warifu_server::run::{Limits, Listener, asked_to_stop};
+use warifu_store::Store;
 use warifu_store::blob::Blobs;
 use warifu_trust::bundle::{self, Credentials, IssuerBundle, VerifierBundle};
 use warifu_verifier::Verifier;
@@ -189,6 +190,57 @@ impl Common {
     }
 }
 
+/// Where an issuer is and keeps its data, for commands beside it.
+pub(crate) struct IssuerPlace {
+    /// The address as others see it.
+    pub(crate) base_url: Url,
+    /// Whether it is a sandbox.
+    pub(crate) sandbox: bool,
+    listen: SocketAddr,
+    data: PathBuf,
+}
+
+impl IssuerPlace {
+    /// As its configuration file says.
+    pub(crate) fn read(file: &Path) -> Result<Self> {
+        let IssuerFile { common, .. } = read(file)?;
+        let Common { listen, base_url, sandbox, data, .. } = common.below(file);
+        Ok(Self { base_url, sandbox, listen, data })
+    }
+
+    /// The address on this machine, without a proxy in between.
+    pub(crate) fn local_url(&self) -> Result<Url> {
+        let host = match self.listen.ip() {
+            ip if ip.is_unspecified() && ip.is_ipv4() => "127.0.0.1".to_owned(),
+            ip if ip.is_unspecified() => "[::1]".to_owned(),
+            IpAddr::V4(ip) => ip.to_string(),
+            IpAddr::V6(ip) => format!("[{ip}]"),
+        };
+        Ok(format!("http://{host}:{}/", self.listen.port()).parse()?)
+    }
+
+    /// The key of the operator's door; made when the issuer starts for the first time.
+    pub(crate) fn operator_key(&self) -> Result<Option<String>> {
+        let path = self.data.join(OPERATOR_KEY);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Ok(Some(text.trim().to_owned())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("{} can not be read", path.display())),
+        }
+    }
+
+    /// The records; only while the issuer does not run.
+    pub(crate) fn store(&self) -> Result<Arc<dyn Store>> {
+        std::fs::create_dir_all(&self.data)?;
+        Ok(warifu_store::redb::open(self.data.join(RECORDS))?)
+    }
+}
+
+/// File of the operator's key, in the folder of data.
+const OPERATOR_KEY: &str = "operator.key";
+/// File of the records, in the folder of data.
+const RECORDS: &str = "records.redb";
+
 /// Runs `warifu issuer`.
 pub(crate) async fn issuer(command: IssuerCommand) -> Result<()> {
     let IssuerCommand::Serve { config: file } = command;
@@ -215,8 +267,11 @@ pub(crate) async fn issuer(command: IssuerCommand) -> Result<()> {
         status_history: issuer.status_history_days.map(|days| SignedDuration::from_hours(24 * i64::from(days))),
         ..defaults
     };
-    config.check()?;
     std::fs::create_dir_all(&common.data)?;
+    let operator_key = kept_secret(&common.data.join(OPERATOR_KEY), &System)?;
+    let operator_key = Some(ApiKeyHash::of(&base64url::encode(operator_key.expose())));
+    let config = warifu_issuer::Config { operator_key, ..config };
+    config.check()?;
     let (document_signer, chain): (Arc<dyn Signer>, _) = match &issuer.pkcs11 {
         Some(token) => (Arc::new(token.open(&file)?), vec![bundle::signer_certificate(&files::reader(&common.keys))?]),
         None => {
@@ -228,7 +283,7 @@ pub(crate) async fn issuer(command: IssuerCommand) -> Result<()> {
     let models = issuer.models;
     let models = tokio::task::spawn_blocking(move || files::models(models.as_deref(), Parts::ALL)).await??;
     let parts = warifu_issuer::Parts {
-        store: warifu_store::redb::open(common.data.join("records.redb"))?,
+        store: warifu_store::redb::open(common.data.join(RECORDS))?,
         blobs: Blobs::folder(common.data.join("blobs"))?,
         models,
         fetcher: common.fetcher()?,
@@ -238,11 +293,13 @@ pub(crate) async fn issuer(command: IssuerCommand) -> Result<()> {
             chain,
             status_signer: None,
             access: Credentials::load_if_there(bundle::ACCESS, &files::reader(&common.keys))?.map(Into::into),
-            master: master_key(&common.data, &*entropy)?,
+            master: kept_secret(&common.data.join("master.key"), &*entropy)?,
         },
         entropy,
     };
     let issuer = Arc::new(Issuer::new(config, parts)?);
+    let applications = issuer.applications().load().await?;
+    tracing::info!(applications, "keys of applications are loaded");
     let faces = issuer.load_faces().await?;
     tracing::info!(faces, "kept faces are loaded");
     if !issuer.has_liveness() {
@@ -303,14 +360,13 @@ fn allowed_models(named: &[String]) -> Result<Vec<ModelId>> {
     Ok(vec![builtin.as_str().parse()?])
 }
 
-/// The key that everything kept of people is wrapped under: made at the first start, readable by its owner only.
-fn master_key(data: &Path, entropy: &dyn Entropy) -> Result<Secret> {
-    let path = data.join("master.key");
-    match std::fs::read_to_string(&path) {
+/// A secret of 32 bytes in a file: made at the first start, readable by its owner only.
+fn kept_secret(path: &Path, entropy: &dyn Entropy) -> Result<Secret> {
+    match std::fs::read_to_string(path) {
         Ok(text) => Ok(Secret::new(base64url::decode(text.trim()).with_context(|| path.display().to_string())?)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let key = entropy.array::<32>();
-            files::write_private(&path, base64url::encode(&key).as_bytes())?;
+            files::write_private(path, base64url::encode(&key).as_bytes())?;
             Ok(Secret::new(key.to_vec()))
         }
         Err(error) => Err(error).with_context(|| format!("{} can not be read", path.display())),

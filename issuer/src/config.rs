@@ -26,6 +26,8 @@ pub struct Config {
     pub environment: Environment,
     /// Hashes of the keys that clients of the session API may use.
     pub api_keys: Vec<ApiKeyHash>,
+    /// Hash of the key with which applications are made over HTTP; none can be made so where `None`, the default.
+    pub operator_key: Option<ApiKeyHash>,
     /// The workflows; the first one is the default.
     pub workflows: Vec<Workflow>,
     /// What is offered to an approved person, in order of preference. Default: the `kyc` profile as SD-JWT VC and as
@@ -98,13 +100,7 @@ impl Config {
     pub fn sandbox(base_url: Url, registry_url: Url, registry_operator: Certificate) -> Self {
         Self {
             environment: Environment::Sandbox,
-            workflows: vec![
-                Workflow::sandbox(),
-                Workflow::reuse(Environment::Sandbox),
-                Workflow::rehearsal(),
-                Workflow::challenging(Method::Active3d),
-                Workflow::challenging(Method::Flashing),
-            ],
+            workflows: sandbox_workflows(),
             configurations: CredentialConfiguration::ALL.to_vec(),
             status_ttl: SignedDuration::from_secs(10),
             suspension: Suspension::Yes,
@@ -122,6 +118,7 @@ impl Config {
             country: "UT".to_owned(),
             environment: Environment::Live,
             api_keys: Vec::new(),
+            operator_key: None,
             workflows: vec![Workflow::live(), Workflow::reuse(Environment::Live)],
             configurations: vec![CredentialConfiguration::KycSdJwt, CredentialConfiguration::KycMdoc],
             session_life: SignedDuration::from_hours(7 * 24),
@@ -217,17 +214,25 @@ impl Config {
         format!("{}{path}", self.base_url.as_str().trim_end_matches('/'))
     }
 
-    /// The workflow with this identifier, or the default.
-    #[must_use]
-    pub fn workflow(&self, id: Option<uuid::Uuid>) -> Option<&Workflow> {
-        match id {
-            None => self.workflows.first(),
-            Some(id) => self.workflows.iter().find(|workflow| workflow.id == id),
+    /// The workflows for applications of an environment. A sandbox application of an issuer for real people has those of
+    /// [`Config::sandbox`]; there is no application for real people on a sandbox.
+    pub(crate) fn workflows_of(&self, environment: Environment) -> Vec<Workflow> {
+        match (self.environment, environment) {
+            (Environment::Live, Environment::Sandbox) => sandbox_workflows(),
+            (Environment::Sandbox, Environment::Live) => Vec::new(),
+            (Environment::Live, Environment::Live) | (Environment::Sandbox, Environment::Sandbox) => {
+                self.workflows.clone()
+            }
         }
     }
-    /// The first workflow of the kind that this name stands for: `wf_first_verification` or `wf_reusable_kyc`.
-    #[must_use]
-    pub fn workflow_named(&self, name: &str) -> Option<&Workflow> {
-        self.workflows.iter().find(|workflow| workflow.kind.name() == name)
-    }
+}
+
+fn sandbox_workflows() -> Vec<Workflow> {
+    vec![
+        Workflow::sandbox(),
+        Workflow::reuse(Environment::Sandbox),
+        Workflow::rehearsal(),
+        Workflow::challenging(Method::Active3d),
+        Workflow::challenging(Method::Flashing),
+    ]
 }

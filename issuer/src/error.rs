@@ -98,6 +98,15 @@ pub enum Error {
     /// The API key is missing or wrong.
     #[error("the API key is missing or wrong; name it in the header `x-api-key`")]
     ApiKey,
+    /// The operator's key is missing or wrong.
+    #[error("the operator's key is missing or wrong; name it in the header `x-operator-key`")]
+    OperatorKey,
+    /// No application has this identifier.
+    #[error("there is no such application")]
+    NoSuchApplication,
+    /// What a sandbox approved is never minted for real people.
+    #[error("the session belongs to a sandbox application, so there is no credential for it here")]
+    SandboxSession,
     /// There is no such offer, or it has ended.
     #[error("there is no such offer, or it has ended")]
     NoSuchOffer,

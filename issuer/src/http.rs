@@ -18,6 +18,7 @@ use crate::Issuer;
 use crate::kyc::workflow::Environment;
 
 mod api;
+mod applications;
 mod blocklist;
 mod pages;
 mod person;
@@ -76,18 +77,19 @@ pub fn router(issuer: Arc<Issuer>) -> Router {
 pub fn router_with(issuer: Arc<Issuer>, rates: Rates) -> Router {
     let limited = |rate| {
         let issuer = Arc::clone(&issuer);
-        let limiter = Limiter::new(rate).by_key(move |key| issuer.config().knows(key));
+        let limiter = Limiter::new(rate).by_key(move |key| issuer.knows(key));
         from_fn_with_state(limiter, limit::by_caller)
     };
     let others = Router::new()
         .merge(api::router())
+        .merge(applications::router())
         .merge(blocklist::router())
         .merge(person::router())
         .merge(vci::router())
         .merge(vp::router())
         .merge(status::router());
     Router::new()
-        .merge(api::sessions().route_layer(limited(rates.sessions)))
+        .merge(api::creation().route_layer(limited(rates.sessions)))
         .merge(person::uploads().route_layer(limited(rates.uploads)))
         .merge(vci::tokens().route_layer(limited(rates.tokens)))
         .merge(others.route_layer(limited(rates.others)))

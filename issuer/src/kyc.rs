@@ -27,6 +27,8 @@ pub mod vault;
 pub mod verdict;
 pub mod workflow;
 
+pub(crate) mod create;
+mod erase;
 pub(crate) mod read;
 pub(crate) mod service;
 pub(crate) mod share;

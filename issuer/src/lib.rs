@@ -17,12 +17,14 @@ use warifu_keys::{Entropy, Secret, Signer, sha256};
 use warifu_models::Models;
 use warifu_openid4vc::vci::nonce::NonceKey;
 use warifu_server::Clock;
+use warifu_server::extract::ApiKey;
 use warifu_server::fetch::Fetcher;
 use warifu_server::text::Catalogue;
 use warifu_store::blob::Blobs;
 use warifu_store::{Store, audit};
 use warifu_trust::bundle::Credentials;
 
+pub mod application;
 mod config;
 mod error;
 pub mod http;
@@ -33,9 +35,11 @@ mod trust;
 pub mod vci;
 mod w3c;
 
+pub use application::{Application, Applications};
 pub use config::{BadSetting, Config, Suspension};
 pub use error::Error;
-pub use kyc::service::{Created, Next, Progress};
+pub use kyc::create::Created;
+pub use kyc::service::{Next, Progress};
 pub use kyc::share::{Consented, ShareRequest, Shared};
 pub use vci::{CredentialConfiguration, Offered, Shown};
 
@@ -95,6 +99,7 @@ pub struct Parts {
 /// One issuer. Made once, shared by all requests.
 pub struct Issuer {
     config: Config,
+    applications: Applications,
     store: Arc<dyn Store>,
     blobs: Blobs,
     gallery: Arc<Gallery>,
@@ -112,7 +117,7 @@ pub struct Issuer {
     face_secret: FaceSecret,
     trust: trust::TrustSource,
     readers: Semaphore,
-    numbers: Mutex<std::ops::Range<u64>>,
+    numbers: Mutex<BTreeMap<uuid::Uuid, std::ops::Range<u64>>>,
     lists: Mutex<status::Cache>,
     bitstrings: Mutex<BTreeMap<u32, (Arc<serde_json::Value>, Timestamp)>>,
     metadata: vci::Metadata,
@@ -146,6 +151,7 @@ impl Issuer {
         }
         let catalogue = http::catalogue().map_err(|error| Error::Task(error.to_string()))?;
         Ok(Self {
+            applications: Applications::of(&store, config.environment),
             vault: Vault::new(master.clone())?,
             nonce_key: NonceKey::new(Secret::new(derive(&master, "c_nonce").to_vec())),
             pid_secret: Secret::new(derive(&master, "user_pid").to_vec()),
@@ -154,7 +160,7 @@ impl Issuer {
             gallery: Arc::default(),
             trust: trust::TrustSource::new(config.trusted_list(), config.registry_operator.clone(), fetcher),
             readers: Semaphore::new(config.readers),
-            numbers: Mutex::new(0..0),
+            numbers: Mutex::default(),
             lists: Mutex::default(),
             bitstrings: Mutex::default(),
             metadata: vci::Metadata::new(&config, &document_signer.public_key())?,
@@ -176,6 +182,25 @@ impl Issuer {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// The applications that are its clients.
+    #[must_use]
+    pub fn applications(&self) -> &Applications {
+        &self.applications
+    }
+
+    /// The application whose key this is: the built-in one for the keys in the settings.
+    pub(crate) async fn application_of(&self, key: &ApiKey) -> Result<Option<Application>, Error> {
+        if self.config.knows(key) {
+            return Ok(Some(Application::built_in(self.config.environment)));
+        }
+        self.applications.with_key(&key.hash()).await
+    }
+
+    /// Whether this is the key of a client, as far as it was looked up or loaded before.
+    pub(crate) fn knows(&self, key: &ApiKey) -> bool {
+        self.config.knows(key) || self.applications.known(&key.hash()).is_some()
     }
 
     /// Whether passive liveness can be performed. Where it cannot, whoever starts the issuer says so.

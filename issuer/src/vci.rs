@@ -28,6 +28,7 @@ use warifu_store::{Batch, Collection, Loaded, Stored};
 
 use crate::kyc::service::TRIES;
 use crate::kyc::session::{KeptOffer, OpenSession};
+use crate::kyc::workflow::Environment;
 use crate::{BadSetting, Config, Error, Issuer};
 
 mod configuration;
@@ -254,16 +255,27 @@ impl Issuer {
     /// The configurations that an approved session can have credentials of: what the evidence does not show can not be
     /// minted, so it is not offered either.
     fn mintable(&self, open: &OpenSession, now: Timestamp) -> Vec<CredentialConfiguration> {
-        let Some(evidenced) = Evidenced::of(open, now) else { return Vec::new() };
+        let Some(evidenced) = self.evidenced(open, now) else { return Vec::new() };
         let can = |one: &CredentialConfiguration| one.claims(&self.config, &evidenced).is_ok();
         self.config.configurations.iter().copied().filter(can).collect()
+    }
+
+    /// What a credential of this session is made of; nothing where none may be.
+    fn evidenced<'a>(&self, open: &'a OpenSession, now: Timestamp) -> Option<Evidenced<'a>> {
+        Evidenced::of(open, now).filter(|_| self.may_mint(open))
+    }
+
+    /// Whether this issuer signs for sessions of this environment: what a sandbox application did, with specimens or
+    /// scenarios, is nothing that an issuer for real people vouches for.
+    fn may_mint(&self, open: &OpenSession) -> bool {
+        self.config.environment == Environment::Sandbox || open.session.workflow.environment == Environment::Live
     }
 
     /// A new offer, the changes that keep it, and the key of its state.
     fn new_offer(&self, open: &OpenSession, now: Timestamp) -> Result<(Offered, Batch, String), Error> {
         // A reuse session is approved too, and there is nobody in it to make a credential of.
-        if Evidenced::of(open, now).is_none() {
-            return Err(Error::NoIdentity);
+        if self.evidenced(open, now).is_none() {
+            return Err(if self.may_mint(open) { Error::NoIdentity } else { Error::SandboxSession });
         }
         let terms = Terms {
             credential_issuer: self.metadata.issuer.credential_issuer.clone(),
@@ -410,7 +422,7 @@ impl Issuer {
                 Err(error) => return Err(failed(&error)),
             }
             let open = &seen.open;
-            let evidenced = Evidenced::of(open, now).ok_or_else(denied)?;
+            let evidenced = self.evidenced(open, now).ok_or_else(denied)?;
             let claims = configuration.claims(&self.config, &evidenced).map_err(|error| failed(&error))?;
             let vct = configuration.vct(&self.config);
             let bits = configuration.status_bits(&self.config);

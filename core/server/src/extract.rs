@@ -134,7 +134,17 @@ impl ApiKey {
                 .and_then(|value| value.split_once(' '))
                 .and_then(|(scheme, key)| scheme.eq_ignore_ascii_case("bearer").then_some(key))
         };
-        let key = text("x-api-key").or_else(bearer)?.trim();
+        Self::of(text("x-api-key").or_else(bearer)?)
+    }
+
+    /// The key in a header of another name, or `None`.
+    #[must_use]
+    pub fn from_header(headers: &HeaderMap, name: &str) -> Option<Self> {
+        Self::of(headers.get(name)?.to_str().ok()?)
+    }
+
+    fn of(text: &str) -> Option<Self> {
+        let key = text.trim();
         (1..=512).contains(&key.len()).then(|| Self(key.to_owned()))
     }
 

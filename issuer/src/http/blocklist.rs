@@ -26,15 +26,17 @@ pub(super) fn router() -> Router<Front> {
 }
 
 /// `POST /v3/blocklist/add/`: `{"session_id": …, "blocklist_face": true}`.
-async fn add(State(front): State<Front>, _: Client, Now(now): Now, body: Body) -> Result<Response, Refusal> {
+async fn add(State(front): State<Front>, client: Client, Now(now): Now, body: Body) -> Result<Response, Refusal> {
     let session = named(&body?.0, "blocklist_")?;
+    front.0.check_owner(client.0.id, session).await?;
     let blocked = front.0.block_face(session, now).await?;
     Ok((StatusCode::OK, Json(row(&blocked))).into_response())
 }
 
 /// `POST /v3/blocklist/remove/`: `{"session_id": …, "unblock_face": true}`.
-async fn remove(State(front): State<Front>, _: Client, Now(now): Now, body: Body) -> Result<Response, Refusal> {
+async fn remove(State(front): State<Front>, client: Client, Now(now): Now, body: Body) -> Result<Response, Refusal> {
     let session = named(&body?.0, "unblock_")?;
+    front.0.check_owner(client.0.id, session).await?;
     let removed = front.0.unblock_face(session, now).await?;
     Ok(Json(json!({ "session_id": session, "removed": removed })).into_response())
 }
@@ -46,9 +48,9 @@ struct Listed {
 }
 
 /// `GET /v3/blocklist/?item_type=face`.
-async fn list(State(front): State<Front>, _: Client, Query(listed): Query<Listed>) -> Result<Response, Refusal> {
+async fn list(State(front): State<Front>, client: Client, Query(listed): Query<Listed>) -> Result<Response, Refusal> {
     let rows = match listed.item_type.as_deref() {
-        None | Some("face") => front.0.blocked_faces().await?,
+        None | Some("face") => front.0.blocked_faces(client.0.id).await?,
         // Nothing of these kinds can be put there, so none of them is.
         Some(other) if OTHERS.contains(&other) => Vec::new(),
         Some(_) => return Err(bad("item_type", "Must be one of face, document, phone, email.").into()),

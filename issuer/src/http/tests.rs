@@ -17,6 +17,7 @@ use warifu_keys::{Entropy, Secret, Signer, SigningKey};
 use warifu_models::weights::Folder;
 use warifu_models::{Models, Parts};
 use warifu_server::clock::Hands;
+use warifu_server::extract::ApiKeyHash;
 use warifu_server::fetch::{Fetcher, Limits, Policy};
 use warifu_server::limit::Rate;
 use warifu_server::run;
@@ -32,12 +33,14 @@ use crate::kyc::threshold::{Measure, Threshold};
 use crate::{Config, Issuer, Keys};
 
 mod api;
+mod applications;
 mod faces;
 mod issuance;
 mod person;
 mod share;
 
 const KEY: &str = "test-key";
+const OPERATOR: &str = "operator-key";
 
 struct World {
     issuer: Arc<Issuer>,
@@ -106,6 +109,14 @@ impl World {
         Self::with(Models::load(&NoWeights, parts).unwrap(), "http://127.0.0.1:1", None)
     }
 
+    /// An issuer for real people, without models.
+    fn live() -> Self {
+        let models = Self::new().issuer.models.clone();
+        let store = warifu_store::memory::open().unwrap();
+        let base = |registry, anchor| Config::live(Url::parse("https://issuer.example").unwrap(), registry, anchor);
+        Self::of(base, store, Seeded::dangerous_new("live issuer"), models, "http://127.0.0.1:1", None)
+    }
+
     /// An issuer with the installed models, or `None` where there are none.
     fn with_models(test: &str) -> Option<Self> {
         let models = Folder::from_environment().and_then(|folder| Models::load(&folder, Parts::ALL).ok());
@@ -133,13 +144,27 @@ impl World {
         registry: &str,
         operator: Option<Certificate>,
     ) -> Self {
+        let base = |registry, anchor| Config::sandbox(Url::parse("http://127.0.0.1:7001").unwrap(), registry, anchor);
+        Self::of(base, store, entropy, models, registry, operator)
+    }
+
+    fn of(
+        base: impl FnOnce(Url, Certificate) -> Config,
+        store: Arc<dyn warifu_store::Store>,
+        entropy: Seeded,
+        models: Models,
+        registry: &str,
+        operator: Option<Certificate>,
+    ) -> Self {
         let entropy = Arc::new(entropy);
         let authority = authority("Utopia KYC", &*entropy);
         let (certificate, key) = certified(&authority, "Document signer", Purpose::DocumentSigner, &*entropy);
         let hands = Hands::at(start());
         let operator = operator.unwrap_or_else(|| authority.certificate().clone());
-        let base = Url::parse("http://127.0.0.1:7001").unwrap();
-        let config = Config::sandbox(base, Url::parse(registry).unwrap(), operator).with_api_key(KEY);
+        let config = Config {
+            operator_key: Some(ApiKeyHash::of(OPERATOR)),
+            ..base(Url::parse(registry).unwrap(), operator).with_api_key(KEY)
+        };
         let parts = crate::Parts {
             store,
             blobs: Blobs::memory(),
@@ -177,7 +202,12 @@ impl World {
     }
 
     async fn api(&self, method: &str, path: &str, body: Value) -> Answer {
-        let request = Request::builder().method(method).uri(path).header("x-api-key", KEY);
+        self.api_as(KEY, method, path, body).await
+    }
+
+    /// As the application with this key.
+    async fn api_as(&self, key: &str, method: &str, path: &str, body: Value) -> Answer {
+        let request = Request::builder().method(method).uri(path).header("x-api-key", key);
         self.send(request.header("content-type", "application/json").body(Body::from(body.to_string())).unwrap()).await
     }
 
@@ -196,9 +226,15 @@ impl World {
     /// A session that passed every check.
     async fn approved(&self) -> (Uuid, String) {
         let (id, token) = self.session().await;
+        self.approve(&token).await;
+        (id, token)
+    }
+
+    /// Lets a session pass every check.
+    async fn approve(&self, token: &str) {
         let now = self.now();
         self.issuer
-            .change(&token, now, |open| {
+            .change(token, now, |open| {
                 let signals: Vec<_> =
                     CheckName::ALL.iter().map(|name| Signal::new(*name, Outcome::Pass, Code::OneFace)).collect();
                 let stage =
@@ -209,7 +245,6 @@ impl World {
             })
             .await
             .unwrap();
-        (id, token)
     }
 }
 

@@ -374,7 +374,10 @@ impl Issuer {
             return Ok(Err(Unusable::Untraceable));
         };
         // Where the client says whose session it is, the credential must be that person's. One whose verification was erased
-        // is nobody's any more.
+        // is nobody's any more, and what one application verified is nothing to another.
+        if open.session.application != source.application {
+            return Ok(Err(Unusable::OtherPerson));
+        }
         if open.session.vendor_data.is_some() && open.session.vendor_data != source.vendor_data {
             return Ok(Err(Unusable::OtherPerson));
         }

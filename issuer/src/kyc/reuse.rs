@@ -85,7 +85,7 @@ impl Issuer {
             }
             (Kind::BiometricAuthentication, None, ReferenceSource::Kept) => {
                 let vendor_data = wanted.vendor_data.as_deref().ok_or(Error::NoReference)?;
-                let reference = Reference::Enrolled(self.face_secret.owner(vendor_data));
+                let reference = Reference::Enrolled(self.face_secret.owner(wanted.application_id(), vendor_data));
                 self.opened(&reference).await?;
                 Ok(Stage::AwaitingFace { reference })
             }

@@ -1,4 +1,4 @@
-//! The services around a session: make it, take document and selfie, decide, erase.
+//! The services around a session: take document and selfie, decide.
 //!
 //! Each loads, decides in pure code and commits by compare-and-set with its audit entry. Bad input changes nothing but a
 //! counter, so a person can always try again.
@@ -22,8 +22,7 @@ use crate::kyc::evidence::{Against, Evidence, Handed, Kept};
 use crate::kyc::identity::Identity;
 use crate::kyc::presented;
 use crate::kyc::read::{self, ReadError};
-use crate::kyc::reuse::Reference;
-use crate::kyc::session::{LastNumber, METADATA, NewSession, OpenSession, Seed, Session, VENDOR_DATA, token_hash};
+use crate::kyc::session::{OpenSession, Session, token_hash};
 use crate::kyc::stage::{OutOfTurn, Stage};
 use crate::kyc::verdict::{Cause, Verdict};
 use crate::kyc::workflow::{Environment, Kind, Workflow};
@@ -33,20 +32,6 @@ use crate::{Error, Issuer};
 
 /// How often a commit is tried again when someone wrote meanwhile.
 pub(crate) const TRIES: usize = 6;
-/// Session numbers reserved at once; what is left of them when the process ends is skipped.
-const NUMBERS: u64 = 64;
-
-/// A new session, or the unfinished one of the same person.
-#[derive(Debug)]
-pub struct Created {
-    /// The record.
-    pub session: Session,
-    /// The person's link.
-    pub url: String,
-    /// The token in it.
-    pub token: String,
-}
-
 /// What a session waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -127,45 +112,13 @@ impl Seen {
 }
 
 impl Issuer {
-    /// Makes a session. The same `vendor_data` with an unfinished session on the same version of the workflow gives that
-    /// session again, with the new callback and metadata.
+    /// Whether a session is this application's. Another one's is as if it were not there.
     ///
     /// # Errors
-    /// [`Error::Field`], [`Error::NoSuchWorkflow`]; [`Error::NoReference`] and [`Error::OtherModel`] for a reuse session.
-    pub async fn create_session(&self, mut wanted: NewSession, now: Timestamp) -> Result<Created, Error> {
-        check_wanted(&wanted)?;
-        let workflow = self.config.workflow(wanted.workflow_id).ok_or(Error::NoSuchWorkflow)?;
-        let stage = self.beginning(workflow, &mut wanted).await?;
-        // A portrait is for this session alone, and so is a credential: another one is not continued with it.
-        let may_continue = matches!(stage, Stage::Opened | Stage::AwaitingFace { reference: Reference::Enrolled(_) });
-        if let Some(vendor_data) = wanted.vendor_data.as_ref().filter(|_| may_continue) {
-            let found = self.sessions().find("unfinished", &Session::vendor_key(workflow, vendor_data)).await?;
-            if let Some(Loaded { seen, value }) = found.filter(|found| now <= found.value.expires_at)
-                && let Some(mut open) = OpenSession::open(value, &self.vault)?
-                && !begins_otherwise(&open.personal.stage)
-            {
-                open.session.callback = wanted.callback;
-                open.session.metadata = wanted.metadata;
-                let entry = self.entry(&open.session, "session.reused", now);
-                self.store.commit(Batch::new().replace(seen, &open.session).audit(entry)).await?;
-                return Ok(self.created(open));
-            }
-        }
-        let id = uuid::Builder::from_random_bytes(self.entropy().array()).into_uuid();
-        let number = self.next_number().await?;
-        let expires_at = now.saturating_add(self.config.session_life).unwrap_or(Timestamp::MAX);
-        let seed = Seed { id, number, workflow, wanted, now, expires_at };
-        let mut open = OpenSession::create(seed, &self.vault, self.entropy())?;
-        open.personal.stage = stage;
-        let entry = self.entry(&open.session, "session.created", now).fact("workflow", workflow.id);
-        self.store.commit(Batch::new().insert(&open.seal(self.entropy())?).audit(entry)).await?;
-        Ok(self.created(open))
-    }
-
-    fn created(&self, open: OpenSession) -> Created {
-        let token = open.personal.token.expose().to_owned();
-        let url = self.hosted_url(&open.session.language, &token);
-        Created { url, token, session: open.session }
+    /// [`Error::NoSuchSession`].
+    pub(crate) async fn check_owner(&self, application: Uuid, session: Uuid) -> Result<(), Error> {
+        let found = self.sessions().load(&session).await?;
+        found.filter(|found| found.value.application == application).map(|_| ()).ok_or(Error::NoSuchSession)
     }
 
     /// The address of the hosted pages for a token.
@@ -326,44 +279,6 @@ impl Issuer {
         Ok(explained)
     }
 
-    /// Erases everything about the person: the key goes first, together with the face that was kept of this session, then
-    /// what it opened. The record that there was a session stays, and so do the audit log and an entry of the blocklist.
-    ///
-    /// # Errors
-    /// [`Error::NoSuchSession`]. A session that was erased before is fine.
-    pub async fn erase_session(&self, id: Uuid, now: Timestamp) -> Result<(), Error> {
-        for _ in 0..TRIES {
-            let Loaded { seen, value } = self.sessions().load(&id).await?.ok_or(Error::NoSuchSession)?;
-            if value.is_erased() {
-                return Ok(());
-            }
-            let entry = self.entry(&value, "session.erased", now);
-            let open = OpenSession::open(value.clone(), &self.vault)?;
-            let face = self.disenrolment(&value).await?;
-            let (face_key, face_gone) = face.unzip();
-            let gone = Batch::new().replace(seen, &value.erased()).audit(entry).and(face_gone.unwrap_or_default());
-            match self.store.commit(gone).await {
-                Err(error) if error.is_conflict() => {}
-                Err(error) => return Err(error.into()),
-                Ok(_) => {
-                    if let Some(key) = face_key {
-                        self.refresh_face(key).await;
-                    }
-                    if let Some(open) = open {
-                        let stage = &open.personal.stage;
-                        let pictures =
-                            [stage.document().map(|it| it.picture.blob), stage.selfie().map(|it| it.picture.blob)];
-                        for blob in pictures.into_iter().flatten() {
-                            self.blobs.delete(blob).await?;
-                        }
-                    }
-                    return Ok(());
-                }
-            }
-        }
-        Err(Error::Busy)
-    }
-
     pub(crate) fn sessions(&self) -> Collection<Session> {
         Collection::of(&self.store)
     }
@@ -485,46 +400,6 @@ impl Issuer {
         let blob = self.blobs.put(sealed).await?;
         Ok(Kept { blob, media_type: media_type.to_owned(), bytes: picture.len() as u64 })
     }
-
-    /// The next running number. Numbers are reserved in blocks, so sessions made in parallel do not wait for each other.
-    async fn next_number(&self) -> Result<u64, Error> {
-        let mut numbers = self.numbers.lock().await;
-        if let Some(number) = numbers.next() {
-            return Ok(number);
-        }
-        let counters = Collection::<LastNumber>::of(&self.store);
-        for _ in 0..TRIES {
-            let loaded = counters.load("last").await?;
-            let last = loaded.as_ref().map_or(0, |loaded| loaded.value.last);
-            let next = LastNumber { last: last.saturating_add(NUMBERS) };
-            let batch = match loaded {
-                Some(loaded) => Batch::new().replace(loaded.seen, &next),
-                None => Batch::new().insert(&next),
-            };
-            match self.store.commit(batch).await {
-                Ok(_) => {
-                    *numbers = last + 2..next.last + 1;
-                    return Ok(last + 1);
-                }
-                Err(error) if error.is_conflict() => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(Error::Busy)
-    }
-}
-
-/// Whether a session has a reference that was meant for it alone.
-fn begins_otherwise(stage: &Stage) -> bool {
-    match stage {
-        Stage::AwaitingCredential => true,
-        Stage::AwaitingFace { reference } => !matches!(reference, Reference::Enrolled(_)),
-        Stage::Opened
-        | Stage::DocumentRead { .. }
-        | Stage::Complete { .. }
-        | Stage::Decided { .. }
-        | Stage::Compared { .. } => false,
-    }
 }
 
 /// What a picture is sealed for.
@@ -585,25 +460,4 @@ fn is_advice(signal: &Signal) -> bool {
     let certain =
         [CheckName::MrzCheckDigits, CheckName::MrzVisualZone, CheckName::PortraitFound, CheckName::ImageQuality];
     matches!(signal.outcome, Outcome::Warn | Outcome::Fail) && certain.contains(&signal.name)
-}
-
-fn check_wanted(wanted: &NewSession) -> Result<(), Error> {
-    let bad = |field, why: &str| Err(Error::Field { field, why: why.to_owned() });
-    if wanted.vendor_data.as_ref().is_some_and(|text| text.chars().count() > VENDOR_DATA || text.is_empty()) {
-        return bad("vendor_data", "Ensure this field has 1 to 256 characters.");
-    }
-    if wanted.metadata.as_ref().is_some_and(|value| value.to_string().len() > METADATA) {
-        return bad("metadata", "Ensure this field has at most 16384 bytes of JSON.");
-    }
-    if wanted.callback.as_ref().is_some_and(|url| !matches!(url.scheme(), "http" | "https")) {
-        return bad("callback", "Enter a valid URL.");
-    }
-    if wanted
-        .language
-        .as_ref()
-        .is_some_and(|tag| tag.len() > 16 || !tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
-    {
-        return bad("language", "Enter a language code.");
-    }
-    Ok(())
 }

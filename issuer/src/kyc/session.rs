@@ -11,10 +11,11 @@ use warifu_session::Status;
 use warifu_session::consent::Receipt;
 use warifu_store::Stored;
 
+use crate::application::{Application, BUILT_IN, built_in, scoped};
 use crate::kyc::presented::Showing;
 use crate::kyc::stage::Stage;
 use crate::kyc::vault::{DataKey, Vault, VaultError, WrappedKey};
-use crate::kyc::workflow::Workflow;
+use crate::kyc::workflow::{Kind, Workflow};
 use crate::vci::Offered;
 
 /// Longest `vendor_data`, in characters.
@@ -27,7 +28,10 @@ pub const METADATA: usize = 16 * 1024;
 pub struct Session {
     /// Identifier.
     pub id: Uuid,
-    /// Running number.
+    /// The application that made it; nobody else's key finds it.
+    #[serde(default = "built_in")]
+    pub application: Uuid,
+    /// Running number inside the application.
     pub number: u64,
     /// Status word.
     pub status: Status,
@@ -128,11 +132,34 @@ impl Token {
     }
 }
 
+/// How a client names a workflow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkflowName {
+    /// By its identifier.
+    Id(Uuid),
+    /// The first one of a kind: `wf_first_verification` or `wf_reusable_kyc`.
+    Kind(Kind),
+}
+
+impl std::str::FromStr for WorkflowName {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, uuid::Error> {
+        let kinds = [Kind::FirstVerification, Kind::BiometricAuthentication];
+        match kinds.into_iter().find(|kind| kind.name() == text) {
+            Some(kind) => Ok(Self::Kind(kind)),
+            None => text.parse().map(Self::Id),
+        }
+    }
+}
+
 /// What a client asks for when it makes a session.
 #[derive(Debug, Clone, Default)]
 pub struct NewSession {
+    /// For which application; the built-in one when absent.
+    pub application: Option<Application>,
     /// Which workflow; the first one when absent.
-    pub workflow_id: Option<Uuid>,
+    pub workflow: Option<WorkflowName>,
     /// The client's own identifier of the person.
     pub vendor_data: Option<String>,
     /// The client's own data.
@@ -157,6 +184,13 @@ pub enum ReferenceSource {
     PresentedCredential,
 }
 
+impl NewSession {
+    /// The application that asks.
+    pub(crate) fn application_id(&self) -> Uuid {
+        self.application.as_ref().map_or(BUILT_IN, |application| application.id)
+    }
+}
+
 /// A session with its sealed part open.
 #[derive(Debug)]
 pub struct OpenSession {
@@ -178,6 +212,7 @@ impl OpenSession {
         let token = Token::generate(entropy);
         let session = Session {
             id: seed.id,
+            application: seed.wanted.application_id(),
             number: seed.number,
             status: Status::NotStarted,
             workflow: seed.workflow.clone(),
@@ -281,10 +316,10 @@ impl Session {
         self.key.is_none()
     }
 
-    /// Index key for the unfinished session of one client's person under one version of a workflow.
+    /// Index key for the unfinished session of one application's person under one version of a workflow.
     #[must_use]
-    pub fn vendor_key(workflow: &Workflow, vendor_data: &str) -> String {
-        let text = format!("{} {} {vendor_data}", workflow.id, workflow.version);
+    pub fn vendor_key(application: Uuid, workflow: &Workflow, vendor_data: &str) -> String {
+        let text = format!("{} {} {}", workflow.id, workflow.version, scoped(application, vendor_data));
         base64url::encode(&sha256(text.as_bytes()))
     }
 }
@@ -316,15 +351,18 @@ impl Stored for Session {
             indexes.push(("request", hash.clone()));
         }
         if let (Some(vendor_data), Status::NotStarted | Status::InProgress) = (&self.vendor_data, self.status) {
-            indexes.push(("unfinished", Self::vendor_key(&self.workflow, vendor_data)));
+            indexes.push(("unfinished", Self::vendor_key(self.application, &self.workflow, vendor_data)));
         }
         indexes
     }
 }
 
-/// The last running number that was handed out.
+/// The last running number that was handed out in one application.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct LastNumber {
+    /// The application.
+    #[serde(default = "built_in")]
+    pub(crate) application: Uuid,
     /// The number.
     pub(crate) last: u64,
 }
@@ -333,7 +371,13 @@ impl Stored for LastNumber {
     const NAME: &'static str = "kyc_session_number";
 
     fn key(&self) -> String {
-        "last".to_owned()
+        Self::key_of(self.application)
+    }
+}
+
+impl LastNumber {
+    pub(crate) fn key_of(application: Uuid) -> String {
+        scoped(application, "last")
     }
 }
 

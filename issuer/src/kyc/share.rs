@@ -9,6 +9,7 @@ use warifu_session::decision::SessionKind;
 use warifu_session::share::{self, Content, Life, MAX_SCOPE, NewShare, Scope, ShareError, Terms};
 use warifu_store::Batch;
 
+use crate::application::scoped;
 use crate::kyc::decision::Explained;
 use crate::kyc::session::{OpenSession, RecordedConsent};
 use crate::{Error, Issuer};
@@ -158,7 +159,10 @@ impl Issuer {
 
     /// The person towards one audience: the client's own identifier where there is one, else the session.
     fn user_pid(&self, open: &OpenSession, audience: &str) -> UserPid {
-        let user = open.session.vendor_data.clone().unwrap_or_else(|| open.session.id.to_string());
+        let user = match &open.session.vendor_data {
+            Some(vendor_data) => scoped(open.session.application, vendor_data),
+            None => open.session.id.to_string(),
+        };
         UserPid::derive(&self.pid_secret, &user, audience)
     }
 

@@ -240,8 +240,9 @@ async fn a_template_of_another_model_asks_for_enrolment() {
 async fn a_recognised_person_gets_no_credential_and_is_not_enrolled_anew() {
     let world = World::new();
     let a = world.approved_as(Some("a"), face(0)).await;
-    let workflow_id = Some(Workflow::reuse(crate::kyc::workflow::Environment::Sandbox).id);
-    let wanted = NewSession { workflow_id, vendor_data: Some("a".to_owned()), ..NewSession::default() };
+    let workflow = Workflow::reuse(crate::kyc::workflow::Environment::Sandbox).id;
+    let workflow = Some(crate::kyc::session::WorkflowName::Id(workflow));
+    let wanted = NewSession { workflow, vendor_data: Some("a".to_owned()), ..NewSession::default() };
     let created = world.issuer.create_session(wanted, world.now()).await.unwrap();
     let (id, now) = (created.session.id, world.now());
     world

@@ -80,12 +80,12 @@ impl Issuer {
         Err(Error::Busy)
     }
 
-    /// All faces on the blocklist.
+    /// All faces on the blocklist of an application.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn blocked_faces(&self) -> Result<Vec<Blocked>, Error> {
-        let query = Query::by("list", Range::Is(list_name(List::Blocklist)));
+    pub async fn blocked_faces(&self, application: Uuid) -> Result<Vec<Blocked>, Error> {
+        let query = Query::by("list", Range::Is(list_name(application, List::Blocklist)));
         let found = self.faces().collect(query).await?;
         let mut rows: Vec<Blocked> = found.iter().map(|found| blocked(&found.value)).collect();
         rows.sort_by_key(|row| std::cmp::Reverse((row.blocklisted_at, row.session_number)));

@@ -9,6 +9,7 @@ use warifu_keys::{Entropy, base64url, sha256};
 use warifu_models::face::Template;
 use warifu_store::Stored;
 
+use crate::application::{built_in, scoped};
 use crate::kyc::session::Session;
 use crate::kyc::vault::{Vault, VaultError, WrappedKey};
 
@@ -54,14 +55,14 @@ impl FaceSecret {
     /// The record of an approved person: the one of their `vendor_data`, or of the session where there is none.
     pub(crate) fn person(&self, session: &Session) -> FaceKey {
         match &session.vendor_data {
-            Some(vendor_data) => self.owner(vendor_data),
+            Some(vendor_data) => self.owner(session.application, vendor_data),
             None => self.key("session", &session.id.to_string()),
         }
     }
 
-    /// The record of the person that a client calls so.
-    pub(crate) fn owner(&self, vendor_data: &str) -> FaceKey {
-        self.key("vendor_data", vendor_data)
+    /// The record of the person that an application calls so.
+    pub(crate) fn owner(&self, application: Uuid, vendor_data: &str) -> FaceKey {
+        self.key("vendor_data", &scoped(application, vendor_data))
     }
 
     /// The blocklist entry that was made from a session.
@@ -69,9 +70,9 @@ impl FaceSecret {
         self.key("blocklist", &session.to_string())
     }
 
-    /// Hash of a `vendor_data` as it stands in a record.
-    pub(crate) fn hash(&self, vendor_data: &str) -> String {
-        base64url::encode(&self.digest("vendor_data hash", vendor_data))
+    /// Hash of an application's `vendor_data` as it stands in a record.
+    pub(crate) fn hash(&self, application: Uuid, vendor_data: &str) -> String {
+        base64url::encode(&self.digest("vendor_data hash", &scoped(application, vendor_data)))
     }
 
     fn key(&self, kind: &str, name: &str) -> FaceKey {
@@ -94,6 +95,9 @@ pub(crate) struct FaceRecord {
     pub(crate) list: List,
     /// Model of the template.
     pub(crate) model: String,
+    /// The application that keeps it; only its sessions are told of it.
+    #[serde(default = "built_in")]
+    pub(crate) application: Uuid,
     /// The session whose selfie it is.
     pub(crate) session: Uuid,
     pub(crate) session_number: u64,
@@ -128,6 +132,7 @@ impl FaceRecord {
             partition: (key.0 % u64::from(PARTITIONS)) as u8,
             list,
             model: template.model().to_string(),
+            application: session.application,
             session: session.id,
             session_number: session.number,
             owner,
@@ -176,13 +181,13 @@ impl Stored for FaceRecord {
     fn indexes(&self) -> Vec<(&'static str, String)> {
         vec![
             ("partition", partition_name(self.partition)),
-            ("list", self.list.word().to_owned()),
+            ("list", list_name(self.application, self.list)),
             ("session", self.session.to_string()),
         ]
     }
 }
 
-/// The entries of a list, for queries.
-pub(crate) fn list_name(list: List) -> String {
-    list.word().to_owned()
+/// The entries of an application's list, for queries.
+pub(crate) fn list_name(application: Uuid, list: List) -> String {
+    scoped(application, list.word())
 }

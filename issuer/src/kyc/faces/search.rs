@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use uuid::Uuid;
 use warifu_models::face::Template;
 use warifu_models::face::index::Hit;
 use warifu_session::Status;
@@ -39,20 +40,23 @@ impl Issuer {
             Ok::<_, Error>((near(List::Enrolled)?, near(List::Blocklist)?))
         });
         let (enrolled, blocked) = work.await.map_err(|error| Error::Task(error.to_string()))??;
+        let application = open.session.application;
         let own = self.face_secret.person(&open.session);
         let others = enrolled.into_iter().filter(|hit| hit.key != own.0);
         Ok(Searched::Done(Found {
-            enrolled: self.still_kept(others, List::Enrolled, identity, bands.certain()).await?,
-            blocked: self.still_kept(blocked.into_iter(), List::Blocklist, None, bands.certain()).await?,
+            enrolled: self.still_kept(others, (application, List::Enrolled), identity, bands.certain()).await?,
+            blocked: self
+                .still_kept(blocked.into_iter(), (application, List::Blocklist), None, bands.certain())
+                .await?,
             earlier: self.distance_to(own, &face.template.0).await?,
         }))
     }
 
-    /// The nearest hits whose record stands in the store. Those near enough to be certain are compared by name too.
+    /// The nearest hits whose record stands in the store, on a list of the application. Those near enough to be certain are compared by name too.
     async fn still_kept(
         &self,
         hits: impl Iterator<Item = Hit>,
-        list: List,
+        (application, list): (Uuid, List),
         identity: Option<&Identity>,
         certain: f64,
     ) -> Result<Vec<FoundFace>, Error> {
@@ -62,7 +66,7 @@ impl Issuer {
                 break;
             }
             let record = self.faces().load(&FaceKey(hit.key)).await?.map(|loaded| loaded.value);
-            let Some(record) = record.filter(|record| record.list == list) else { continue };
+            let Some(record) = record.filter(|it| it.list == list && it.application == application) else { continue };
             let distance = f64::from(hit.distance.value());
             let same_name = match identity {
                 Some(who) if distance < certain => self.has_name(&record, who).await?,
@@ -119,7 +123,7 @@ impl Issuer {
             key,
             list: List::Enrolled,
             session,
-            owner: session.vendor_data.as_deref().map(|vendor_data| self.face_secret.hash(vendor_data)),
+            owner: session.vendor_data.as_deref().map(|name| self.face_secret.hash(session.application, name)),
             version: earlier.as_ref().map_or(1, |earlier| earlier.value.version.saturating_add(1)),
             template: &face.template.0,
             at: now,

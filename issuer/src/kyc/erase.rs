@@ -1,0 +1,49 @@
+//! Erasing what is about a person.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+use warifu_store::{Batch, Loaded};
+
+use crate::kyc::service::TRIES;
+use crate::kyc::session::OpenSession;
+use crate::{Error, Issuer};
+
+impl Issuer {
+    /// Erases everything about the person: the key goes first, together with the face that was kept of this session, then
+    /// what it opened. The record that there was a session stays, and so do the audit log and an entry of the blocklist.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchSession`]. A session that was erased before is fine.
+    pub async fn erase_session(&self, id: Uuid, now: Timestamp) -> Result<(), Error> {
+        for _ in 0..TRIES {
+            let Loaded { seen, value } = self.sessions().load(&id).await?.ok_or(Error::NoSuchSession)?;
+            if value.is_erased() {
+                return Ok(());
+            }
+            let entry = self.entry(&value, "session.erased", now);
+            let open = OpenSession::open(value.clone(), &self.vault)?;
+            let face = self.disenrolment(&value).await?;
+            let (face_key, face_gone) = face.unzip();
+            let gone = Batch::new().replace(seen, &value.erased()).audit(entry).and(face_gone.unwrap_or_default());
+            match self.store.commit(gone).await {
+                Err(error) if error.is_conflict() => {}
+                Err(error) => return Err(error.into()),
+                Ok(_) => {
+                    if let Some(key) = face_key {
+                        self.refresh_face(key).await;
+                    }
+                    if let Some(open) = open {
+                        let stage = &open.personal.stage;
+                        let pictures =
+                            [stage.document().map(|it| it.picture.blob), stage.selfie().map(|it| it.picture.blob)];
+                        for blob in pictures.into_iter().flatten() {
+                            self.blobs.delete(blob).await?;
+                        }
+                    }
+                    return Ok(());
+                }
+            }
+        }
+        Err(Error::Busy)
+    }
+}
