@@ -24,6 +24,7 @@ mod pages;
 mod person;
 mod status;
 mod vci;
+mod webhooks;
 
 /// What handlers share.
 #[derive(Clone)]
@@ -85,7 +86,8 @@ pub fn router_with(issuer: Arc<Issuer>, rates: Rates) -> Router {
         .merge(blocklist::router())
         .merge(person::router())
         .merge(vci::router())
-        .merge(status::router());
+        .merge(status::router())
+        .merge(webhooks::router());
     Router::new()
         .merge(api::creation().route_layer(limited(rates.sessions)))
         .merge(person::uploads().route_layer(limited(rates.uploads)))
