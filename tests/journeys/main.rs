@@ -9,4 +9,5 @@ mod liveness;
 mod mdoc;
 mod people;
 mod refusals;
+mod webhooks;
 mod whole;
