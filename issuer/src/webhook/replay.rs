@@ -12,7 +12,7 @@ use warifu_store::{Batch, Collection, Cursor, Loaded, Query, Range};
 use super::attempt::{Attempted, Occasion, attempt};
 use super::destination::Destination;
 use super::fresh_id;
-use super::outbox::{Delivery, Outgoing, State};
+use super::outbox::{Delivery, Outgoing, Payload, State};
 use crate::kyc::service::TRIES;
 use crate::kyc::vault::DataKey;
 use crate::kyc::workflow::Environment;
@@ -90,7 +90,7 @@ impl Issuer {
     /// Sends the event of an attempt again, with the same `event_id`, and with retries as if it were new.
     ///
     /// # Errors
-    /// [`Error::NoSuchDestination`]; [`Error::NoSuchDelivery`] for a test, and for what was sent more than 30 days ago.
+    /// [`Error::NoSuchDestination`]; [`Error::NoSuchDelivery`] for a test, and for an event that is more than 30 days old.
     pub async fn replay(
         &self,
         application: Uuid,
@@ -106,6 +106,9 @@ impl Issuer {
             let row = Collection::<Outgoing>::of(&self.store).load(&outgoing).await?;
             let Loaded { seen, value } = row.ok_or(Error::NoSuchDelivery)?;
             let queued = Queued { event_id: value.event };
+            if Collection::<Payload>::of(&self.store).load(&value.event).await?.is_none() {
+                return Err(Error::NoSuchDelivery);
+            }
             if let State::Claimed { until } = value.state
                 && now < until
             {

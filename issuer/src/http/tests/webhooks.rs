@@ -584,7 +584,7 @@ async fn a_session_that_nobody_finished_is_told_of() {
 #[tokio::test]
 async fn what_is_old_is_removed() {
     let (world, sink) = (World::new(), Sink::new().await);
-    world.destination(&sink.url).await;
+    let (id, _) = world.destination(&sink.url).await;
     world.session().await;
     world.deliver().await;
     let kept = async || {
@@ -597,7 +597,18 @@ async fn what_is_old_is_removed() {
     world.hands.step(Duration::from_secs(30 * 86_400 - 1));
     world.issuer.prune_webhooks(world.now()).await.unwrap();
     assert_eq!(kept().await, [1, 1, 1]);
+    let delivery = world.log(&id).await[0]["uuid"].as_str().unwrap().to_owned();
+    let replay = format!("/v3/webhook/destinations/{id}/deliveries/{delivery}/replay/");
+    assert_eq!(world.api("POST", &replay, json!({})).await.status, 202);
+    assert_eq!(world.deliver().await, 1);
     world.hands.step(Duration::from_secs(2));
+    world.issuer.prune_webhooks(world.now()).await.unwrap();
+    // The event is gone; that it was sent again a moment ago is still known.
+    assert_eq!(kept().await, [0, 1, 1]);
+    let delivery = world.log(&id).await[0]["uuid"].as_str().unwrap().to_owned();
+    let replay = format!("/v3/webhook/destinations/{id}/deliveries/{delivery}/replay/");
+    assert_eq!(world.api("POST", &replay, json!({})).await.status, 404);
+    world.hands.step(Duration::from_secs(30 * 86_400));
     world.issuer.prune_webhooks(world.now()).await.unwrap();
     assert_eq!(kept().await, [0, 0, 0]);
 }
