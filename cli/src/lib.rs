@@ -20,6 +20,7 @@ pub mod sandbox;
 mod serve;
 mod vc;
 mod wallet;
+mod webhook;
 
 /// Exit status for a person who was not approved, or a selfie that did not match.
 const NOT_APPROVED: u8 = 3;
@@ -71,6 +72,9 @@ enum Command {
     /// W3C presentations: issue and verify.
     #[command(subcommand)]
     Vp(vc::VpCommand),
+    /// Webhooks, for those who receive them: check a delivery, write a sample.
+    #[command(subcommand)]
+    Webhook(webhook::WebhookCommand),
     /// Measures speed and memory.
     #[command(subcommand)]
     Bench(bench::BenchCommand),
@@ -133,6 +137,7 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Did(command) => did::run(command).await?,
         Command::Vc(command) => return vc::vc(command).await,
         Command::Vp(command) => return vc::vp(command).await,
+        Command::Webhook(command) => return webhook::run(command),
         Command::Bench(command) => bench::run(command).await?,
     }
     Ok(ExitCode::SUCCESS)

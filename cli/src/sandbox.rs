@@ -82,6 +82,8 @@ pub struct Sandbox {
     clock: Clock,
     fetcher: Fetcher,
     running: Vec<Running>,
+    stop_courier: tokio::sync::oneshot::Sender<()>,
+    courier: tokio::task::JoinHandle<()>,
 }
 
 impl Sandbox {
@@ -136,6 +138,11 @@ impl Sandbox {
             Place { url: door.url.clone(), api_key, role }
         };
         doors.serve(door, warifu_issuer::http::router(Arc::clone(&issuer.role)));
+        // A sandbox that is dropped stops it as well.
+        let (stop_courier, stopped) = tokio::sync::oneshot::channel::<()>();
+        let courier = tokio::spawn(Arc::clone(&issuer.role).deliver_webhooks(async {
+            let _ = stopped.await;
+        }));
 
         let mut partners = Vec::new();
         for (audience, name) in PARTNERS {
@@ -208,6 +215,8 @@ impl Sandbox {
             clock,
             fetcher,
             running: doors.running,
+            stop_courier,
+            courier,
         })
     }
 
@@ -235,6 +244,10 @@ impl Sandbox {
     pub async fn stop(self) {
         for running in self.running {
             running.stop().await;
+        }
+        let _ = self.stop_courier.send(());
+        if let Err(error) = self.courier.await {
+            tracing::error!(%error, "the courier of webhooks ended badly");
         }
     }
 }

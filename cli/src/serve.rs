@@ -307,7 +307,9 @@ pub(crate) async fn issuer(command: IssuerCommand) -> Result<()> {
     }
     let listener = Listener::bind(common.listen).await?;
     announce("issuer", listener.address());
+    let courier = tokio::spawn(Arc::clone(&issuer).deliver_webhooks(asked_to_stop()));
     listener.serve(warifu_issuer::http::router(issuer), Limits::default(), asked_to_stop()).await;
+    courier.await?;
     Ok(())
 }
 

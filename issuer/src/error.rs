@@ -107,6 +107,12 @@ pub enum Error {
     /// What a sandbox approved is never minted for real people.
     #[error("the session belongs to a sandbox application, so there is no credential for it here")]
     SandboxSession,
+    /// The application has no such destination of webhooks.
+    #[error("there is no such webhook destination")]
+    NoSuchDestination,
+    /// There is no such delivery, or none that could be sent again.
+    #[error("there is no such delivery, or what it sent is not kept any more")]
+    NoSuchDelivery,
     /// There is no such offer, or it has ended.
     #[error("there is no such offer, or it has ended")]
     NoSuchOffer,

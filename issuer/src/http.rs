@@ -25,6 +25,7 @@ mod person;
 mod status;
 mod vci;
 mod vp;
+mod webhooks;
 
 /// What handlers share.
 #[derive(Clone)]
@@ -87,7 +88,8 @@ pub fn router_with(issuer: Arc<Issuer>, rates: Rates) -> Router {
         .merge(person::router())
         .merge(vci::router())
         .merge(vp::router())
-        .merge(status::router());
+        .merge(status::router())
+        .merge(webhooks::router());
     Router::new()
         .merge(api::creation().route_layer(limited(rates.sessions)))
         .merge(person::uploads().route_layer(limited(rates.uploads)))

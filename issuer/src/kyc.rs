@@ -7,6 +7,8 @@
 //! [`faces`] keeps and searches the faces of approved people and the blocklist; `reuse` is the session of a person who was
 //! verified before, `presented` the credential that they may show in place of a kept face.
 //!
+//! `lapse` writes down what nobody finished in time.
+//!
 //! `capture` takes the selfie in: hints, a challenge, the recording for it.
 //!
 //! Left out for now: chips, back sides, barcodes, lists of anything but faces.
@@ -29,6 +31,7 @@ pub mod workflow;
 
 pub(crate) mod create;
 mod erase;
+mod lapse;
 pub(crate) mod read;
 pub(crate) mod service;
 pub(crate) mod share;

@@ -2,16 +2,16 @@
 //!
 //! A client makes a session by the v3 API, a person hands over document and selfie on hosted pages, [`kyc`] decides, and
 //! whoever was approved gets a credential by OpenID4VCI 1.0 ([`vci`]), which can be revoked ([`status`]) and shared with
-//! a partner. [`Issuer`] is the service; [`http::router`] is its front. Time is an argument of every service function;
+//! a partner. What happens to a session is told to its application's servers ([`webhook`]). [`Issuer`] is the service; [`http::router`] is its front. Time is an argument of every service function;
 //! randomness, keys, store and models are handed in.
 //!
-//! Left out for now: reviewers' tools, webhooks, the authorization code flow.
+//! Left out for now: reviewers' tools, the authorization code flow.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, Notify, Semaphore};
 use warifu_keys::x509::Certificate;
 use warifu_keys::{Entropy, Secret, Signer, sha256};
 use warifu_models::Models;
@@ -34,6 +34,7 @@ pub mod status;
 mod trust;
 pub mod vci;
 mod w3c;
+pub mod webhook;
 
 pub use application::{Application, Applications};
 pub use config::{BadSetting, Config, Suspension};
@@ -116,6 +117,8 @@ pub struct Issuer {
     audit_secret: [u8; 32],
     face_secret: FaceSecret,
     trust: trust::TrustSource,
+    fetcher: Fetcher,
+    outbox: Notify,
     readers: Semaphore,
     numbers: Mutex<BTreeMap<uuid::Uuid, std::ops::Range<u64>>>,
     lists: Mutex<status::Cache>,
@@ -158,7 +161,9 @@ impl Issuer {
             audit_secret: derive(&master, "audit"),
             face_secret: FaceSecret(derive(&master, "faces")),
             gallery: Arc::default(),
-            trust: trust::TrustSource::new(config.trusted_list(), config.registry_operator.clone(), fetcher),
+            trust: trust::TrustSource::new(config.trusted_list(), config.registry_operator.clone(), fetcher.clone()),
+            fetcher,
+            outbox: Notify::new(),
             readers: Semaphore::new(config.readers),
             numbers: Mutex::default(),
             lists: Mutex::default(),

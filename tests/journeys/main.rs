@@ -11,4 +11,5 @@ mod mdoc;
 mod people;
 mod presented;
 mod refusals;
+mod webhooks;
 mod whole;

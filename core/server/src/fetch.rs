@@ -109,6 +109,15 @@ pub enum Error {
     SetUp(#[source] Box<dyn StdError + Send + Sync>),
 }
 
+/// What a receiver said to a [`Fetcher::deliver`].
+#[derive(Clone, Debug)]
+pub struct Delivered {
+    /// The status.
+    pub status: StatusCode,
+    /// The beginning of the body.
+    pub excerpt: Vec<u8>,
+}
+
 impl Response {
     /// A header as text, or `None` when it is absent or not text.
     #[must_use]
@@ -226,6 +235,39 @@ impl Fetcher {
         let (status, headers) = (answer.status(), std::mem::take(answer.headers_mut()));
         tracing::debug!(%method, address = shown(url), status = status.as_u16(), bytes = body.len(), "fetched");
         Ok(Response { status, headers, body })
+    }
+
+    /// Whether this client may go to an address, as far as can be said before its name is resolved.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`].
+    pub fn allows(&self, url: &Url) -> Result<(), Error> {
+        allowed(self.policy, url)
+    }
+
+    /// `POST` of which only the status matters: at most `excerpt` bytes of the answer are read, and an answer that stops
+    /// half way through its body is still an answer. Everything has to end `within` this time.
+    ///
+    /// # Errors
+    /// As [`Fetcher::get`], without [`Error::TooLarge`].
+    pub async fn deliver(
+        &self,
+        url: &Url,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+        within: Duration,
+        excerpt: usize,
+    ) -> Result<Delivered, Error> {
+        allowed(self.policy, url)?;
+        let request = self.client.post(url.clone()).headers(header_map(headers)?).timeout(within).body(body);
+        let mut answer = request.send().await.map_err(|error| self.explained(url, error))?;
+        let mut read = Vec::new();
+        while read.len() < excerpt
+            && let Ok(Some(chunk)) = answer.chunk().await
+        {
+            read.extend_from_slice(&chunk[..chunk.len().min(excerpt - read.len())]);
+        }
+        Ok(Delivered { status: answer.status(), excerpt: read })
     }
 
     fn explained(&self, url: &Url, error: reqwest::Error) -> Error {
@@ -513,6 +555,39 @@ mod tests {
         }
         let refused = get("slow?secret=1").await;
         assert!(matches!(&refused, Err(Error::Timeout { address }) if !address.contains("secret")), "{refused:?}");
+    }
+
+    /// A receiver that answers and then dribbles, or never stops, has answered.
+    #[tokio::test]
+    async fn a_delivery_reads_the_beginning_only() {
+        let endless = || {
+            let chunks = futures::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b'x'; 1000]));
+            (StatusCode::CREATED, axum::body::Body::from_stream(chunks))
+        };
+        let dribbling = || {
+            let first = futures::stream::iter([Ok::<_, std::io::Error>(vec![b'y'; 3])]);
+            axum::body::Body::from_stream(futures::StreamExt::chain(first, futures::stream::pending()))
+        };
+        let router = Router::new()
+            .route("/endless", axum::routing::post(async move || endless()))
+            .route("/dribbling", axum::routing::post(async move || dribbling()))
+            .route("/slow", axum::routing::post(async || tokio::time::sleep(Duration::from_secs(30)).await));
+        let running = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap().spawn(router, Door::default());
+        let url: Url = format!("http://localhost:{}/", running.address().port()).parse().unwrap();
+        let fetcher = Fetcher::new(Policy::Loopback, Limits::default()).unwrap();
+        let deliver = async |path: &str| {
+            let headers = [("user-agent", "Test/1")];
+            let within = Duration::from_millis(300);
+            fetcher.deliver(&url.join(path).unwrap(), &headers, b"{}".to_vec(), within, 16).await
+        };
+        let answered = deliver("endless").await.unwrap();
+        assert_eq!((answered.status.as_u16(), answered.excerpt), (201, vec![b'x'; 16]));
+        let answered = deliver("dribbling").await.unwrap();
+        assert_eq!((answered.status.as_u16(), answered.excerpt), (200, b"yyy".to_vec()));
+        assert!(matches!(deliver("slow").await, Err(Error::Timeout { .. })));
+        let inside = Fetcher::new(Policy::Public, Limits::default()).unwrap();
+        let refused = inside.deliver(&url, &[], Vec::new(), Duration::from_secs(1), 0).await;
+        assert!(matches!(refused, Err(Error::NotAllowed { .. })), "{refused:?}");
     }
 
     #[tokio::test]

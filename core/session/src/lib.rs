@@ -4,12 +4,15 @@
 //! token, made by a wallet or by an issuer and opened by a partner; [`consent`] is the receipt inside it (ISO/IEC TS
 //! 27560) and the pairwise identifier of the person.
 //!
-//! Left out for now: the workflow graph and the webhook signature.
+//! [`webhook`] is what partners' servers are told: the event, its canonical form, its signatures and how they are checked.
+//!
+//! Left out for now: the workflow graph.
 
 pub mod consent;
 pub mod decision;
 pub mod share;
 pub mod status;
+pub mod webhook;
 
 #[cfg(test)]
 mod fixture;

@@ -152,6 +152,8 @@ pub(super) fn status(error: &Error) -> StatusCode {
     match error {
         Error::NoSuchSession
         | Error::NoSuchApplication
+        | Error::NoSuchDestination
+        | Error::NoSuchDelivery
         | Error::NoSuchOffer
         | Error::NoSuchRequest
         | Error::NoSuchList

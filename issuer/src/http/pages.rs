@@ -217,6 +217,9 @@ pub(super) fn refused(issuer: &Issuer, lang: Lang, error: &Error, wants: Wants) 
         Error::OtherModel => ("other_model", "refused-other-model", "refused-other-model-what"),
         Error::NoIdentity => ("no_identity", "refused-out-of-turn", "refused-out-of-turn-what"),
         Error::ApiKey | Error::OperatorKey => ("api_key", "refused-field", "refused-field-what"),
+        Error::NoSuchDestination | Error::NoSuchDelivery => {
+            ("no_such_webhook", "refused-no-session", "refused-no-session-what")
+        }
         Error::NoSuchApplication => ("no_such_application", "refused-no-session", "refused-no-session-what"),
         Error::SandboxSession => ("sandbox_session", "refused-out-of-turn", "refused-out-of-turn-what"),
         Error::Share(_) => ("share_refused", "refused-audience", "refused-audience-what"),

@@ -38,6 +38,7 @@ mod faces;
 mod issuance;
 mod person;
 mod share;
+mod webhooks;
 
 const KEY: &str = "test-key";
 const OPERATOR: &str = "operator-key";
@@ -165,11 +166,15 @@ impl World {
             operator_key: Some(ApiKeyHash::of(OPERATOR)),
             ..base(Url::parse(registry).unwrap(), operator).with_api_key(KEY)
         };
+        let policy = match config.environment {
+            crate::kyc::workflow::Environment::Live => Policy::Public,
+            crate::kyc::workflow::Environment::Sandbox => Policy::Loopback,
+        };
         let parts = crate::Parts {
             store,
             blobs: Blobs::memory(),
             models,
-            fetcher: Fetcher::new(Policy::Loopback, Limits::default()).unwrap(),
+            fetcher: Fetcher::new(policy, Limits::default()).unwrap(),
             clock: hands.clock(),
             entropy: Arc::clone(&entropy) as Arc<dyn Entropy>,
             keys: Keys {

@@ -60,7 +60,9 @@ impl Issuer {
         let mut open = OpenSession::create(seed, &self.vault, self.entropy())?;
         open.personal.stage = stage;
         let entry = self.entry(&open.session, "session.created", now).fact("workflow", workflow.id);
-        self.store.commit(Batch::new().insert(&open.seal(self.entropy())?).audit(entry)).await?;
+        let events = self.status_event(None, &mut open, now).await?;
+        self.store.commit(Batch::new().insert(&open.seal(self.entropy())?).audit(entry).and(events)).await?;
+        self.posted();
         Ok(self.created(open))
     }
 

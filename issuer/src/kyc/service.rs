@@ -317,9 +317,11 @@ impl Issuer {
             let action = change(&mut open)?;
             let entry = self.entry(&open.session, action, now);
             let (face_key, face_kept) = self.enrolment(before, &open, now).await?.unzip();
+            let events = self.status_event(Some(before), &mut open, now).await?;
             let batch = Batch::new().replace(seen, &open.seal(self.entropy())?).audit(entry);
-            match self.store.commit(batch.and(face_kept.unwrap_or_default())).await {
+            match self.store.commit(batch.and(face_kept.unwrap_or_default()).and(events)).await {
                 Ok(receipt) => {
+                    self.posted();
                     if let Some(key) = face_key {
                         self.refresh_face(key).await;
                     }

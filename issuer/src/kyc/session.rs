@@ -9,7 +9,8 @@ use warifu_keys::{Entropy, Secret, base64url, sha256};
 use warifu_models::liveness::Challenge;
 use warifu_session::Status;
 use warifu_session::consent::Receipt;
-use warifu_store::Stored;
+use warifu_session::webhook::ResubmitInfo;
+use warifu_store::{Stored, sortable};
 
 use crate::application::{Application, BUILT_IN, built_in, scoped};
 use crate::kyc::presented::Showing;
@@ -54,6 +55,9 @@ pub struct Session {
     /// SHA-256 of the identifier of the request for a credential that waits for its answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     request_hash: Option<String>,
+    /// How many events there were: the `sequence` of the last one.
+    #[serde(default)]
+    pub events: u64,
     /// SHA-256 of the token in the person's link.
     token_hash: String,
     /// The key of everything sealed, itself under the issuer's master key; absent once it was erased.
@@ -83,6 +87,9 @@ pub struct Personal {
     /// The offer that the result page shows, so that loading it again shows the same.
     #[serde(default)]
     pub offer: Option<KeptOffer>,
+    /// What a reviewer asked the person to repeat last; told in the event of `Resubmitted`.
+    #[serde(default)]
+    pub resubmission: Option<ResubmitInfo>,
 }
 
 /// An offer as the result page shows it.
@@ -224,6 +231,7 @@ impl OpenSession {
             expires_at: seed.expires_at,
             attempts: 0,
             request_hash: None,
+            events: 0,
             token_hash: token_hash(token.expose()),
             key: Some(wrapped),
             sealed: String::new(),
@@ -236,6 +244,7 @@ impl OpenSession {
             failed_challenges: 0,
             showing: Showing::NotAsked,
             offer: None,
+            resubmission: None,
         };
         Ok(Self { session, personal, key })
     }
@@ -310,6 +319,11 @@ impl Session {
         self
     }
 
+    /// The key of everything sealed; `None` where it was erased.
+    pub(crate) fn data_key(&self, vault: &Vault) -> Result<Option<DataKey>, VaultError> {
+        self.key.as_ref().map(|wrapped| vault.unwrap_key(&self.id.to_string(), wrapped)).transpose()
+    }
+
     /// Whether the person's data were erased.
     #[must_use]
     pub fn is_erased(&self) -> bool {
@@ -336,7 +350,7 @@ fn personal_context(id: Uuid) -> String {
 
 impl Stored for Session {
     const NAME: &'static str = "kyc_sessions";
-    const INDEXES: &'static [&'static str] = &["token", "unfinished", "status", "request"];
+    const INDEXES: &'static [&'static str] = &["token", "unfinished", "lapses", "status", "request"];
 
     fn key(&self) -> String {
         self.id.to_string()
@@ -349,6 +363,9 @@ impl Stored for Session {
         }
         if let Some(hash) = &self.request_hash {
             indexes.push(("request", hash.clone()));
+        }
+        if matches!(self.status, Status::NotStarted | Status::InProgress) && !self.is_erased() {
+            indexes.push(("lapses", sortable(self.expires_at.as_second())));
         }
         if let (Some(vendor_data), Status::NotStarted | Status::InProgress) = (&self.vendor_data, self.status) {
             indexes.push(("unfinished", Self::vendor_key(self.application, &self.workflow, vendor_data)));

@@ -11,7 +11,7 @@ impl World {
     }
 
     /// A new application's key.
-    async fn application(&self, name: &str) -> String {
+    pub(super) async fn application(&self, name: &str) -> String {
         let made = self.operate(OPERATOR, "POST", "/v3/applications/", json!({ "name": name })).await;
         assert_eq!(made.status, 201, "{}", made.text());
         made.json()["api_key"].as_str().unwrap().to_owned()

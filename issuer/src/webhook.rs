@@ -1,0 +1,148 @@
+//! Webhooks: what the servers of an application are told when one of its sessions changes.
+//!
+//! An event is written in the commit that makes the change it speaks of ([`Issuer::status_event`]), one row per destination
+//! into the outbox, so nothing acknowledged is lost and nothing is told that did not happen. A courier
+//! ([`Issuer::deliver_webhooks`]) claims due rows, sends them and notes how it went. A row is sent at least once; every
+//! attempt carries the same `event_id`. See `docs/decisions/0028-webhooks-leave-in-the-commit.md`.
+//!
+//! Left out on purpose: a destination for all events (each is named), and waiting with a later event for an earlier one
+//! (events carry a `sequence`).
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+use warifu_keys::Entropy;
+use warifu_session::Status;
+use warifu_session::decision::{Environment as Where, SessionKind};
+use warifu_session::webhook::{Event, EventType, carries_decision};
+use warifu_store::{Batch, Collection, Query, Range};
+
+use crate::kyc::decision::Explained;
+use crate::kyc::session::OpenSession;
+use crate::kyc::workflow::Environment;
+use crate::{Error, Issuer};
+
+mod attempt;
+mod courier;
+mod destination;
+mod outbox;
+mod replay;
+
+pub use attempt::Answer;
+pub use destination::{Destination, DestinationChange, NewDestination, Shared};
+pub use outbox::{Delivery, Summary};
+pub use replay::{Logged, Queued, Tested};
+
+use outbox::{Outgoing, Payload};
+
+impl Issuer {
+    /// The event of a session whose status has changed from `before` (`None`: it is new), to be written in the same commit;
+    /// nothing where the status is the same. Counts the event in the session, so the session is sealed after this.
+    ///
+    /// # Errors
+    /// Those of the store and the vault.
+    pub(crate) async fn status_event(
+        &self,
+        before: Option<Status>,
+        open: &mut OpenSession,
+        now: Timestamp,
+    ) -> Result<Batch, Error> {
+        if before == Some(open.session.status) {
+            return Ok(Batch::new());
+        }
+        self.event(EventType::StatusUpdated, open, now).await
+    }
+
+    /// An event of a session, for every destination of its application that asked for this type; to be written in the commit
+    /// that makes what it speaks of true. Counts the event in the session, so the session is sealed after this.
+    ///
+    /// # Errors
+    /// Those of the store and the vault.
+    pub(crate) async fn event(
+        &self,
+        webhook_type: EventType,
+        open: &mut OpenSession,
+        now: Timestamp,
+    ) -> Result<Batch, Error> {
+        open.session.events = open.session.events.saturating_add(1);
+        let query = Query::by("application", Range::Is(open.session.application.to_string()));
+        let destinations = Collection::<Destination>::of(&self.store).collect(query).await?;
+        let mut destinations = destinations
+            .into_iter()
+            .map(|loaded| loaded.value)
+            .filter(|destination| destination.enabled && destination.subscribed_events.contains(&webhook_type))
+            .peekable();
+        if destinations.peek().is_none() {
+            return Ok(Batch::new());
+        }
+        let event = self.event_of(webhook_type, open, now)?;
+        let payload = Payload::seal(event, &open.key, self.entropy())?;
+        let batch = Batch::new().insert(&payload);
+        Ok(destinations.fold(batch, |batch, destination| {
+            let id = fresh_id(self.entropy());
+            batch.insert(&Outgoing::new(id, &payload, destination.id, now))
+        }))
+    }
+
+    fn event_of(&self, webhook_type: EventType, open: &OpenSession, now: Timestamp) -> Result<Event, Error> {
+        let session = &open.session;
+        // Whose the faces are that a decision names stands in other sessions; it is not copied out of them.
+        let decision = carries_decision(session.status).then(|| Explained::of(open, self, now).decision);
+        let decision = decision.map(serde_json::to_value).transpose();
+        Ok(Event {
+            event_id: fresh_id(self.entropy()),
+            webhook_type,
+            created_at: now.as_second(),
+            application_id: session.application,
+            environment: match session.workflow.environment {
+                Environment::Live => Where::Live,
+                Environment::Sandbox => Where::Sandbox,
+            },
+            session_id: session.id,
+            session_kind: SessionKind::User,
+            status: session.status,
+            workflow_id: session.workflow.id,
+            workflow_version: session.workflow.version,
+            sequence: session.events,
+            vendor_data: session.vendor_data.clone(),
+            metadata: session.metadata.clone(),
+            decision: decision.map_err(|error| Error::Task(error.to_string()))?,
+            resubmit_info: match session.status {
+                Status::Resubmitted => Some(open.personal.resubmission.clone().unwrap_or_default()),
+                Status::NotStarted
+                | Status::InProgress
+                | Status::AwaitingUser
+                | Status::InReview
+                | Status::Approved
+                | Status::Declined
+                | Status::Expired
+                | Status::KycExpired
+                | Status::Abandoned => None,
+            },
+        })
+    }
+
+    /// Wakes the courier: a commit may have left something in the outbox.
+    pub(crate) fn posted(&self) {
+        self.outbox.notify_one();
+    }
+
+    /// Sends what is due until `stop`, and then waits for what is under way. One per process; several processes on one store
+    /// do not send the same row at the same time.
+    pub async fn deliver_webhooks(self: Arc<Self>, stop: impl Future<Output = ()> + Send) {
+        courier::Courier::of(self).run(stop).await;
+    }
+
+    /// Sends what is due now and comes back when nothing is, for tests and for commands.
+    ///
+    /// # Errors
+    /// Those of the store. What a receiver does is no error: it stands in the log of its destination.
+    pub async fn deliver_due(self: &Arc<Self>) -> Result<usize, Error> {
+        courier::Courier::of(Arc::clone(self)).run_dry().await
+    }
+}
+
+fn fresh_id(entropy: &dyn Entropy) -> Uuid {
+    uuid::Builder::from_random_bytes(entropy.array()).into_uuid()
+}
