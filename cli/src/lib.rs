@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use warifu_server::telemetry;
 
 mod app;
+mod audit;
 mod bench;
 mod credential;
 pub mod demo;
@@ -71,6 +72,9 @@ enum Command {
     /// W3C presentations: issue and verify.
     #[command(subcommand)]
     Vp(vc::VpCommand),
+    /// Audit logs: export one, check an export.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Measures speed and memory.
     #[command(subcommand)]
     Bench(bench::BenchCommand),
@@ -133,6 +137,7 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Did(command) => did::run(command).await?,
         Command::Vc(command) => return vc::vc(command).await,
         Command::Vp(command) => return vc::vp(command).await,
+        Command::Audit(command) => audit::run(command).await?,
         Command::Bench(command) => bench::run(command).await?,
     }
     Ok(ExitCode::SUCCESS)

@@ -13,7 +13,7 @@ use warifu_issuer::kyc::workflow::{Environment, Workflow};
 use warifu_issuer::{CredentialConfiguration, Issuer, Keys, Suspension};
 use warifu_keys::pkcs11::{KeyAddress, Pkcs11Signer};
 use warifu_keys::x509::Certificate;
-use warifu_keys::{Entropy, Secret, Signer, base64url};
+use warifu_keys::{Entropy, Secret, Signer, SigningKey, base64url};
 use warifu_models::Parts;
 use warifu_server::Clock;
 use warifu_server::entropy::System;
@@ -53,17 +53,17 @@ pub(crate) enum VerifierCommand {
 /// What both roles have in common. Paths are taken from the folder of the file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Common {
+pub(crate) struct Common {
     /// Where to listen.
     listen: SocketAddr,
     /// The address as others see it.
-    base_url: Url,
+    pub(crate) base_url: Url,
     /// The name people see.
     name: String,
     /// Folder of the role's keys, as `warifu registry init` made it.
     keys: PathBuf,
     /// Folder for data.
-    data: PathBuf,
+    pub(crate) data: PathBuf,
     /// Address of the trust registry.
     registry: Url,
     /// The registry operator's certificate, pinned.
@@ -151,6 +151,15 @@ struct VerifierPart {
     /// Face models whose match counts; the one that wallets come with when absent.
     #[serde(default)]
     allowed_models: Vec<String>,
+}
+
+/// The part of a configuration file that both roles have.
+pub(crate) fn common(file: &Path) -> Result<Common> {
+    #[derive(Deserialize)]
+    struct AnyRole {
+        common: Common,
+    }
+    Ok(read::<AnyRole>(file)?.common.below(file))
 }
 
 fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
@@ -296,7 +305,7 @@ pub(crate) async fn issuer(command: IssuerCommand) -> Result<()> {
         },
         entropy,
     };
-    let issuer = Arc::new(Issuer::new(config, parts)?);
+    let issuer = Arc::new(Issuer::new(config, parts)?.with_audit_signer(audit_key(&common.data)?)?);
     let applications = issuer.applications().load().await?;
     tracing::info!(applications, "keys of applications are loaded");
     let faces = issuer.load_faces().await?;
@@ -343,7 +352,7 @@ pub(crate) async fn verifier(command: VerifierCommand) -> Result<()> {
         entropy: Arc::new(System),
         bundle: VerifierBundle::load(&files::reader(&common.keys))?,
     };
-    let verifier = Arc::new(Verifier::new(config, parts));
+    let verifier = Arc::new(Verifier::new(config, parts).with_audit_signer(audit_key(&common.data)?)?);
     let listener = Listener::bind(common.listen).await?;
     announce("verifier", listener.address());
     listener.serve(warifu_verifier::http::router(verifier), Limits::default(), asked_to_stop()).await;
@@ -367,6 +376,20 @@ fn kept_secret(path: &Path, entropy: &dyn Entropy) -> Result<Secret> {
             let key = entropy.array::<32>();
             files::write_private(path, base64url::encode(&key).as_bytes())?;
             Ok(Secret::new(key.to_vec()))
+        }
+        Err(error) => Err(error).with_context(|| format!("{} can not be read", path.display())),
+    }
+}
+
+/// The Ed25519 key that signs the checkpoints of the audit log: made at the first start, readable by its owner only.
+pub(crate) fn audit_key(data: &Path) -> Result<Arc<dyn Signer>> {
+    let path = data.join("audit.key.pem");
+    match std::fs::read_to_string(&path) {
+        Ok(pem) => Ok(Arc::new(SigningKey::from_pkcs8_pem(&pem).with_context(|| path.display().to_string())?)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let key = SigningKey::generate_ed25519(&System);
+            files::write_private(&path, key.to_pkcs8_pem()?.as_bytes())?;
+            Ok(Arc::new(key))
         }
         Err(error) => Err(error).with_context(|| format!("{} can not be read", path.display())),
     }

@@ -19,6 +19,7 @@ use crate::kyc::workflow::Environment;
 
 mod api;
 mod applications;
+mod audit;
 mod blocklist;
 mod pages;
 mod person;
@@ -82,6 +83,7 @@ pub fn router_with(issuer: Arc<Issuer>, rates: Rates) -> Router {
     let others = Router::new()
         .merge(api::router())
         .merge(applications::router())
+        .merge(audit::router(&issuer))
         .merge(blocklist::router())
         .merge(person::router())
         .merge(vci::router())

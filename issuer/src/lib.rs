@@ -17,6 +17,7 @@ use warifu_keys::{Entropy, Secret, Signer, sha256};
 use warifu_models::Models;
 use warifu_openid4vc::vci::nonce::NonceKey;
 use warifu_server::Clock;
+use warifu_server::audit::AuditLog;
 use warifu_server::extract::ApiKey;
 use warifu_server::fetch::Fetcher;
 use warifu_server::text::Catalogue;
@@ -103,6 +104,7 @@ pub struct Issuer {
     nonce_key: NonceKey,
     pid_secret: Secret,
     audit_secret: [u8; 32],
+    audit_log: AuditLog,
     face_secret: FaceSecret,
     trust: trust::TrustSource,
     readers: Semaphore,
@@ -141,6 +143,7 @@ impl Issuer {
             nonce_key: NonceKey::new(Secret::new(derive(&master, "c_nonce").to_vec())),
             pid_secret: Secret::new(derive(&master, "user_pid").to_vec()),
             audit_secret: derive(&master, "audit"),
+            audit_log: AuditLog::of(&store),
             face_secret: FaceSecret(derive(&master, "faces")),
             gallery: Arc::default(),
             trust: trust::TrustSource::new(config.trusted_list(), config.registry_operator.clone(), fetcher),
@@ -160,6 +163,22 @@ impl Issuer {
             chain,
             status_signer,
         })
+    }
+
+    /// The same issuer with the Ed25519 key that signs the checkpoints of its audit log.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a key of another kind.
+    pub fn with_audit_signer(self, signer: Arc<dyn Signer>) -> Result<Self, Error> {
+        let why = "checkpoints of the audit log are signed with an Ed25519 key";
+        let signed = self.audit_log.signed_with(signer, &self.config.base_url);
+        Ok(Self { audit_log: signed.map_err(|_| BadSetting { setting: "audit_signer", why })?, ..self })
+    }
+
+    /// The audit log.
+    #[must_use]
+    pub fn audit_log(&self) -> &AuditLog {
+        &self.audit_log
     }
 
     /// The settings.

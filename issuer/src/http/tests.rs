@@ -34,6 +34,7 @@ use crate::{Config, Issuer, Keys};
 
 mod api;
 mod applications;
+mod audit;
 mod faces;
 mod issuance;
 mod person;
@@ -179,7 +180,8 @@ impl World {
                 master: Secret::new(vec![9; 32]),
             },
         };
-        let issuer = Arc::new(Issuer::new(config, parts).unwrap());
+        let auditor = Arc::new(SigningKey::generate_ed25519(&Seeded::dangerous_new("audit key")));
+        let issuer = Arc::new(Issuer::new(config, parts).unwrap().with_audit_signer(auditor).unwrap());
         let router = run::with_limits(super::router(Arc::clone(&issuer)), &run::Limits::default());
         Self { issuer, router, hands, anchor: authority.certificate().clone(), entropy }
     }

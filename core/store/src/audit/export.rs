@@ -114,8 +114,7 @@ pub fn check(
     older: Option<&Checkpoint>,
     verify: impl FnOnce(&[u8; 32], &[u8], &[u8]) -> bool,
 ) -> Result<Checked, Fault> {
-    let head = next_line(&mut file)?.ok_or(Fault::Head)?;
-    let (found, note) = read_head(&head).ok_or(Fault::Head)?;
+    let (found, note) = read_head(&mut file).ok_or(Fault::Head)?;
     if key.is_some_and(|key| key != found.public()) {
         return Err(Fault::OtherKey(Box::new(found)));
     }
@@ -162,7 +161,10 @@ fn next_line(file: &mut impl BufRead) -> Result<Option<Vec<u8>>, Fault> {
     Ok((!line.is_empty()).then_some(line))
 }
 
-fn read_head(line: &[u8]) -> Option<(NoteKey, SignedNote)> {
+/// Key and checkpoint in the first line of an export; `None` where it is not one. Nothing is checked yet.
+#[must_use]
+pub fn read_head(mut file: impl BufRead) -> Option<(NoteKey, SignedNote)> {
+    let line = next_line(&mut file).ok()??;
     let bytes = line.strip_suffix(b"\n")?;
     let read: Head = serde_json::from_slice(bytes).ok()?;
     let (key, note) = (read.key.parse().ok()?, read.checkpoint.parse().ok()?);
