@@ -193,3 +193,87 @@ fn public_key(path: &Path) -> Result<[u8; 32]> {
     let key = PublicKey::from_spki_pem(&text).with_context(|| format!("{} holds no public key", path.display()))?;
     ed25519(&key).with_context(|| format!("{} holds no Ed25519 key", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use warifu_keys::SigningKey;
+    use warifu_store::Batch;
+    use warifu_store::audit::{Entry, Reference};
+
+    use super::*;
+
+    const CONFIG: &str = r#"
+[common]
+listen = "127.0.0.1:7602"
+base_url = "https://issuer.example/"
+name = "Utopia"
+keys = "keys"
+data = "data"
+registry = "https://registry.example/"
+operator = "operator.pem"
+api_keys = "keys.txt"
+
+[issuer]
+authority = "Utopia"
+country = "UT"
+"#;
+
+    async fn log(folder: &Path, entries: u32) {
+        let store = warifu_store::redb::open(folder.join("data/records.redb")).unwrap();
+        for n in 0..entries {
+            let at = Timestamp::from_second(1_795_000_000).unwrap();
+            let subject = Reference::keyed(&[1; 32], "session", &n.to_string());
+            let entry = Entry::new(at, "session.created", Reference::public("issuer", "hosted"), subject);
+            store.commit(Batch::new().audit(entry)).await.unwrap();
+        }
+    }
+
+    async fn exported(folder: &Path, name: &str) -> Result<PathBuf> {
+        let out = folder.join(name);
+        let (config, out_arg) = (Some(folder.join("issuer.toml")), Some(out.clone()));
+        let args = ExportArgs { config, from: None, api_key: None, this_machine: false, out: out_arg };
+        run(AuditCommand::Export(args)).await.map(|()| out)
+    }
+
+    async fn verified(file: &Path, key: Option<&Path>, checkpoint: Option<&Path>) -> Result<()> {
+        let (key, checkpoint) = (key.map(Path::to_owned), checkpoint.map(Path::to_owned));
+        run(AuditCommand::Verify(VerifyArgs { file: file.to_owned(), key, checkpoint, json: true })).await
+    }
+
+    /// What an auditor does: export, check against the key, come back a year later with the file of before.
+    #[tokio::test]
+    async fn an_export_is_checked_by_key_and_by_what_was_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path();
+        std::fs::create_dir(at.join("data")).unwrap();
+        std::fs::write(at.join("issuer.toml"), CONFIG).unwrap();
+        log(at, 3).await;
+        let first = exported(at, "first.jsonl").await.unwrap();
+        assert!(exported(at, "first.jsonl").await.is_err(), "nothing is written over");
+        let signer = SigningKey::from_pkcs8_pem(&std::fs::read_to_string(at.join("data/audit.key.pem")).unwrap());
+        let (pem, spelled) = (at.join("audit.pem"), at.join("audit.pub"));
+        std::fs::write(&pem, warifu_keys::Signer::public_key(&signer.unwrap()).to_spki_pem().unwrap()).unwrap();
+        let (key, note) = head(&first).unwrap().unwrap();
+        assert_eq!(key.name(), "issuer.example/v3/audit");
+        std::fs::write(&spelled, format!("{key}\n")).unwrap();
+        let checkpoint = at.join("checkpoint");
+        std::fs::write(&checkpoint, note.to_string()).unwrap();
+        log(at, 2).await;
+        let second = exported(at, "second.jsonl").await.unwrap();
+        for key in [None, Some(pem.as_path()), Some(&spelled)] {
+            for older in [None, Some(first.as_path()), Some(&checkpoint)] {
+                verified(&second, key, older).await.unwrap();
+            }
+            assert!(verified(&first, key, Some(&second)).await.is_err(), "the log lost its end");
+        }
+        let other = SigningKey::generate_ed25519(&warifu_server::System);
+        let stranger = at.join("stranger.pem");
+        std::fs::write(&stranger, warifu_keys::Signer::public_key(&other).to_spki_pem().unwrap()).unwrap();
+        assert!(verified(&second, Some(&stranger), None).await.is_err());
+        let text = std::fs::read_to_string(&second).unwrap().replace("session.created", "session.erased");
+        std::fs::write(at.join("altered.jsonl"), text).unwrap();
+        let altered = verified(&at.join("altered.jsonl"), Some(&pem), None).await.unwrap_err();
+        assert!(format!("{altered:#}").contains("line 2: entry 0 was altered"), "{altered:#}");
+    }
+}

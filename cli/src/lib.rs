@@ -16,6 +16,7 @@ mod document;
 mod face;
 pub mod files;
 pub mod models;
+mod purge;
 mod registry;
 pub mod sandbox;
 mod serve;
@@ -72,6 +73,8 @@ enum Command {
     /// W3C presentations: issue and verify.
     #[command(subcommand)]
     Vp(vc::VpCommand),
+    /// Erases what an issuer has kept long enough.
+    Purge(purge::PurgeArgs),
     /// Audit logs: export one, check an export.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -137,6 +140,7 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Did(command) => did::run(command).await?,
         Command::Vc(command) => return vc::vc(command).await,
         Command::Vp(command) => return vc::vp(command).await,
+        Command::Purge(args) => purge::run(&args).await?,
         Command::Audit(command) => audit::run(command).await?,
         Command::Bench(command) => bench::run(command).await?,
     }

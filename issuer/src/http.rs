@@ -21,6 +21,7 @@ mod api;
 mod applications;
 mod audit;
 mod blocklist;
+mod consents;
 mod pages;
 mod person;
 mod status;
@@ -86,6 +87,7 @@ pub fn router_with(issuer: Arc<Issuer>, rates: Rates) -> Router {
         .merge(audit::router(&issuer))
         .merge(blocklist::router())
         .merge(person::router())
+        .merge(consents::router())
         .merge(vci::router())
         .merge(status::router());
     Router::new()

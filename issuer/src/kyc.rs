@@ -7,6 +7,8 @@
 //! [`faces`] keeps and searches the faces of approved people and the blocklist; `reuse` is the session of a person who was
 //! verified before.
 //!
+//! [`consent`] keeps what the person lets others receive, and `share` makes the token for one of them.
+//!
 //! `capture` takes the selfie in: hints, a challenge, the recording for it.
 //!
 //! Left out for now: chips, back sides, barcodes, lists of anything but faces.
@@ -14,6 +16,7 @@
 pub mod capture;
 pub mod check;
 pub mod checks;
+pub mod consent;
 pub mod decision;
 pub mod evidence;
 pub mod faces;

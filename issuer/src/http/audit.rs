@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::middleware::from_extractor_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::json;
 use warifu_server::audit;
+use warifu_server::extract::Json;
 
 use super::Front;
 use super::api::{Client, Refusal};
@@ -16,7 +20,12 @@ use crate::{Error, Issuer};
 
 pub(super) fn router(issuer: &Arc<Issuer>) -> Router<Front> {
     let guard = from_extractor_with_state::<Auditor, _>(Front(Arc::clone(issuer)));
-    audit::router(issuer.audit_log().clone()).route_layer(guard)
+    audit::router(issuer.audit_log().clone()).route("/v3/audit/purges", get(purges)).route_layer(guard)
+}
+
+/// `GET /v3/audit/purges`: the receipts of what was purged, newest first.
+async fn purges(State(front): State<Front>) -> Result<Response, Refusal> {
+    Ok(Json(json!({ "purges": front.0.purge_receipts().await? })).into_response())
 }
 
 /// Whoever holds the operator's key or a key of the settings.

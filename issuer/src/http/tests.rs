@@ -30,6 +30,7 @@ use crate::kyc::check::{CheckName, Code, Outcome, Signal};
 use crate::kyc::checks::tests::{handed_document, handed_selfie};
 use crate::kyc::session::NewSession;
 use crate::kyc::threshold::{Measure, Threshold};
+use crate::retention::Rules;
 use crate::{Config, Issuer, Keys};
 
 mod api;
@@ -38,6 +39,7 @@ mod audit;
 mod faces;
 mod issuance;
 mod person;
+mod retention;
 mod share;
 
 const KEY: &str = "test-key";
@@ -163,6 +165,7 @@ impl World {
         let hands = Hands::at(start());
         let operator = operator.unwrap_or_else(|| authority.certificate().clone());
         let config = Config {
+            retention: Rules { evidence: 10, face: 20, identity: 30, consents: 40, events: 50 },
             operator_key: Some(ApiKeyHash::of(OPERATOR)),
             ..base(Url::parse(registry).unwrap(), operator).with_api_key(KEY)
         };

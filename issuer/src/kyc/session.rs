@@ -8,13 +8,14 @@ use uuid::Uuid;
 use warifu_keys::{Entropy, Secret, base64url, sha256};
 use warifu_models::liveness::Challenge;
 use warifu_session::Status;
-use warifu_session::consent::Receipt;
+use warifu_session::consent::{Receipt, SignedReceipt};
 use warifu_store::Stored;
 
 use crate::application::{Application, BUILT_IN, built_in, scoped};
 use crate::kyc::stage::Stage;
 use crate::kyc::vault::{DataKey, Vault, VaultError, WrappedKey};
 use crate::kyc::workflow::{Kind, Workflow};
+use crate::retention::Retention;
 use crate::vci::Offered;
 
 /// Longest `vendor_data`, in characters.
@@ -50,6 +51,9 @@ pub struct Session {
     pub expires_at: Timestamp,
     /// How many uploads could not be used.
     pub attempts: u32,
+    /// What its clocks go by.
+    #[serde(default)]
+    pub retention: Retention,
     /// SHA-256 of the token in the person's link.
     token_hash: String,
     /// The key of everything sealed, itself under the issuer's master key; absent once it was erased.
@@ -98,6 +102,9 @@ pub struct RecordedConsent {
     pub scope: Vec<warifu_session::share::Scope>,
     /// The receipt.
     pub receipt: Receipt,
+    /// The receipt under the issuer's signature; absent in records from before it was signed.
+    #[serde(default)]
+    pub signed: Option<SignedReceipt>,
 }
 
 /// The secret in a person's link: 24 URL-safe characters, 144 random bits. Silent in `Debug`.
@@ -204,6 +211,7 @@ impl OpenSession {
             created_at: seed.now,
             expires_at: seed.expires_at,
             attempts: 0,
+            retention: Retention { last_activity: Some(seed.now), ..Retention::default() },
             token_hash: token_hash(token.expose()),
             key: Some(wrapped),
             sealed: String::new(),
@@ -230,6 +238,16 @@ impl OpenSession {
         let plain = key.open(&personal_context(session.id), &sealed)?;
         let personal = serde_json::from_slice(plain.expose()).map_err(|_| VaultError::Sealed)?;
         Ok(Some(Self { session, personal, key }))
+    }
+
+    /// Takes a fresh key, for [`OpenSession::seal`] to use: whatever else the one before opens stays closed for good.
+    ///
+    /// # Errors
+    /// As [`Vault::data_key`].
+    pub(crate) fn rekey(&mut self, vault: &Vault, entropy: &dyn Entropy) -> Result<(), VaultError> {
+        let (key, wrapped) = vault.data_key(&self.session.id.to_string(), entropy)?;
+        (self.key, self.session.key) = (key, Some(wrapped));
+        Ok(())
     }
 
     /// The record with the sealed part sealed anew.
@@ -279,6 +297,7 @@ impl Session {
         self.token_hash = String::new();
         self.vendor_data = None;
         self.metadata = None;
+        self.retention.erase();
         self
     }
 
@@ -308,7 +327,7 @@ fn personal_context(id: Uuid) -> String {
 
 impl Stored for Session {
     const NAME: &'static str = "kyc_sessions";
-    const INDEXES: &'static [&'static str] = &["token", "unfinished", "status"];
+    const INDEXES: &'static [&'static str] = &["token", "unfinished", "status", "retention"];
 
     fn key(&self) -> String {
         self.id.to_string()
@@ -322,6 +341,8 @@ impl Stored for Session {
         if let (Some(vendor_data), Status::NotStarted | Status::InProgress) = (&self.vendor_data, self.status) {
             indexes.push(("unfinished", Self::vendor_key(self.application, &self.workflow, vendor_data)));
         }
+        let clocks = self.retention.index_keys(self.created_at);
+        indexes.extend(clocks.into_iter().map(|key| ("retention", key)));
         indexes
     }
 }

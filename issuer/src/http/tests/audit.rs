@@ -24,6 +24,14 @@ async fn a_client_follows_the_log_and_nobody_else() {
     for path in ["key", "checkpoint", "entries", "proof/inclusion?index=0&size=1", "proof/consistency?from=1&to=1"] {
         assert_eq!(world.get(&format!("/v3/audit/{path}")).await.status, 403, "{path}");
     }
+    // The log speaks of everybody's sessions: other applications have no business in it, the operator has.
+    let environment = crate::kyc::workflow::Environment::Sandbox;
+    let other = world.issuer.applications().create("Bank A", environment, &*world.entropy, world.now()).await.unwrap();
+    assert_eq!(world.api_as(&other.key, "GET", "/v3/audit/entries", json!({})).await.status, 403);
+    let operator = Request::get("/v3/audit/entries").header("x-operator-key", OPERATOR);
+    assert_eq!(world.send(operator.body(Body::empty()).unwrap()).await.status, 200);
+
+    let world = World::new();
     let (id, _) = world.approved().await;
     let key: NoteKey = world.audit("key").await.text().trim_end().parse().unwrap();
     assert_eq!(key.name(), "127.0.0.1:7001/v3/audit");
