@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use warifu_server::telemetry;
 
 mod app;
+mod audit;
 mod bench;
 mod credential;
 pub mod demo;
@@ -15,6 +16,7 @@ mod document;
 mod face;
 pub mod files;
 pub mod models;
+mod purge;
 mod registry;
 pub mod sandbox;
 mod serve;
@@ -75,6 +77,11 @@ enum Command {
     /// Webhooks, for those who receive them: check a delivery, write a sample.
     #[command(subcommand)]
     Webhook(webhook::WebhookCommand),
+    /// Erases what an issuer has kept long enough.
+    Purge(purge::PurgeArgs),
+    /// Audit logs: export one, check an export.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Measures speed and memory.
     #[command(subcommand)]
     Bench(bench::BenchCommand),
@@ -138,6 +145,8 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Vc(command) => return vc::vc(command).await,
         Command::Vp(command) => return vc::vp(command).await,
         Command::Webhook(command) => return webhook::run(command),
+        Command::Purge(args) => purge::run(&args).await?,
+        Command::Audit(command) => audit::run(command).await?,
         Command::Bench(command) => bench::run(command).await?,
     }
     Ok(ExitCode::SUCCESS)

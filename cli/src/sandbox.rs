@@ -11,7 +11,7 @@ use axum::Router;
 use url::Url;
 use warifu_credential::face_template::ModelId;
 use warifu_issuer::{Issuer, Keys};
-use warifu_keys::{Entropy, Secret};
+use warifu_keys::{Entropy, Secret, SigningKey};
 use warifu_models::Models;
 use warifu_server::clock::Clock;
 use warifu_server::extract::ApiKeyHash;
@@ -133,7 +133,8 @@ impl Sandbox {
                     master: Secret::new(entropy.array::<32>().to_vec()),
                 },
             };
-            let role = Arc::new(Issuer::new(config, parts)?);
+            let auditor = Arc::new(SigningKey::generate_ed25519(&*entropy));
+            let role = Arc::new(Issuer::new(config, parts)?.with_audit_signer(auditor)?);
             role.load_faces().await?;
             Place { url: door.url.clone(), api_key, role }
         };
@@ -172,7 +173,8 @@ impl Sandbox {
                 entropy: Arc::clone(&entropy),
                 bundle: VerifierBundle::load(&files::reader(&keys))?,
             };
-            let role = Arc::new(Verifier::new(config, parts));
+            let auditor = Arc::new(SigningKey::generate_ed25519(&*entropy));
+            let role = Arc::new(Verifier::new(config, parts).with_audit_signer(auditor)?);
             let url = door.url.clone();
             doors.serve(door, warifu_verifier::http::router(Arc::clone(&role)));
             partners.push(Place { url, api_key, role });

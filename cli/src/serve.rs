@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use jiff::SignedDuration;
@@ -10,10 +11,11 @@ use serde::Deserialize;
 use url::Url;
 use warifu_credential::face_template::ModelId;
 use warifu_issuer::kyc::workflow::{Environment, Workflow};
+use warifu_issuer::retention::{PurgeReceipt, Rules};
 use warifu_issuer::{CredentialConfiguration, Issuer, Keys, Suspension};
 use warifu_keys::pkcs11::{KeyAddress, Pkcs11Signer};
 use warifu_keys::x509::Certificate;
-use warifu_keys::{Entropy, Secret, Signer, base64url};
+use warifu_keys::{Entropy, Secret, Signer, SigningKey, base64url};
 use warifu_models::Parts;
 use warifu_server::Clock;
 use warifu_server::entropy::System;
@@ -53,17 +55,17 @@ pub(crate) enum VerifierCommand {
 /// What both roles have in common. Paths are taken from the folder of the file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Common {
+pub(crate) struct Common {
     /// Where to listen.
     listen: SocketAddr,
     /// The address as others see it.
-    base_url: Url,
+    pub(crate) base_url: Url,
     /// The name people see.
     name: String,
     /// Folder of the role's keys, as `warifu registry init` made it.
     keys: PathBuf,
     /// Folder for data.
-    data: PathBuf,
+    pub(crate) data: PathBuf,
     /// Address of the trust registry.
     registry: Url,
     /// The registry operator's certificate, pinned.
@@ -96,6 +98,9 @@ struct IssuerPart {
     suspension: Option<bool>,
     /// For how many days back the issuer says how a status list was; never when absent.
     status_history_days: Option<u16>,
+    /// For how many days each class of data is kept after the relationship ended.
+    #[serde(default)]
+    retention: Rules,
     /// The document signer's key on a token; `signer.key.pem` in the folder of keys when absent.
     pkcs11: Option<TokenPart>,
 }
@@ -151,6 +156,15 @@ struct VerifierPart {
     /// Face models whose match counts; the one that wallets come with when absent.
     #[serde(default)]
     allowed_models: Vec<String>,
+}
+
+/// The part of a configuration file that both roles have.
+pub(crate) fn common(file: &Path) -> Result<Common> {
+    #[derive(Deserialize)]
+    struct AnyRole {
+        common: Common,
+    }
+    Ok(read::<AnyRole>(file)?.common.below(file))
 }
 
 fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
@@ -244,8 +258,53 @@ const RECORDS: &str = "records.redb";
 /// Runs `warifu issuer`.
 pub(crate) async fn issuer(command: IssuerCommand) -> Result<()> {
     let IssuerCommand::Serve { config: file } = command;
-    let IssuerFile { common, issuer } = read(&file)?;
-    let common = common.below(&file);
+    let (issuer, listen) = open_issuer(&file, Parts::ALL).await?;
+    let applications = issuer.applications().load().await?;
+    tracing::info!(applications, "keys of applications are loaded");
+    let faces = issuer.load_faces().await?;
+    tracing::info!(faces, "kept faces are loaded");
+    if !issuer.has_liveness() {
+        tracing::warn!("passive liveness is not performed: its optional weights are absent");
+    }
+    let listener = Listener::bind(listen).await?;
+    announce("issuer", listener.address());
+    let purging = tokio::spawn(purge_hourly(Arc::clone(&issuer), Clock::system()));
+    let courier = tokio::spawn(Arc::clone(&issuer).deliver_webhooks(asked_to_stop()));
+    listener.serve(warifu_issuer::http::router(issuer), Limits::default(), asked_to_stop()).await;
+    purging.abort();
+    courier.await?;
+    Ok(())
+}
+
+/// Purges what is due, now and every hour.
+async fn purge_hourly(issuer: Arc<Issuer>, clock: Clock) {
+    let mut hours = tokio::time::interval(Duration::from_secs(3600));
+    loop {
+        hours.tick().await;
+        match purge_all(&issuer, &clock).await {
+            Ok(receipts) if receipts.is_empty() => {}
+            Ok(receipts) => tracing::info!(receipts = receipts.len(), "what was due was purged"),
+            Err(error) => tracing::error!(%error, "what is due could not be purged; it is tried again in an hour"),
+        }
+    }
+}
+
+/// Runs the purge until nothing is due.
+pub(crate) async fn purge_all(issuer: &Issuer, clock: &Clock) -> Result<Vec<PurgeReceipt>, warifu_issuer::Error> {
+    let mut all = Vec::new();
+    loop {
+        let receipts = issuer.purge_due(clock.now()).await?;
+        if receipts.is_empty() {
+            return Ok(all);
+        }
+        all.extend(receipts);
+    }
+}
+
+/// An issuer as its configuration file says, and where it listens.
+pub(crate) async fn open_issuer(file: &Path, wanted: Parts) -> Result<(Arc<Issuer>, SocketAddr)> {
+    let IssuerFile { common, issuer } = read(file)?;
+    let common = common.below(file);
     let operator = common.operator()?;
     let base = if common.sandbox { warifu_issuer::Config::sandbox } else { warifu_issuer::Config::live };
     let environment = if common.sandbox { Environment::Sandbox } else { Environment::Live };
@@ -264,6 +323,7 @@ pub(crate) async fn issuer(command: IssuerCommand) -> Result<()> {
             Some(false) => Suspension::No,
             None => defaults.suspension,
         },
+        retention: issuer.retention,
         status_history: issuer.status_history_days.map(|days| SignedDuration::from_hours(24 * i64::from(days))),
         ..defaults
     };
@@ -273,7 +333,7 @@ pub(crate) async fn issuer(command: IssuerCommand) -> Result<()> {
     let config = warifu_issuer::Config { operator_key, ..config };
     config.check()?;
     let (document_signer, chain): (Arc<dyn Signer>, _) = match &issuer.pkcs11 {
-        Some(token) => (Arc::new(token.open(&file)?), vec![bundle::signer_certificate(&files::reader(&common.keys))?]),
+        Some(token) => (Arc::new(token.open(file)?), vec![bundle::signer_certificate(&files::reader(&common.keys))?]),
         None => {
             let Credentials { chain, key } = IssuerBundle::load(&files::reader(&common.keys))?.signer;
             (Arc::new(key), chain)
@@ -281,7 +341,7 @@ pub(crate) async fn issuer(command: IssuerCommand) -> Result<()> {
     };
     let entropy: Arc<dyn Entropy> = Arc::new(System);
     let models = issuer.models;
-    let models = tokio::task::spawn_blocking(move || files::models(models.as_deref(), Parts::ALL)).await??;
+    let models = tokio::task::spawn_blocking(move || files::models(models.as_deref(), wanted)).await??;
     let parts = warifu_issuer::Parts {
         store: warifu_store::redb::open(common.data.join(RECORDS))?,
         blobs: Blobs::folder(common.data.join("blobs"))?,
@@ -297,20 +357,8 @@ pub(crate) async fn issuer(command: IssuerCommand) -> Result<()> {
         },
         entropy,
     };
-    let issuer = Arc::new(Issuer::new(config, parts)?);
-    let applications = issuer.applications().load().await?;
-    tracing::info!(applications, "keys of applications are loaded");
-    let faces = issuer.load_faces().await?;
-    tracing::info!(faces, "kept faces are loaded");
-    if !issuer.has_liveness() {
-        tracing::warn!("passive liveness is not performed: its optional weights are absent");
-    }
-    let listener = Listener::bind(common.listen).await?;
-    announce("issuer", listener.address());
-    let courier = tokio::spawn(Arc::clone(&issuer).deliver_webhooks(asked_to_stop()));
-    listener.serve(warifu_issuer::http::router(issuer), Limits::default(), asked_to_stop()).await;
-    courier.await?;
-    Ok(())
+    let issuer = Issuer::new(config, parts)?.with_audit_signer(audit_key(&common.data)?)?;
+    Ok((Arc::new(issuer), common.listen))
 }
 
 /// Runs `warifu verifier`.
@@ -346,7 +394,7 @@ pub(crate) async fn verifier(command: VerifierCommand) -> Result<()> {
         entropy: Arc::new(System),
         bundle: VerifierBundle::load(&files::reader(&common.keys))?,
     };
-    let verifier = Arc::new(Verifier::new(config, parts));
+    let verifier = Arc::new(Verifier::new(config, parts).with_audit_signer(audit_key(&common.data)?)?);
     let listener = Listener::bind(common.listen).await?;
     announce("verifier", listener.address());
     listener.serve(warifu_verifier::http::router(verifier), Limits::default(), asked_to_stop()).await;
@@ -370,6 +418,20 @@ fn kept_secret(path: &Path, entropy: &dyn Entropy) -> Result<Secret> {
             let key = entropy.array::<32>();
             files::write_private(path, base64url::encode(&key).as_bytes())?;
             Ok(Secret::new(key.to_vec()))
+        }
+        Err(error) => Err(error).with_context(|| format!("{} can not be read", path.display())),
+    }
+}
+
+/// The Ed25519 key that signs the checkpoints of the audit log: made at the first start, readable by its owner only.
+pub(crate) fn audit_key(data: &Path) -> Result<Arc<dyn Signer>> {
+    let path = data.join("audit.key.pem");
+    match std::fs::read_to_string(&path) {
+        Ok(pem) => Ok(Arc::new(SigningKey::from_pkcs8_pem(&pem).with_context(|| path.display().to_string())?)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let key = SigningKey::generate_ed25519(&System);
+            files::write_private(&path, key.to_pkcs8_pem()?.as_bytes())?;
+            Ok(Arc::new(key))
         }
         Err(error) => Err(error).with_context(|| format!("{} can not be read", path.display())),
     }

@@ -9,6 +9,7 @@ use warifu_models::picture::Limits;
 use warifu_server::extract::{ApiKey, ApiKeyHash};
 
 use crate::kyc::workflow::{Environment, Workflow};
+use crate::retention::Rules;
 use crate::vci::CredentialConfiguration;
 
 /// Settings of one issuer. Checked by [`Config::check`] before the first request.
@@ -63,6 +64,8 @@ pub struct Config {
     pub registry_operator: Certificate,
     /// Jurisdiction in consent receipts, two letters or `EU`.
     pub jurisdiction: String,
+    /// For how long each class of data is kept. Default: five years after the relationship ended.
+    pub retention: Rules,
 }
 
 /// Whether credentials can be suspended.
@@ -135,6 +138,7 @@ impl Config {
             registry_operator,
             same_device: None,
             jurisdiction: "EU".to_owned(),
+            retention: Rules::default(),
         }
     }
 
@@ -195,6 +199,7 @@ impl Config {
         if self.status_ttl < SignedDuration::from_secs(1) {
             return bad("status_ttl", "it must be at least a second");
         }
+        self.retention.check()?;
         if self.readers == 0 {
             return bad("readers", "it must be at least 1");
         }

@@ -57,6 +57,23 @@ pub enum Error {
     /// The person did not consent to this share.
     #[error("there is no consent of the person to share this with `{0}`")]
     NoConsent(String),
+    /// The person took the consent back.
+    #[error("the person took back the consent {consent} to share this with `{audience}`")]
+    ConsentWithdrawn {
+        /// Who may not receive any more.
+        audience: String,
+        /// The consent.
+        consent: uuid::Uuid,
+    },
+    /// Nothing of the session may go.
+    #[error("the session is under a legal hold since {since}; lift it first")]
+    OnHold {
+        /// Since when.
+        since: jiff::Timestamp,
+    },
+    /// The session has no consent of this identifier.
+    #[error("there is no such consent")]
+    NoSuchConsent,
     /// The audience may not receive shares.
     #[error("`{audience}` can not receive shares: {refusal}")]
     Audience {

@@ -19,7 +19,9 @@ use crate::kyc::workflow::Environment;
 
 mod api;
 mod applications;
+mod audit;
 mod blocklist;
+mod consents;
 mod pages;
 mod person;
 mod status;
@@ -84,8 +86,10 @@ pub fn router_with(issuer: Arc<Issuer>, rates: Rates) -> Router {
     let others = Router::new()
         .merge(api::router())
         .merge(applications::router())
+        .merge(audit::router(&issuer))
         .merge(blocklist::router())
         .merge(person::router())
+        .merge(consents::router())
         .merge(vci::router())
         .merge(vp::router())
         .merge(status::router())

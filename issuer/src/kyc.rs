@@ -9,6 +9,8 @@
 //!
 //! `lapse` writes down what nobody finished in time.
 //!
+//! [`consent`] keeps what the person lets others receive, and `share` makes the token for one of them.
+//!
 //! `capture` takes the selfie in: hints, a challenge, the recording for it.
 //!
 //! Left out for now: chips, back sides, barcodes, lists of anything but faces.
@@ -16,6 +18,7 @@
 pub mod capture;
 pub mod check;
 pub mod checks;
+pub mod consent;
 pub mod decision;
 pub mod evidence;
 pub mod faces;

@@ -17,6 +17,7 @@ use warifu_keys::{Entropy, Secret, Signer, sha256};
 use warifu_models::Models;
 use warifu_openid4vc::vci::nonce::NonceKey;
 use warifu_server::Clock;
+use warifu_server::audit::AuditLog;
 use warifu_server::extract::ApiKey;
 use warifu_server::fetch::Fetcher;
 use warifu_server::text::Catalogue;
@@ -30,6 +31,7 @@ mod error;
 pub mod http;
 pub mod kyc;
 pub mod mint;
+pub mod retention;
 pub mod status;
 mod trust;
 pub mod vci;
@@ -39,9 +41,10 @@ pub mod webhook;
 pub use application::{Application, Applications};
 pub use config::{BadSetting, Config, Suspension};
 pub use error::Error;
+pub use kyc::consent::{Consent, ConsentState, ConsentWithdrawn, Consented, WithdrawnBy};
 pub use kyc::create::Created;
 pub use kyc::service::{Next, Progress};
-pub use kyc::share::{Consented, ShareRequest, Shared};
+pub use kyc::share::{ShareRequest, Shared};
 pub use vci::{CredentialConfiguration, Offered, Shown};
 
 use kyc::faces::gallery::Gallery;
@@ -115,6 +118,7 @@ pub struct Issuer {
     nonce_key: NonceKey,
     pid_secret: Secret,
     audit_secret: [u8; 32],
+    audit_log: AuditLog,
     face_secret: FaceSecret,
     trust: trust::TrustSource,
     fetcher: Fetcher,
@@ -159,6 +163,7 @@ impl Issuer {
             nonce_key: NonceKey::new(Secret::new(derive(&master, "c_nonce").to_vec())),
             pid_secret: Secret::new(derive(&master, "user_pid").to_vec()),
             audit_secret: derive(&master, "audit"),
+            audit_log: AuditLog::of(&store),
             face_secret: FaceSecret(derive(&master, "faces")),
             gallery: Arc::default(),
             trust: trust::TrustSource::new(config.trusted_list(), config.registry_operator.clone(), fetcher.clone()),
@@ -181,6 +186,22 @@ impl Issuer {
             status_signer,
             access,
         })
+    }
+
+    /// The same issuer with the Ed25519 key that signs the checkpoints of its audit log.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a key of another kind.
+    pub fn with_audit_signer(self, signer: Arc<dyn Signer>) -> Result<Self, Error> {
+        let why = "checkpoints of the audit log are signed with an Ed25519 key";
+        let signed = self.audit_log.signed_with(signer, &self.config.base_url);
+        Ok(Self { audit_log: signed.map_err(|_| BadSetting { setting: "audit_signer", why })?, ..self })
+    }
+
+    /// The audit log.
+    #[must_use]
+    pub fn audit_log(&self) -> &AuditLog {
+        &self.audit_log
     }
 
     /// The settings.

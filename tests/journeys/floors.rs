@@ -45,6 +45,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("bs58", &["warifu-w3c"]),
     ("redb", &["warifu-store"]),
     ("sled", &["warifu-store"]),
+    ("ct-merkle", &["warifu-store"]),
     ("tract-onnx", &["warifu-models"]),
     ("reqwest", &["warifu-server"]),
     ("getrandom", &["warifu-server"]),

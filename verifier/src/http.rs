@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{from_extractor_with_state, from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use warifu_openid4vc::vp::response;
 use warifu_server::limit::{self, Limiter, Rate};
-use warifu_server::{Clock, assets, csrf};
+use warifu_server::{Clock, assets, audit, csrf};
 use warifu_session::share;
 
 use crate::Verifier;
@@ -93,6 +93,10 @@ pub fn router_with(verifier: Arc<Verifier>, rates: Rates) -> Router {
         .route("/v3/session/import-shared/", import())
         .route("/v3/session/{id}/decision", get(api::decision))
         .route("/v3/session/{id}/decision/", get(api::decision))
+        .merge(
+            audit::router(verifier.audit_log().clone())
+                .route_layer(from_extractor_with_state::<api::Partner, _>(Doors(Arc::clone(&verifier)))),
+        )
         .layer(from_fn_with_state(partner, limit::by_caller));
     Router::new()
         .merge(pages)

@@ -2,7 +2,8 @@
 //!
 //! Open, audience, time, producer, trust, status, consent; then once per source by compare-and-set: the import key is a
 //! record of its own, inserted in the same batch as the session and its audit entry, so of many racing imports one wins.
-//! Every attempt leaves an audit entry, refused ones with the reason.
+//! Every attempt leaves an audit entry, refused ones with the reason; what a share says about itself stands in it once the
+//! share is known to be genuine.
 //!
 //! The source of an issuer's share is its session. A wallet's share has no other name than its own, so the same person
 //! can make a second one; its `user_pid` tells the partner that it is the same person.
@@ -16,7 +17,7 @@ use warifu_keys::{base64url, sha256};
 use warifu_session::Status;
 use warifu_session::consent::Receipt;
 use warifu_session::decision::{Decision, SessionKind};
-use warifu_session::share::{self, Authentic, Claimed, Received, ShareError};
+use warifu_session::share::{self, Authentic, Claimed, Received, ShareError, Terms};
 use warifu_store::audit::{Entry, Reference};
 use warifu_store::{Batch, Collection, Stored};
 use warifu_trust::decide::Refusal;
@@ -196,9 +197,10 @@ struct Accepted {
 impl Verifier {
     /// Imports a share, or says why not.
     pub async fn import(&self, request: ImportRequest, now: Timestamp) -> Result<Session, ImportError> {
-        let imported = self.import_once(&request, now).await;
+        let mut genuine = None;
+        let imported = self.import_once(&request, &mut genuine, now).await;
         if let Err(error) = &imported {
-            let entry = self.refusal_entry(&request.share_token, error, now);
+            let entry = self.refusal_entry(&request.share_token, genuine.as_ref(), error, now);
             if let Err(cause) = self.store.commit(Batch::new().audit(entry)).await {
                 tracing::error!(%cause, "a refused import could not be recorded");
             }
@@ -206,13 +208,19 @@ impl Verifier {
         imported
     }
 
-    async fn import_once(&self, request: &ImportRequest, now: Timestamp) -> Result<Session, ImportError> {
+    /// Leaves the terms in `genuine` as soon as their signature was checked.
+    async fn import_once(
+        &self,
+        request: &ImportRequest,
+        genuine: &mut Option<Terms>,
+        now: Timestamp,
+    ) -> Result<Session, ImportError> {
         let workflow = match request.workflow_id.as_deref() {
             None => self.config.workflow_id.clone(),
             Some(id) if id == self.config.workflow_id => id.to_owned(),
             Some(id) => return Err(ImportError::UnknownWorkflow(id.chars().take(60).collect())),
         };
-        let accepted = self.accept_share(&request.share_token, now).await?;
+        let accepted = self.accept_share(&request.share_token, genuine, now).await?;
         let mark = Imported {
             import_key: accepted.share.import_key(),
             session_id: uuid::Builder::from_random_bytes(self.entropy.array()).into_uuid(),
@@ -246,23 +254,30 @@ impl Verifier {
         let terms = accepted.share.terms();
         let partner = Reference::public("partner", &self.config.audience);
         let share = Reference::public("share", &terms.id().to_string());
-        Entry::new(now, "share.imported", partner, share)
-            .fact("purpose", terms.purpose())
-            .fact("scope", session.scope.join(" "))
-            .fact("user_pid", terms.user_pid().as_str())
-            .fact("expires", terms.expires_at())
+        with_terms(Entry::new(now, "share.imported", partner, share), terms)
+            .fact("issuer", &session.issuer)
             .fact("outcome", session.status)
     }
 
-    /// Nothing inside a refused token may be believed, so it is known by its hash.
-    fn refusal_entry(&self, token: &str, error: &ImportError, now: Timestamp) -> Entry {
+    /// Nothing inside a refused token may be believed before its signature was checked, so it is known by its hash.
+    fn refusal_entry(&self, token: &str, genuine: Option<&Terms>, error: &ImportError, now: Timestamp) -> Entry {
         let partner = Reference::public("partner", &self.config.audience);
         let token = Reference::public("share_token", &base64url::encode(&sha256(token.trim().as_bytes())));
-        Entry::new(now, "share.refused", partner, token).fact("outcome", error.code())
+        let entry = Entry::new(now, "share.refused", partner, token).fact("audience", &self.config.audience);
+        let entry = match genuine {
+            Some(terms) => with_terms(entry, terms),
+            None => entry,
+        };
+        entry.fact("outcome", error.code())
     }
 
     /// Every rule of a share but the once-only one.
-    async fn accept_share(&self, token: &str, now: Timestamp) -> Result<Accepted, ImportError> {
+    async fn accept_share(
+        &self,
+        token: &str,
+        genuine: &mut Option<Terms>,
+        now: Timestamp,
+    ) -> Result<Accepted, ImportError> {
         let trust = self.trust(now).await;
         let received = Received::open(token.trim(), &self.bundle.share)?;
         // The registry may have withdrawn this partner since the share was made.
@@ -281,6 +296,7 @@ impl Verifier {
                 let settled = settled.ok_or_else(|| ImportError::Presentation(tally.first_failure()))?;
                 let holder = settled.holder_key().ok_or(ShareError::IssuerMismatch)?;
                 let share = share.authenticate(holder, now)?;
+                *genuine = Some(share.terms().clone());
                 if let Some(path) = beyond_consent(share.receipt(), &settled.disclosed()) {
                     return Err(ImportError::BeyondConsent(path));
                 }
@@ -289,10 +305,23 @@ impl Verifier {
             Claimed::Issuer(share) => {
                 let entity = trust.may_issue(share.chain(), now)?;
                 let share = share.authenticate(&trust.issuer_anchors(now), now)?;
+                *genuine = Some(share.terms().clone());
                 Ok(Accepted { share, issuer: entity.name, claims: Map::new() })
             }
         }
     }
+}
+
+/// Everything a share says about itself.
+fn with_terms(entry: Entry, terms: &Terms) -> Entry {
+    let scope: Vec<&str> = terms.scope().iter().map(|scope| scope.word()).collect();
+    entry
+        .fact("user_pid", terms.user_pid())
+        .fact("audience", terms.audience())
+        .fact("purpose", terms.purpose())
+        .fact("scope", scope.join(" "))
+        .fact("share_id", terms.id())
+        .fact("expires", terms.expires_at())
 }
 
 /// The first disclosed claim that the receipt does not name; a named claim stands for its parts and needs its parents.

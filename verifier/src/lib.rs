@@ -30,8 +30,9 @@ mod trusted;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use warifu_keys::Entropy;
+use warifu_keys::{Entropy, Signer};
 use warifu_server::Clock;
+use warifu_server::audit::{AuditError, AuditLog};
 use warifu_server::fetch::Fetcher;
 use warifu_store::{Collection, Store};
 use warifu_trust::Trust;
@@ -64,6 +65,7 @@ pub struct Verifier {
     pub(crate) sessions: Collection<import::Session>,
     /// Imports take turns, because each takes the next session number.
     pub(crate) import_turn: tokio::sync::Mutex<()>,
+    pub(crate) audit_log: AuditLog,
     pub(crate) trust: TrustSource,
     pub(crate) statuses: statuses::Statuses,
     pub(crate) entropy: Arc<dyn Entropy>,
@@ -81,6 +83,7 @@ impl Verifier {
             requests: Collection::of(&store),
             frontends: Collection::of(&store),
             sessions: Collection::of(&store),
+            audit_log: AuditLog::of(&store),
             import_turn: tokio::sync::Mutex::default(),
             config,
             bundle,
@@ -88,6 +91,20 @@ impl Verifier {
             entropy,
             clock,
         }
+    }
+
+    /// The same verifier with the Ed25519 key that signs the checkpoints of its audit log.
+    ///
+    /// # Errors
+    /// [`AuditError::NotEd25519`] for a key of another kind.
+    pub fn with_audit_signer(self, signer: Arc<dyn Signer>) -> Result<Self, AuditError> {
+        Ok(Self { audit_log: self.audit_log.signed_with(signer, &self.config.base_url)?, ..self })
+    }
+
+    /// The audit log.
+    #[must_use]
+    pub fn audit_log(&self) -> &AuditLog {
+        &self.audit_log
     }
 
     /// The configuration.

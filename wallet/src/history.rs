@@ -7,8 +7,11 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
+use uuid::Uuid;
 use warifu_credential::ClaimPath;
 use warifu_credential::type_metadata::{TypeMetadata, path_text};
+use warifu_session::consent::UserPid;
+use warifu_session::share::{Scope, Terms};
 
 use crate::holding::label;
 
@@ -43,6 +46,15 @@ pub struct Entry {
     /// Whether a selfie was matched on this device for it, and with which liveness check.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub selfie: Option<String>,
+    /// Words of scope of a share.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub scope: Vec<Scope>,
+    /// Identifier of a share, by which the partner's log names it too.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub share_id: Option<Uuid>,
+    /// The user towards the partner of a share.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub user_pid: Option<UserPid>,
     /// Until when a share can be used.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub expires_at: Option<Timestamp>,
@@ -145,9 +157,21 @@ impl Entry {
             list_of_claims_requested: vec![],
             list_of_claims_presented: vec![],
             selfie: None,
+            scope: vec![],
+            share_id: None,
+            user_pid: None,
             expires_at: None,
             reason_of_noncompletion: None,
         }
+    }
+
+    /// The same entry with what a share says about itself.
+    #[must_use]
+    pub(crate) fn with_terms(mut self, terms: &Terms) -> Self {
+        self.scope = terms.scope().to_vec();
+        self.share_id = Some(terms.id());
+        self.user_pid = Some(terms.user_pid().clone());
+        self
     }
 
     /// The same entry with the purpose, cut to a bearable length.

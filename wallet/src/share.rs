@@ -18,7 +18,7 @@ use warifu_session::share::{self, Content, Life, NewShare, Scope, ShareError, Te
 use warifu_trust::{Refusal, ServiceType};
 
 use crate::consent::{Asked, Asker, DemandedBy, Disclosure, Question, Ready, Receiver, SelfieQuestion, sealed};
-use crate::history::Channel;
+use crate::history::{Channel, Party, TransactionType};
 use crate::holding::{CredentialId, Holding, touches_face_template};
 use crate::presence::Demand;
 use crate::store::SelfieRule;
@@ -160,13 +160,26 @@ impl Wallet {
         self.propose_share_in(new, &self.language()?, now).await
     }
 
-    /// [`Wallet::propose_share`] with labels in `language`.
+    /// [`Wallet::propose_share`] with labels in `language`. One that can not be made stands in the history.
     pub async fn propose_share_in(
         &self,
         new: NewShareRequest,
         language: &str,
         now: Timestamp,
     ) -> Result<Proposal, Error> {
+        let (partner, purpose, scope) = (new.partner.clone(), new.purpose.clone(), new.scope.clone());
+        let proposed = self.proposal(new, language, now).await;
+        if let Err(error) = &proposed {
+            let party = Party { name: String::new(), identifier: partner, registrar: self.registrar()? };
+            let mut entry = self.entry(TransactionType::Presentation, party, now).with_purpose(Some(&purpose));
+            entry.channel = Some(Channel::Share);
+            entry.scope = scope;
+            self.record(entry.not_completed(error.code()))?;
+        }
+        proposed
+    }
+
+    async fn proposal(&self, new: NewShareRequest, language: &str, now: Timestamp) -> Result<Proposal, Error> {
         let trust = self.trust(now).await?;
         let (partner, key) = trust.may_receive(&new.partner, now).map_err(ShareRefused::Partner)?;
         let holding = self.choose(new.credential.as_ref(), now)?;
@@ -232,7 +245,7 @@ impl Wallet {
     /// Makes the share token that the user agreed to.
     pub fn share(&self, ready: Ready<Proposal>, now: Timestamp) -> Result<ShareFacts, Error> {
         let Ready { asked: proposal, matched } = ready;
-        let entry = self.entry_for(&proposal.question, now);
+        let entry = self.entry_for(&proposal.question, now).with_terms(&proposal.terms);
         match self.seal_share(&proposal, now) {
             Ok(facts) => {
                 let mut entry = entry;
@@ -251,7 +264,8 @@ impl Wallet {
 
     /// The user decided not to share.
     pub fn refuse_share(&self, proposal: &Proposal, now: Timestamp) -> Result<(), Error> {
-        self.record(self.entry_for(&proposal.question, now).not_completed("refused_by_user"))
+        let entry = self.entry_for(&proposal.question, now).with_terms(&proposal.terms);
+        self.record(entry.not_completed("refused_by_user"))
     }
 
     fn seal_share(&self, proposal: &Proposal, now: Timestamp) -> Result<ShareFacts, Error> {

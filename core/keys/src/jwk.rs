@@ -3,7 +3,7 @@
 use std::fmt;
 
 use p256::elliptic_curve::sec1::ToSec1Point as _;
-use p256::pkcs8::{DecodePublicKey as _, EncodePublicKey as _, ObjectIdentifier};
+use p256::pkcs8::{DecodePublicKey as _, Document, EncodePublicKey as _, LineEnding, ObjectIdentifier};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use x509_cert::spki::SubjectPublicKeyInfoRef;
@@ -165,7 +165,21 @@ impl PublicKey {
             Self::P521(key) => key.to_public_key_der(),
             Self::Ed25519(key) => key.to_public_key_der(),
         };
-        document.map(p256::pkcs8::Document::into_vec).map_err(|_| KeyError::Malformed)
+        document.map(Document::into_vec).map_err(|_| KeyError::Malformed)
+    }
+
+    /// The same as PEM (RFC 7468 section 13): `-----BEGIN PUBLIC KEY-----`.
+    pub fn to_spki_pem(&self) -> Result<String, KeyError> {
+        let document = Document::try_from(self.to_spki_der()?).map_err(|_| KeyError::Malformed)?;
+        document.to_pem(SPKI_LABEL, LineEnding::LF).map_err(|_| KeyError::Malformed)
+    }
+
+    /// The key in a PEM text of that label. Errors as [`from_spki_der`](Self::from_spki_der).
+    pub fn from_spki_pem(pem: &str) -> Result<Self, KeyError> {
+        match Document::from_pem(pem) {
+            Ok((SPKI_LABEL, document)) => Self::from_spki_der(document.as_bytes()),
+            Ok(_) | Err(_) => Err(KeyError::Malformed),
+        }
     }
 
     /// The key in a DER `SubjectPublicKeyInfo`: [`KeyError::Unsupported`] for another type or curve,
@@ -186,6 +200,9 @@ impl PublicKey {
         key.map_err(|_| KeyError::Malformed)
     }
 }
+
+/// What a public key is called in PEM (RFC 7468 section 13).
+const SPKI_LABEL: &str = "PUBLIC KEY";
 
 /// `id-ecPublicKey` (RFC 5480 section 2.1.1).
 pub(crate) const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
@@ -339,6 +356,9 @@ mod tests {
         for algorithm in Algorithm::ALL {
             let mut der = SigningKey::generate(algorithm, &entropy).public_key().to_spki_der().unwrap();
             assert_eq!(PublicKey::from_spki_der(&der).unwrap().algorithm(), algorithm);
+            let pem = PublicKey::from_spki_der(&der).unwrap().to_spki_pem().unwrap();
+            assert_eq!(PublicKey::from_spki_pem(&pem).unwrap().to_spki_der().unwrap(), der);
+            assert_eq!(PublicKey::from_spki_pem(&pem.replace("PUBLIC", "PRIVATE")), Err(KeyError::Malformed));
             assert_eq!(PublicKey::from_spki_der(&der[..der.len() - 1]), Err(KeyError::Malformed), "{algorithm}");
             // Off the curve. Half of all numbers are the y of some Ed25519 point: the first such key may stay one.
             let last = der.len() - 1;

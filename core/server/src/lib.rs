@@ -12,6 +12,7 @@
 //! Left out on purpose: TLS (a reverse proxy's work), sessions of people (a role's work), configuration files.
 
 pub mod assets;
+pub mod audit;
 pub mod clock;
 pub mod csrf;
 pub mod entropy;

@@ -363,6 +363,29 @@ impl Receipt {
         Ok(SignedReceipt(warifu_keys::jws::sign(header, strict::canonical(&value).as_bytes(), signer)?))
     }
 
+    /// Adds that the consent was taken back at `now`: by the person, as all consents are theirs. `how` is
+    /// [`EventType::Explicit`] where the person did it, and [`EventType::Expressed`] where someone passed it on. A receipt
+    /// whose consent is not given any more stays as it is.
+    #[must_use]
+    pub fn withdrawn(mut self, how: EventType, now: Timestamp) -> Self {
+        if self.state() == Some(EventState::Given) {
+            self.events.push(Event {
+                event_time: Timestamp::from_second(now.as_second()).unwrap_or(now),
+                validity_duration: 0,
+                entity_id: self.pii_principal_id.clone().into(),
+                event_type: how,
+                event_state: EventState::Withdrawn,
+            });
+        }
+        self
+    }
+
+    /// What the consent is, by its newest event; whether it has run out is [`Receipt::check_given`].
+    #[must_use]
+    pub fn state(&self) -> Option<EventState> {
+        self.events.last().map(|event| event.event_state)
+    }
+
     /// Whether consent is given and not run out at `now`.
     pub fn check_given(&self, now: Timestamp) -> Result<(), ConsentError> {
         let newest = self.events.last().ok_or(ConsentError::Field("events"))?;
@@ -584,6 +607,21 @@ mod tests {
         assert!(UserPid::try_from("short".to_owned()).is_err());
         // Computed with the hmac module of Python.
         assert_eq!(a.as_str(), "bj7vEf0cp7mrgSrnPxOfTS_2wLy8ecG2TO2KMo4G9BI");
+    }
+
+    #[test]
+    fn what_was_withdrawn_is_not_given_and_keeps_its_past() {
+        let later = after(100);
+        let given = receipt();
+        let taken_back = given.clone().withdrawn(EventType::Explicit, later);
+        assert_eq!((given.state(), taken_back.state()), (Some(EventState::Given), Some(EventState::Withdrawn)));
+        assert!(matches!(taken_back.check_given(later), Err(ConsentError::NotGiven(EventState::Withdrawn))));
+        assert_eq!(taken_back.events[..1], given.events);
+        assert_eq!(taken_back.events[1].event_time, later);
+        // Once is enough, and the signed form reads back.
+        assert_eq!(taken_back.clone().withdrawn(EventType::Expressed, later), taken_back);
+        let signed = taken_back.sign(None, &holder()).unwrap();
+        assert_eq!(signed.verify(&holder().public_key()).unwrap().receipt, taken_back);
     }
 
     proptest::proptest! {

@@ -2,8 +2,9 @@
 //!
 //! An entry travels in the same [`Batch`](crate::Batch) as the change it records, so neither is written without the
 //! other. The store numbers entries from 0 without gaps and hashes each together with the hash before it; whoever
-//! keeps one hash can tell whether anything up to it was altered, dropped or put in between ([`verify`]). Signed
-//! checkpoints and inclusion proofs come with the Merkle log.
+//! keeps one hash can tell whether anything up to it was altered, dropped or put in between ([`verify`]). Over the
+//! entries stands a Merkle tree ([`Root`]): one entry is shown to be in the log, and a later log to continue an earlier
+//! one, with a few hashes. A role signs its root as a [`Checkpoint`]; an [`export`] carries both.
 //!
 //! Personal data never enters the log: an entry outlives the erasure of the person it speaks of. People, sessions and
 //! credentials appear as a [`Reference`] keyed with a secret of the tenant; whoever holds secret and identifier can
@@ -18,6 +19,13 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{Error, Page, Query, Range, Record, Store};
+
+mod checkpoint;
+pub mod export;
+pub(crate) mod tree;
+
+pub use checkpoint::{Checkpoint, Malformed, NoteKey, SignedNote, Unsigned};
+pub use tree::{Error as ProofError, NotProven, Peaks, Root};
 
 /// The collection that holds the log.
 pub(crate) const COLLECTION: &str = "_audit";
@@ -95,7 +103,7 @@ impl fmt::Display for Reference {
     }
 }
 
-/// SHA-256 of an entry and everything before it; base64url in text.
+/// SHA-256: of an entry and everything before it, or of a node of the tree. Base64url in text.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Hash([u8; 32]);
@@ -104,8 +112,14 @@ impl Hash {
     /// What stands before the first entry.
     pub const GENESIS: Self = Self([0; 32]);
 
-    pub(crate) const fn from_bytes(bytes: [u8; 32]) -> Self {
+    /// A hash from elsewhere: a proof, or a root that was kept.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
+    }
+
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Error> {
+        bytes.try_into().map(Self).map_err(|_| Error::Corrupt("a hash of the audit tree"))
     }
 
     /// The 32 bytes.
@@ -217,16 +231,22 @@ pub fn verify(entries: &[Sealed]) -> Result<(), Broken> {
     }
     let mut previous = first.previous;
     for (expected, sealed) in (first.sequence..).zip(entries) {
-        if sealed.sequence != expected {
-            return Err(Broken::Gap { expected });
-        }
-        if sealed.previous != previous {
-            return Err(Broken::Unlinked(sealed.sequence));
-        }
-        if chain(sealed.sequence, sealed.previous, &sealed.entry).ok() != Some(sealed.hash) {
-            return Err(Broken::Altered(sealed.sequence));
-        }
+        follows(expected, previous, sealed)?;
         previous = sealed.hash;
+    }
+    Ok(())
+}
+
+/// Checks that the entry has this place and comes right after the one with the hash `previous`.
+fn follows(expected: u64, previous: Hash, sealed: &Sealed) -> Result<(), Broken> {
+    if sealed.sequence != expected {
+        return Err(Broken::Gap { expected });
+    }
+    if sealed.previous != previous {
+        return Err(Broken::Unlinked(sealed.sequence));
+    }
+    if chain(sealed.sequence, sealed.previous, &sealed.entry).ok() != Some(sealed.hash) {
+        return Err(Broken::Altered(sealed.sequence));
     }
     Ok(())
 }

@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Batch, Collection, Cursor, Error, Expected, Loaded, Query, Range, Store, Stored,
-    audit::{self, Entry, Log, Reference},
+    audit::{self, Entry, Hash, Log, ProofError, Reference, Root},
 };
+
+mod rfc6962;
 
 /// A test per rule, each with a fresh store from `$open: impl Fn(&Path) -> Arc<dyn Store>`.
 macro_rules! suite {
@@ -30,6 +32,9 @@ macro_rules! suite {
             neighbouring_names_do_not_mix,
             audit_is_without_gaps_under_concurrency,
             audit_is_found_by_subject,
+            every_proof_of_the_audit_tree_verifies,
+            the_audit_tree_grows_with_its_commits,
+            what_is_not_in_the_log_has_no_proof,
             typed_records_say_what_is_wrong,
         );
 
@@ -50,7 +55,15 @@ pub(crate) use suite;
 
 /// Rules for backends that keep their records when they are closed.
 macro_rules! durable {
-    ($open:expr) => {
+    ($open:expr, $engine:expr) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn a_store_without_a_tree_gets_one_when_it_is_opened() {
+            let folder = tempfile::tempdir().unwrap();
+            let forget = || crate::embedded::forget_tree(&($engine)(folder.path()));
+            crate::contract::a_store_without_a_tree_gets_one_when_it_is_opened(&|| ($open)(folder.path()), &forget)
+                .await;
+        }
+
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn what_was_committed_survives_closing() {
             let folder = tempfile::tempdir().unwrap();
@@ -392,6 +405,138 @@ pub(crate) async fn audit_is_found_by_subject(store: Arc<dyn Store>) {
     let page = Log::of(&store).about(&Reference::public("session", "s1"), None).await.unwrap();
     let actions: Vec<_> = page.items.iter().map(|sealed| &*sealed.entry.action).collect();
     assert_eq!(actions, ["session.opened", "session.approved"]);
+}
+
+/// The leaves as they lie in the store, with the log.
+async fn grown(store: &Arc<dyn Store>, entries: usize) -> (Log, Vec<Vec<u8>>) {
+    let log = Log::of(store);
+    let before = usize::try_from(log.size().await.unwrap()).unwrap();
+    for n in before..entries {
+        let entry = entry("session.opened", &format!("s{n}")).fact("n", n);
+        store.commit(Batch::new().audit(entry)).await.unwrap();
+    }
+    let leaves = store.scan("_audit", &Query::all().limit(1000)).await.unwrap().items;
+    (log, leaves.into_iter().map(|record| record.body).collect())
+}
+
+fn bytes(proof: &[Hash]) -> Vec<[u8; 32]> {
+    proof.iter().map(|hash| *hash.as_bytes()).collect()
+}
+
+/// Every inclusion and consistency proof of every size up to 70, by a verifier that shares no code with the store, and
+/// none of them for anything else.
+pub(crate) async fn every_proof_of_the_audit_tree_verifies(store: Arc<dyn Store>) {
+    const SIZES: usize = 70;
+    let (log, leaves) = grown(&store, SIZES).await;
+    assert_eq!(leaves.len(), SIZES);
+    let mut roots = vec![log.root(0).await.unwrap()];
+    for size in 1..=SIZES {
+        let root = log.root(size as u64).await.unwrap();
+        assert_eq!(*root.hash.as_bytes(), rfc6962::root(&leaves[..size]), "root of {size}");
+        roots.push(root);
+        for (index, leaf) in leaves[..size].iter().enumerate() {
+            let told = log.inclusion(index as u64, size as u64).await.unwrap();
+            assert_eq!(root.includes(index as u64, leaf, &told), Ok(()), "{index} of {size}");
+            let proof = bytes(&told);
+            let includes = |index, size, leaf: &[u8], proof: &[[u8; 32]], root: &Root| {
+                rfc6962::includes(index, size, leaf, proof, *root.hash.as_bytes())
+            };
+            assert!(includes(index, size, leaf, &proof, &root), "{index} of {size}");
+
+            let mut altered = leaf.clone();
+            let at = (index * 31 + size * 7) % altered.len();
+            altered[at] ^= 1;
+            assert!(!includes(index, size, &altered, &proof, &root), "byte {at} of {index} of {size}");
+            assert!(!includes(index, size, leaf, &proof, &roots[size - 1]), "{index} under the root before");
+            let elsewhere = if index + 1 < size { index + 1 } else { size };
+            assert!(!includes(elsewhere, size, leaf, &proof, &root), "{index} of {size} at {elsewhere}");
+            for at in 0..proof.len() {
+                let mut altered = proof.clone();
+                altered[at][(index + size) % 32] ^= 0x40;
+                assert!(!includes(index, size, leaf, &altered, &root), "hash {at} of {index} of {size}");
+                let mut short = proof.clone();
+                short.remove(at);
+                assert!(!includes(index, size, leaf, &short, &root), "without hash {at} of {index} of {size}");
+            }
+            assert!(proof.len() <= 7);
+        }
+        for from in 1..=size {
+            let told = log.consistency(from as u64, size as u64).await.unwrap();
+            assert_eq!(root.continues(&roots[from], &told), Ok(()), "{from} to {size}");
+            let proof = bytes(&told);
+            let continues = |proof: &[[u8; 32]], older: &Root, root: &Root| {
+                rfc6962::continues(from, size, proof, *older.hash.as_bytes(), *root.hash.as_bytes())
+            };
+            assert!(continues(&proof, &roots[from], &root), "{from} to {size}");
+            let other = Root { hash: Hash::from_bytes([from as u8; 32]), ..root };
+            assert!(!continues(&proof, &other, &root), "{from} to {size}: another past");
+            assert!(!continues(&proof, &roots[from], &other), "{from} to {size}: another present");
+            for at in 0..proof.len() {
+                let mut altered = proof.clone();
+                altered[at][(from + size) % 32] ^= 0x40;
+                assert!(!continues(&altered, &roots[from], &root), "hash {at} of {from} to {size}");
+            }
+        }
+    }
+}
+
+/// Roots do not depend on how entries were spread over commits, nor on commits that failed in between.
+pub(crate) async fn the_audit_tree_grows_with_its_commits(store: Arc<dyn Store>) {
+    store.commit(Batch::new().insert(&session("taken", "open"))).await.unwrap();
+    let mut n = 0;
+    for size in [0, 1, 5, 2, 0, 16, 3, 1, 33] {
+        let batch = (0..size).fold(Batch::new(), |batch, _| {
+            n += 1;
+            batch.audit(entry("session.opened", &format!("s{n}")))
+        });
+        let refused = Batch::new().insert(&session("taken", "new")).audit(entry("session.opened", "never"));
+        let (written, refused) = tokio::join!(store.commit(batch), store.commit(refused));
+        written.unwrap();
+        assert!(refused.unwrap_err().is_conflict());
+        let (log, leaves) = grown(&store, 0).await;
+        assert_eq!(leaves.len(), n);
+        let root = log.root(n as u64).await.unwrap();
+        assert_eq!(*root.hash.as_bytes(), rfc6962::root(&leaves));
+    }
+}
+
+pub(crate) async fn what_is_not_in_the_log_has_no_proof(store: Arc<dyn Store>) {
+    let (log, _) = grown(&store, 3).await;
+    for size in [4, u64::MAX] {
+        assert!(matches!(log.root(size).await, Err(ProofError::NoSuchSize { log: 3, .. })));
+        assert!(matches!(log.inclusion(0, size).await, Err(ProofError::NoSuchSize { .. })));
+        assert!(matches!(log.consistency(1, size).await, Err(ProofError::NoSuchSize { .. })));
+    }
+    for (index, size) in [(2, 2), (0, 0), (u64::MAX, 3)] {
+        assert!(matches!(log.inclusion(index, size).await, Err(ProofError::NoSuchEntry { .. })));
+    }
+    assert!(matches!(log.consistency(3, 2).await, Err(ProofError::Backwards { from: 3, to: 2 })));
+    // From nothing on, and to itself, every log is consistent without a hash.
+    let (empty, root) = (log.root(0).await.unwrap(), log.root(3).await.unwrap());
+    assert_eq!(log.consistency(0, 3).await.unwrap(), []);
+    assert_eq!(root.continues(&empty, &[]), Ok(()));
+    assert_eq!(log.consistency(3, 3).await.unwrap(), []);
+    assert_eq!(root.continues(&root, &[]), Ok(()));
+}
+
+pub(crate) async fn a_store_without_a_tree_gets_one_when_it_is_opened(
+    open: &dyn Fn() -> Arc<dyn Store>,
+    forget: &dyn Fn(),
+) {
+    let before = {
+        let store = open();
+        let batch = (0..2100).fold(Batch::new(), |batch, n| batch.audit(entry("session.opened", &format!("s{n}"))));
+        store.commit(batch).await.unwrap();
+        Log::of(&store).root(2100).await.unwrap()
+    };
+    forget();
+    let store = open();
+    let log = Log::of(&store);
+    assert_eq!(log.root(2100).await.unwrap(), before);
+    store.commit(Batch::new().audit(entry("session.opened", "later"))).await.unwrap();
+    let after = log.root(2101).await.unwrap();
+    let proof = log.consistency(2100, 2101).await.unwrap();
+    assert!(rfc6962::continues(2100, 2101, &bytes(&proof), *before.hash.as_bytes(), *after.hash.as_bytes()));
 }
 
 pub(crate) async fn typed_records_say_what_is_wrong(store: Arc<dyn Store>) {

@@ -11,7 +11,9 @@
 //! |---|---|
 //! | `r` collection NUL key | version (8 bytes), count of index entries (2), each: length (2) and text of name and key; body |
 //! | `i` collection NUL index NUL index key NUL key | empty |
-//! | `h` | commit number (8), audit entries so far (8), hash of the last (32) |
+//! | `h` | commit number (8), audit entries so far (8), hash of the last (32), entries the audit tree covers (8) |
+//!
+//! A store that was written before there was a tree has a head without the last number: opening it builds the tree.
 
 use std::{
     collections::BTreeMap,
@@ -24,12 +26,18 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 
 use crate::{
-    Batch, Cursor, Error, Expected, Order, Page, Query, Range, Receipt, Record, Store, Version, audit,
+    Batch, Cursor, Error, Expected, Order, Page, Query, Range, Receipt, Record, Store, Version,
+    audit::{
+        self,
+        tree::{self, Node},
+    },
     batch::{Write, check_key},
 };
 
 /// Most batches that share one commit.
 const GROUP: usize = 64;
+/// Entries of an older store that get their part of the audit tree in one write.
+const TREE_STEP: u64 = 1000;
 /// How long the writer waits for callers that came along last time.
 const LINGER: Duration = Duration::from_millis(1);
 
@@ -71,6 +79,13 @@ struct Job {
 
 impl<E: Engine> Embedded<E> {
     pub(crate) fn start(engine: E) -> Result<Self, Error> {
+        loop {
+            let missing = Staged::open(&*engine.reader()?, Staged::grow)?;
+            if missing.is_empty() {
+                break;
+            }
+            engine.write(missing)?;
+        }
         let engine = Arc::new(engine);
         // Unbounded, yet never longer than the number of callers: each waits for its answer.
         let (jobs, waiting) = mpsc::channel();
@@ -156,6 +171,7 @@ fn write_group<E: Engine>(engine: &E, group: Vec<Job>) {
             for Job { batch, answer } in group {
                 answers.push((answer, staged.apply(batch)));
             }
+            Ok(())
         })
     });
     let written = match decided {
@@ -179,23 +195,24 @@ struct Staged<'r> {
     head: Head,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Head {
     commits: u64,
     audited: u64,
     last: audit::Hash,
+    /// Entries the tree covers: all of them, once the store is open.
+    treed: u64,
 }
 
 impl<'r> Staged<'r> {
-    fn open(reader: &'r dyn Reader, apply: impl FnOnce(&mut Self)) -> Result<Writes, Error> {
+    fn open(reader: &'r dyn Reader, apply: impl FnOnce(&mut Self) -> Result<(), Error>) -> Result<Writes, Error> {
         let head = match reader.get(HEAD)? {
             Some(bytes) => Head::read(&bytes)?,
-            None => Head { commits: 0, audited: 0, last: audit::Hash::GENESIS },
+            None => Head { commits: 0, audited: 0, last: audit::Hash::GENESIS, treed: 0 },
         };
-        let before = head.commits;
         let mut staged = Staged { reader, writes: Writes::new(), head };
-        apply(&mut staged);
-        if staged.head.commits != before {
+        apply(&mut staged)?;
+        if staged.head != head {
             staged.writes.insert(HEAD.to_vec(), Some(staged.head.write()));
         }
         Ok(staged.writes)
@@ -219,15 +236,17 @@ impl<'r> Staged<'r> {
         let mut head = Head { commits: self.head.commits + 1, ..self.head };
         let version = Version(head.commits);
         let mut sealed = Vec::with_capacity(batch.entries.len());
+        let mut nodes = BTreeMap::new();
         for entry in batch.entries {
             let next = audit::Sealed::seal(head.audited, head.last, entry)?;
-            (head.audited, head.last) = (head.audited + 1, next.hash);
             let key = audit::Sealed::record_key(next.sequence);
             let body = serde_json::to_vec(&next).map_err(|cause| Error::Body {
                 collection: audit::COLLECTION.to_owned(),
                 key: key.clone(),
                 cause: Arc::new(cause),
             })?;
+            self.branch(next.sequence, &body, &mut nodes)?;
+            (head.audited, head.last, head.treed) = (head.audited + 1, next.hash, head.treed + 1);
             sealed.push((
                 key,
                 Kept {
@@ -254,9 +273,52 @@ impl<'r> Staged<'r> {
         for (key, kept) in sealed {
             self.put(audit::COLLECTION, &key, &kept);
         }
+        self.put_nodes(version, nodes);
         let audited = self.head.audited..head.audited;
         self.head = head;
         Ok(Receipt { version, audit: audited })
+    }
+
+    /// Covers the next entries of a store that was written before there was a tree; all the same is fine.
+    fn grow(&mut self) -> Result<(), Error> {
+        let mut nodes = BTreeMap::new();
+        let end = self.head.audited.min(self.head.treed + TREE_STEP);
+        for sequence in self.head.treed..end {
+            let key = record_key(audit::COLLECTION, &audit::Sealed::record_key(sequence));
+            let entry = self.kept(&key)?.ok_or(Error::Corrupt("an audit entry is missing"))?;
+            self.branch(sequence, &entry.body, &mut nodes)?;
+        }
+        self.put_nodes(Version(self.head.commits), nodes);
+        self.head.treed = end;
+        Ok(())
+    }
+
+    /// Adds to `nodes` the perfect subtrees that are complete with this entry. `nodes` also holds the leaves of the
+    /// same batch, which no record has yet.
+    fn branch(&self, sequence: u64, body: &[u8], nodes: &mut BTreeMap<Node, audit::Hash>) -> Result<(), Error> {
+        let leaf = tree::leaf(body);
+        let completed = tree::completed(sequence, leaf, |node| {
+            if let Some(hash) = nodes.get(&node) {
+                return Ok(*hash);
+            }
+            let (collection, key) = match node.level {
+                0 => (audit::COLLECTION, audit::Sealed::record_key(node.index)),
+                _ => (tree::COLLECTION, node.record_key()),
+            };
+            let kept = self.kept(&record_key(collection, &key))?;
+            let kept = kept.ok_or(Error::Corrupt("a node of the audit tree is missing"))?;
+            if node.level == 0 { Ok(tree::leaf(&kept.body)) } else { audit::Hash::read(&kept.body) }
+        })?;
+        nodes.insert(Node { level: 0, index: sequence }, leaf);
+        nodes.extend(completed);
+        Ok(())
+    }
+
+    fn put_nodes(&mut self, version: Version, nodes: BTreeMap<Node, audit::Hash>) {
+        for (node, hash) in nodes.into_iter().filter(|(node, _)| node.level > 0) {
+            let kept = Kept { version, indexes: Vec::new(), body: hash.as_bytes().to_vec() };
+            self.put(tree::COLLECTION, &node.record_key(), &kept);
+        }
     }
 
     fn kept(&self, key: &[u8]) -> Result<Option<Kept>, Error> {
@@ -391,23 +453,41 @@ impl Kept {
 
 impl Head {
     fn write(self) -> Vec<u8> {
-        [&self.commits.to_be_bytes()[..], &self.audited.to_be_bytes(), self.last.as_bytes()].concat()
+        [&self.commits.to_be_bytes()[..], &self.audited.to_be_bytes(), self.last.as_bytes(), &self.treed.to_be_bytes()]
+            .concat()
     }
 
     fn read(bytes: &[u8]) -> Result<Self, Error> {
         const TORN: Error = Error::Corrupt("the head of the store");
         let (commits, rest) = bytes.split_first_chunk().ok_or(TORN)?;
         let (audited, rest) = rest.split_first_chunk().ok_or(TORN)?;
-        let last = rest.try_into().map_err(|_| TORN)?;
-        Ok(Self {
+        let (last, rest) = rest.split_first_chunk().ok_or(TORN)?;
+        let treed = if rest.is_empty() { [0; 8] } else { rest.try_into().map_err(|_| TORN)? };
+        let head = Self {
             commits: u64::from_be_bytes(*commits),
             audited: u64::from_be_bytes(*audited),
-            last: audit::Hash::from_bytes(last),
-        })
+            last: audit::Hash::from_bytes(*last),
+            treed: u64::from_be_bytes(treed),
+        };
+        if head.treed > head.audited { Err(TORN) } else { Ok(head) }
     }
 }
 
 /// Lengths are capped far below by the batch's own check.
 fn short(length: usize) -> [u8; 2] {
     u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes()
+}
+
+/// Takes the audit tree out of a closed store, as if it had been written before there was one.
+#[cfg(test)]
+pub(crate) fn forget_tree<E: Engine>(engine: &E) {
+    let all = record_key(tree::COLLECTION, "");
+    let reader = engine.reader().unwrap();
+    let keys = reader.keys(&all, &past(&all), Order::Ascending, usize::MAX - 1).unwrap();
+    let head = reader.get(HEAD).unwrap().unwrap();
+    drop(reader);
+    assert_eq!(head.len(), 56);
+    let mut writes: Writes = keys.into_iter().map(|key| (key, None)).collect();
+    writes.insert(HEAD.to_vec(), Some(head[..48].to_vec()));
+    engine.write(writes).unwrap();
 }

@@ -18,11 +18,14 @@ const CACHE_BYTES: usize = 64 * 1024 * 1024;
 /// # Errors
 /// [`Error::Engine`] when the file cannot be opened, is open elsewhere, or is damaged.
 pub fn open(path: impl AsRef<Path>) -> Result<Arc<dyn Store>, Error> {
-    let database = Builder::new().set_cache_size(CACHE_BYTES).create(path).map_err(Error::engine)?;
-    let engine = Redb(database);
+    Ok(Arc::new(Embedded::start(engine(path)?)?))
+}
+
+fn engine(path: impl AsRef<Path>) -> Result<Redb, Error> {
+    let engine = Redb(Builder::new().set_cache_size(CACHE_BYTES).create(path).map_err(Error::engine)?);
     // So that readers find the table from the first moment on.
     engine.write(Writes::new())?;
-    Ok(Arc::new(Embedded::start(engine)?))
+    Ok(engine)
 }
 
 struct Redb(Database);
@@ -75,5 +78,8 @@ mod tests {
     use super::*;
 
     crate::contract::suite!(|folder: &Path| open(folder.join("store.redb")).unwrap());
-    crate::contract::durable!(|folder: &Path| open(folder.join("store.redb")).unwrap());
+    crate::contract::durable!(|folder: &Path| open(folder.join("store.redb")).unwrap(), |folder: &Path| engine(
+        folder.join("store.redb")
+    )
+    .unwrap());
 }

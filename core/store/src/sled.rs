@@ -34,11 +34,14 @@ const LOOK: Duration = Duration::from_millis(10);
 /// # Errors
 /// [`Error::Engine`] when the folder cannot be opened, is open elsewhere, or is damaged.
 pub fn open(folder: impl AsRef<Path>) -> Result<Arc<dyn Store>, Error> {
-    let folder = folder.as_ref();
+    Ok(Arc::new(Embedded::start(engine(folder.as_ref())?)?))
+}
+
+fn engine(folder: &Path) -> Result<Sled, Error> {
     wait_until_closed(folder)?;
     let tree = Config::new().path(folder).open().map_err(Error::engine)?;
     let log = File::open(folder.join(LOG))?;
-    Ok(Arc::new(Embedded::start(Sled { tree, log })?))
+    Ok(Sled { tree, log })
 }
 
 struct Sled {
@@ -121,7 +124,7 @@ mod tests {
     use super::*;
 
     crate::contract::suite!(|folder: &Path| open(folder).unwrap());
-    crate::contract::durable!(|folder: &Path| open(folder).unwrap());
+    crate::contract::durable!(|folder: &Path| open(folder).unwrap(), |folder: &Path| engine(folder).unwrap());
 
     #[test]
     fn an_unfinished_snapshot_does_not_stop_the_store() {

@@ -15,7 +15,9 @@ use warifu_session::share::Scope;
 use super::Front;
 use crate::{Application, Error};
 
+mod consents;
 mod credential;
+mod retention;
 mod sessions;
 
 /// The door for new sessions.
@@ -25,7 +27,7 @@ pub(super) fn creation() -> Router<Front> {
 
 /// All others.
 pub(super) fn router() -> Router<Front> {
-    sessions::router().merge(credential::router())
+    sessions::router().merge(credential::router()).merge(consents::router()).merge(retention::router())
 }
 
 pub(super) fn both(router: Router<Front>, path: &str, method: MethodRouter<Front>) -> Router<Front> {
@@ -151,6 +153,7 @@ impl IntoResponse for Refusal {
 pub(super) fn status(error: &Error) -> StatusCode {
     match error {
         Error::NoSuchSession
+        | Error::NoSuchConsent
         | Error::NoSuchApplication
         | Error::NoSuchDestination
         | Error::NoSuchDelivery
@@ -172,10 +175,14 @@ pub(super) fn status(error: &Error) -> StatusCode {
         | Error::SandboxSession => StatusCode::BAD_REQUEST,
         Error::Over(_) | Error::Erased | Error::Revoked => StatusCode::GONE,
         Error::TooManyTries => StatusCode::TOO_MANY_REQUESTS,
-        Error::ApiKey | Error::OperatorKey | Error::NoConsent(_) | Error::Audience { .. } => StatusCode::FORBIDDEN,
+        Error::ApiKey
+        | Error::OperatorKey
+        | Error::NoConsent(_)
+        | Error::ConsentWithdrawn { .. }
+        | Error::Audience { .. } => StatusCode::FORBIDDEN,
         Error::Consent(_) => StatusCode::BAD_REQUEST,
         Error::Share(error) => StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-        Error::Busy | Error::Suspended | Error::NotSuspendable => StatusCode::CONFLICT,
+        Error::Busy | Error::OnHold { .. } | Error::Suspended | Error::NotSuspendable => StatusCode::CONFLICT,
         // Draft-ietf-oauth-status-list-20 section 8.4.
         Error::NoHistory => StatusCode::NOT_IMPLEMENTED,
         Error::Setting(_)

@@ -28,7 +28,7 @@ pub(super) fn router() -> Router<Front> {
 }
 
 /// Whoever holds the operator's key.
-struct Operator;
+pub(super) struct Operator;
 
 impl FromRequestParts<Front> for Operator {
     type Rejection = Refusal;

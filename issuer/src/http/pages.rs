@@ -196,6 +196,9 @@ pub(super) fn refused(issuer: &Issuer, lang: Lang, error: &Error, wants: Wants) 
         Error::Suspended => ("suspended", "approved-suspended", "approved-suspended-what"),
         Error::Audience { .. } => ("audience_not_trusted", "refused-audience", "refused-audience-what"),
         Error::NoConsent(_) => ("no_consent", "refused-audience", "refused-audience-what"),
+        Error::ConsentWithdrawn { .. } => ("consent_withdrawn", "refused-withdrawn", "refused-withdrawn-what"),
+        Error::OnHold { .. } => ("on_hold", "refused-out-of-turn", "refused-out-of-turn-what"),
+        Error::NoSuchConsent => ("no_such_consent", "refused-no-consent", "refused-no-consent-what"),
         Error::Busy => ("busy", "refused-busy", "refused-busy-what"),
         Error::Field { .. } | Error::Consent(_) | Error::NoSuchWorkflow => {
             ("bad_request", "refused-field", "refused-field-what")
@@ -245,7 +248,7 @@ pub(super) fn refused(issuer: &Issuer, lang: Lang, error: &Error, wants: Wants) 
         .into_response()
 }
 
-fn shell<'w>(issuer: &Issuer, words: Words<'w>, title: String, environment: Environment) -> Page<'w> {
+pub(super) fn shell<'w>(issuer: &Issuer, words: Words<'w>, title: String, environment: Environment) -> Page<'w> {
     let page = Page::new(words, title).role(issuer.config().name.clone());
     match environment {
         Environment::Live => page,
@@ -368,6 +371,9 @@ fn approved(issuer: &Issuer, words: Words<'_>, view: &View, step: Option<&str>) 
         (components::status_pill(&words, view.progress.status.word()))
         @if step == Some("shared") {
             (components::notice(&words, Tone::Ok, &words.say("shared-title"), &words.say("shared-what"), None))
+        }
+        @if view.has_consents {
+            p { a href={ "/" (words.lang) "/session/" (view.token) "/consents" } { (words.say("consents-title")) } }
         }
         p { (words.say(match view.kind { Kind::FirstVerification => "approved-what", Kind::BiometricAuthentication => "recognised-what" })) }
         @match view.standing {

@@ -57,9 +57,9 @@ async fn home(State(front): State<Front>, lang: Lang, uri: Uri) -> Response {
 }
 
 #[derive(Deserialize)]
-struct SessionPath {
+pub(super) struct SessionPath {
     lang: String,
-    token: String,
+    pub(super) token: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -192,7 +192,7 @@ pub(super) enum Wants {
 }
 
 impl Wants {
-    fn of(headers: &HeaderMap) -> Self {
+    pub(super) fn of(headers: &HeaderMap) -> Self {
         let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
         if accept.contains("text/html") || !accept.contains("json") { Self::Page } else { Self::Json }
     }

@@ -30,13 +30,16 @@ use crate::kyc::check::{CheckName, Code, Outcome, Signal};
 use crate::kyc::checks::tests::{handed_document, handed_selfie};
 use crate::kyc::session::NewSession;
 use crate::kyc::threshold::{Measure, Threshold};
+use crate::retention::Rules;
 use crate::{Config, Issuer, Keys};
 
 mod api;
 mod applications;
+mod audit;
 mod faces;
 mod issuance;
 mod person;
+mod retention;
 mod share;
 mod webhooks;
 
@@ -163,6 +166,7 @@ impl World {
         let hands = Hands::at(start());
         let operator = operator.unwrap_or_else(|| authority.certificate().clone());
         let config = Config {
+            retention: Rules { evidence: 10, face: 20, identity: 30, consents: 40, events: 50 },
             operator_key: Some(ApiKeyHash::of(OPERATOR)),
             ..base(Url::parse(registry).unwrap(), operator).with_api_key(KEY)
         };
@@ -185,7 +189,8 @@ impl World {
                 master: Secret::new(vec![9; 32]),
             },
         };
-        let issuer = Arc::new(Issuer::new(config, parts).unwrap());
+        let auditor = Arc::new(SigningKey::generate_ed25519(&Seeded::dangerous_new("audit key")));
+        let issuer = Arc::new(Issuer::new(config, parts).unwrap().with_audit_signer(auditor).unwrap());
         let router = run::with_limits(super::router(Arc::clone(&issuer)), &run::Limits::default());
         Self { issuer, router, hands, anchor: authority.certificate().clone(), entropy }
     }

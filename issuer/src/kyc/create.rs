@@ -48,6 +48,7 @@ impl Issuer {
             {
                 open.session.callback = wanted.callback;
                 open.session.metadata = wanted.metadata;
+                open.session.retention.last_activity = Some(now);
                 let entry = self.entry(&open.session, "session.reused", now);
                 self.store.commit(Batch::new().replace(seen, &open.session).audit(entry)).await?;
                 return Ok(self.created(open));

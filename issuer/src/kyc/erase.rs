@@ -10,16 +10,18 @@ use crate::{Error, Issuer};
 
 impl Issuer {
     /// Erases everything about the person: the key goes first, together with the face that was kept of this session, then
-    /// what it opened. The record that there was a session stays, and so do the audit log and an entry of the blocklist.
+    /// what it opened. The record that there was a session stays, and so do the audit log, the receipts of consents until
+    /// their clock has run out, and an entry of the blocklist.
     ///
     /// # Errors
-    /// [`Error::NoSuchSession`]. A session that was erased before is fine.
+    /// [`Error::NoSuchSession`], [`Error::OnHold`]. A session that was erased before is fine.
     pub async fn erase_session(&self, id: Uuid, now: Timestamp) -> Result<(), Error> {
         for _ in 0..TRIES {
             let Loaded { seen, value } = self.sessions().load(&id).await?.ok_or(Error::NoSuchSession)?;
             if value.is_erased() {
                 return Ok(());
             }
+            value.check_hold()?;
             let entry = self.entry(&value, "session.erased", now);
             let open = OpenSession::open(value.clone(), &self.vault)?;
             let face = self.disenrolment(&value).await?;
@@ -33,10 +35,7 @@ impl Issuer {
                         self.refresh_face(key).await;
                     }
                     if let Some(open) = open {
-                        let stage = &open.personal.stage;
-                        let pictures =
-                            [stage.document().map(|it| it.picture.blob), stage.selfie().map(|it| it.picture.blob)];
-                        for blob in pictures.into_iter().flatten() {
+                        for blob in open.personal.stage.pictures() {
                             self.blobs.delete(blob).await?;
                         }
                     }

@@ -79,6 +79,7 @@ pub(crate) struct View {
     pub(crate) asked: presented::Asked,
     /// What the person is asked to show, where the session waits for that.
     pub(crate) request: Option<presented::Shown>,
+    pub(crate) has_consents: bool,
 }
 
 /// Where the person goes back to, with the two parameters that integrators expect.
@@ -108,6 +109,33 @@ impl Seen {
         };
         let tries_left = session.workflow.attempts.saturating_sub(session.attempts);
         Progress { status: session.status, next, accepted, problems, tries_left }
+    }
+}
+
+/// What a change of a session writes beside the session.
+pub(crate) struct Written {
+    action: &'static str,
+    facts: Vec<(&'static str, String)>,
+    also: Batch,
+}
+
+impl From<&'static str> for Written {
+    /// Its audit entry alone.
+    fn from(action: &'static str) -> Self {
+        Self { action, facts: Vec::new(), also: Batch::new() }
+    }
+}
+
+impl Written {
+    /// Adds a fact to the entry.
+    pub(crate) fn fact(mut self, name: &'static str, value: impl std::fmt::Display) -> Self {
+        self.facts.push((name, value.to_string()));
+        self
+    }
+
+    /// Adds further records to the commit.
+    pub(crate) fn also(self, batch: Batch) -> Self {
+        Self { also: self.also.and(batch), ..self }
     }
 }
 
@@ -177,6 +205,7 @@ impl Issuer {
             offer,
             asked: seen.open.personal.showing.asked(),
             request,
+            has_consents: !seen.open.personal.consents.is_empty(),
         })
     }
 
@@ -302,23 +331,25 @@ impl Issuer {
         entry.fact("status", session.status)
     }
 
-    /// Loads, changes and commits a session, again when someone wrote meanwhile. `change` gives the audit action. Where it
-    /// approves a person, their face is kept in the same commit.
-    pub(crate) async fn change(
+    /// Loads, changes and commits a session, again when someone wrote meanwhile. `change` gives the audit action, and may
+    /// give more to write. Where it approves a person, their face is kept in the same commit.
+    pub(crate) async fn change<W: Into<Written>>(
         &self,
         token: &str,
         now: Timestamp,
-        mut change: impl FnMut(&mut OpenSession) -> Result<&'static str, Error>,
+        mut change: impl FnMut(&mut OpenSession) -> Result<W, Error>,
     ) -> Result<Seen, Error> {
         for _ in 0..TRIES {
             let Seen { seen, mut open } = self.seen_by_token(token).await?;
             let before = open.session.status;
             begin(&mut open.session);
-            let action = change(&mut open)?;
+            open.session.retention.last_activity = Some(now);
+            let Written { action, facts, also } = change(&mut open)?.into();
             let entry = self.entry(&open.session, action, now);
+            let entry = facts.into_iter().fold(entry, |entry, (name, value)| entry.fact(name, value));
             let (face_key, face_kept) = self.enrolment(before, &open, now).await?.unzip();
             let events = self.status_event(Some(before), &mut open, now).await?;
-            let batch = Batch::new().replace(seen, &open.seal(self.entropy())?).audit(entry);
+            let batch = Batch::new().replace(seen, &open.seal(self.entropy())?).audit(entry).and(also);
             match self.store.commit(batch.and(face_kept.unwrap_or_default()).and(events)).await {
                 Ok(receipt) => {
                     self.posted();

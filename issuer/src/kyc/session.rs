@@ -8,7 +8,7 @@ use uuid::Uuid;
 use warifu_keys::{Entropy, Secret, base64url, sha256};
 use warifu_models::liveness::Challenge;
 use warifu_session::Status;
-use warifu_session::consent::Receipt;
+use warifu_session::consent::{Receipt, SignedReceipt};
 use warifu_session::webhook::ResubmitInfo;
 use warifu_store::{Stored, sortable};
 
@@ -17,6 +17,7 @@ use crate::kyc::presented::Showing;
 use crate::kyc::stage::Stage;
 use crate::kyc::vault::{DataKey, Vault, VaultError, WrappedKey};
 use crate::kyc::workflow::{Kind, Workflow};
+use crate::retention::Retention;
 use crate::vci::Offered;
 
 /// Longest `vendor_data`, in characters.
@@ -58,6 +59,9 @@ pub struct Session {
     /// How many events there were: the `sequence` of the last one.
     #[serde(default)]
     pub events: u64,
+    /// What its clocks go by.
+    #[serde(default)]
+    pub retention: Retention,
     /// SHA-256 of the token in the person's link.
     token_hash: String,
     /// The key of everything sealed, itself under the issuer's master key; absent once it was erased.
@@ -112,6 +116,9 @@ pub struct RecordedConsent {
     pub scope: Vec<warifu_session::share::Scope>,
     /// The receipt.
     pub receipt: Receipt,
+    /// The receipt under the issuer's signature; absent in records from before it was signed.
+    #[serde(default)]
+    pub signed: Option<SignedReceipt>,
 }
 
 /// The secret in a person's link: 24 URL-safe characters, 144 random bits. Silent in `Debug`.
@@ -232,6 +239,7 @@ impl OpenSession {
             attempts: 0,
             request_hash: None,
             events: 0,
+            retention: Retention { last_activity: Some(seed.now), ..Retention::default() },
             token_hash: token_hash(token.expose()),
             key: Some(wrapped),
             sealed: String::new(),
@@ -266,6 +274,16 @@ impl OpenSession {
     pub(crate) fn show(&mut self, showing: Showing) {
         self.session.request_hash = showing.request_id().map(token_hash);
         self.personal.showing = showing;
+    }
+
+    /// Takes a fresh key, for [`OpenSession::seal`] to use: whatever else the one before opens stays closed for good.
+    ///
+    /// # Errors
+    /// As [`Vault::data_key`].
+    pub(crate) fn rekey(&mut self, vault: &Vault, entropy: &dyn Entropy) -> Result<(), VaultError> {
+        let (key, wrapped) = vault.data_key(&self.session.id.to_string(), entropy)?;
+        (self.key, self.session.key) = (key, Some(wrapped));
+        Ok(())
     }
 
     /// The record with the sealed part sealed anew.
@@ -316,6 +334,7 @@ impl Session {
         self.request_hash = None;
         self.vendor_data = None;
         self.metadata = None;
+        self.retention.erase();
         self
     }
 
@@ -350,7 +369,7 @@ fn personal_context(id: Uuid) -> String {
 
 impl Stored for Session {
     const NAME: &'static str = "kyc_sessions";
-    const INDEXES: &'static [&'static str] = &["token", "unfinished", "lapses", "status", "request"];
+    const INDEXES: &'static [&'static str] = &["token", "unfinished", "lapses", "status", "request", "retention"];
 
     fn key(&self) -> String {
         self.id.to_string()
@@ -370,6 +389,8 @@ impl Stored for Session {
         if let (Some(vendor_data), Status::NotStarted | Status::InProgress) = (&self.vendor_data, self.status) {
             indexes.push(("unfinished", Self::vendor_key(self.application, &self.workflow, vendor_data)));
         }
+        let clocks = self.retention.index_keys(self.created_at);
+        indexes.extend(clocks.into_iter().map(|key| ("retention", key)));
         indexes
     }
 }

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use warifu_store::blob::BlobId;
 
 use crate::kyc::check::Signal;
 use crate::kyc::evidence::{Document, Handed, Selfie};
@@ -197,6 +198,12 @@ impl Stage {
                 Some(selfie)
             }
         }
+    }
+
+    /// Where the pictures of document and selfie are kept.
+    pub(crate) fn pictures(&self) -> Vec<BlobId> {
+        let (document, selfie) = (self.document(), self.selfie());
+        document.map(|it| it.picture.blob).into_iter().chain(selfie.map(|it| it.picture.blob)).collect()
     }
 
     /// Whom the document names, once it was read.

@@ -363,3 +363,59 @@ async fn bodies_and_keys() {
         assert_eq!(answer.json().as_object().unwrap().len(), 1);
     }
 }
+
+/// Every import, taken or refused, with who, to whom, what for, how much, until when and how it ended; of a token that is
+/// not known to be genuine, that it came and why it was refused.
+#[tokio::test]
+async fn every_import_is_logged() {
+    let world = World::new("log").await;
+    let newest = async || Log::of(&world.store).newest().await.unwrap().unwrap().entry;
+    let token = from_wallet(&world, &world.wallet, &Making::default());
+    let extra =
+        Making { disclosed: [asked(), vec![ClaimPath::claim("document_number")]].concat(), ..Making::default() };
+    let beyond = from_wallet(&world, &world.wallet, &extra);
+    let (_, stranger) = world.stranger();
+    let untrusted = from_issuer(&world, &stranger, &decision(42, "Approved"), &Making::default());
+    let issuers = from_issuer(&world, &world.signer, &decision(42, "Declined"), &Making::default());
+    let rows = [
+        (&token, "share.imported", "Approved", true),
+        (&token, "share.refused", "already_imported", true),
+        (&beyond, "share.refused", "beyond_consent", true),
+        (&issuers, "share.imported", "Declined", true),
+        (&untrusted, "share.refused", "not_trusted", false),
+        (&"nonsense".to_owned(), "share.refused", "not_a_share_token", false),
+    ];
+    let person = user_pid(AUDIENCE);
+    let mut shares = std::collections::BTreeSet::new();
+    for (token, action, outcome, genuine) in rows {
+        import(&world, token).await;
+        let entry = newest().await;
+        let fact = |name: &str| entry.facts.get(name).map(String::as_str);
+        assert_eq!((&*entry.action, fact("outcome")), (action, Some(outcome)));
+        assert_eq!(fact("audience"), Some(AUDIENCE), "{outcome}");
+        let known = |expected| if genuine { Some(expected) } else { None };
+        assert_eq!(fact("user_pid"), known(person.as_str()), "{outcome}");
+        assert_eq!((fact("purpose"), fact("scope")), (known("onboarding"), known("kyc")), "{outcome}");
+        assert_eq!(fact("expires"), known("2026-11-23T09:45:00Z"), "{outcome}");
+        assert_eq!(fact("share_id").is_some(), genuine, "{outcome}");
+        shares.extend(fact("share_id").map(str::to_owned));
+        // Who the person is stands nowhere.
+        assert!(!serde_json::to_string(&entry).unwrap().contains("ERIKSSON"));
+    }
+    assert_eq!(shares.len(), 3, "the second try was the first share again");
+}
+
+#[tokio::test]
+async fn the_log_has_doors_for_the_partner_only() {
+    let world = World::new("audit doors").await;
+    let token = from_wallet(&world, &world.wallet, &Making::default());
+    assert_eq!(import(&world, &token).await.status, 201);
+    for path in ["v3/audit/entries", "v3/audit/checkpoint", "v3/audit/proof/inclusion?index=0&size=1"] {
+        let refused = world.send(Method::GET, path, &[("x-api-key", "wrong")], Vec::new()).await;
+        assert_eq!(refused.status, 403, "{path}");
+    }
+    let entries = world.get("v3/audit/entries").await.json();
+    assert_eq!((&entries["size"], &entries["entries"][0]["entry"]["action"]), (&json!(1), &json!("share.imported")));
+    let proof = world.get("v3/audit/proof/inclusion?index=0&size=1").await.json();
+    assert_eq!(proof["hashes"], json!([]));
+}

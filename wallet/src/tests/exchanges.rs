@@ -210,6 +210,15 @@ async fn share_reaches_its_partner_only() {
     assert_eq!(nobody.code(), "partner_not_listed");
     let claim = wallet.propose_share(new("partner-b", Some(vec!["shoe_size"])), now()).await.unwrap_err();
     assert_eq!(claim.code(), "no_such_claim");
+    // What could not be shared stands in the history too, with whom, what for and why not.
+    let tried = wallet.history().unwrap();
+    for (entry, (party, reason)) in
+        tried.iter().zip([("partner-b", "no_such_claim"), ("partner-x", "partner_not_listed")])
+    {
+        assert_eq!((&*entry.party.identifier, entry.channel), (party, Some(Channel::Share)));
+        assert_eq!(entry.reason_of_noncompletion.as_deref(), Some(reason));
+        assert!(entry.purpose.is_some() && entry.share_id.is_none());
+    }
 
     let chosen = vec!["family_name", "assurance", "nationalities"];
     let proposal = wallet.propose_share(new("partner-b", Some(chosen)), now()).await.unwrap();
@@ -236,6 +245,9 @@ async fn share_reaches_its_partner_only() {
 
     let entry = &wallet.history().unwrap()[0];
     assert_eq!((entry.channel, entry.expires_at), (Some(Channel::Share), Some(facts.expires_at)));
+    assert_eq!((entry.share_id, &entry.scope), (Some(facts.share_id), &facts.scope));
+    assert_eq!(entry.user_pid.as_ref(), Some(authentic.terms().user_pid()));
+    assert_eq!((&*entry.party.identifier, entry.purpose.as_deref()), ("partner-b", Some(authentic.terms().purpose())));
     // Without a choice the scope decides: all but portrait and face template.
     let whole = wallet.propose_share(new("partner-b", None), now()).await.unwrap();
     let shared = &whole.question().disclosures[0].shared;
