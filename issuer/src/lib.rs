@@ -25,6 +25,7 @@ use warifu_store::{Store, audit};
 use warifu_trust::bundle::Credentials;
 
 pub mod application;
+pub mod billing;
 mod config;
 mod error;
 pub mod http;
@@ -39,6 +40,7 @@ pub use application::{Application, Applications};
 pub use config::{BadSetting, Config, Suspension};
 pub use error::Error;
 pub use kyc::create::Created;
+pub use kyc::erase::Erased;
 pub use kyc::service::{Next, Progress};
 pub use kyc::share::{Consented, ShareRequest, Shared};
 pub use vci::{CredentialConfiguration, Offered, Shown};
