@@ -20,6 +20,7 @@ mod purge;
 mod registry;
 pub mod sandbox;
 mod serve;
+mod session;
 mod vc;
 mod wallet;
 mod webhook;
@@ -57,6 +58,9 @@ enum Command {
     /// Applications of an issuer: make, list, give fresh keys.
     #[command(subcommand)]
     App(app::AppCommand),
+    /// Sessions of an issuer: say why one is what it is.
+    #[command(subcommand)]
+    Session(session::SessionCommand),
     /// The issuer.
     #[command(subcommand)]
     Issuer(serve::IssuerCommand),
@@ -138,6 +142,7 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Credential(command) => return credential::run(command).await,
         Command::Registry(command) => registry::run(command).await?,
         Command::App(command) => app::run(command).await?,
+        Command::Session(command) => session::run(command).await?,
         Command::Issuer(command) => serve::issuer(command).await?,
         Command::Verifier(command) => serve::verifier(command).await?,
         Command::Wallet(args) => return wallet::run(args).await,

@@ -146,6 +146,7 @@ check-active_liveness = Instructions followed
 check-face_match = Same person
 check-duplicate_face = Known face
 check-blocklisted_face = Blocklist
+check-expected_details = Expected details
 
 # What a check measured, and what it was held against.
 value-short_side = { $value } px
@@ -272,6 +273,13 @@ reason-perhaps-duplicate-face = This face resembles someone who was approved bef
 reason-earlier-face-differs = The face does not look like the one of this person's earlier verification.
 reason-face-not-blocked = The face is not on the blocklist.
 reason-face-blocked = The face is on the blocklist.
+reason-expected-agrees = The document says what was expected.
+reason-expected-name-differs = The document names another person than expected.
+reason-expected-birth-date-differs = The date of birth is another than expected.
+reason-expected-gender-differs = The sex on the document is another than expected.
+reason-expected-nationality-differs = The nationality is another than expected.
+reason-expected-country-differs = The document was issued by another state than expected.
+reason-expected-number-differs = The document has another number than expected.
 reason-perhaps-face-blocked = The face resembles one on the blocklist.
 reason-faces-not-searched = The kept faces were not searched.
 reason-not-compared = The faces could not be compared.

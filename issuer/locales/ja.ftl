@@ -143,6 +143,7 @@ check-active_liveness = 動作の確認
 check-face_match = 本人との一致
 check-duplicate_face = 登録済みの顔
 check-blocklisted_face = ブロックリスト
+check-expected_details = 事前に伝えられた情報との照合
 
 # 測定値と基準
 value-short_side = { $value } px
@@ -251,6 +252,13 @@ reason-perhaps-duplicate-face = 以前に承認された人の顔とよく似て
 reason-earlier-face-differs = 同じ方の以前の確認時の顔と一致しません。
 reason-face-not-blocked = この顔はブロックリストに登録されていません。
 reason-face-blocked = この顔はブロックリストに登録されています。
+reason-expected-agrees = 書類の記載は、事前に伝えられた情報と一致しています。
+reason-expected-name-differs = 書類の氏名が、事前に伝えられた氏名と異なります。
+reason-expected-birth-date-differs = 書類の生年月日が、事前に伝えられたものと異なります。
+reason-expected-gender-differs = 書類の性別が、事前に伝えられたものと異なります。
+reason-expected-nationality-differs = 書類の国籍が、事前に伝えられたものと異なります。
+reason-expected-country-differs = 書類の発行国が、事前に伝えられた国と異なります。
+reason-expected-number-differs = 書類の番号が、事前に伝えられたものと異なります。
 reason-perhaps-face-blocked = ブロックリストに登録された顔とよく似ています。
 reason-faces-not-searched = 登録済みの顔との照合を行っていません。
 reason-not-compared = 顔を照合できませんでした。

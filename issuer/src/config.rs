@@ -8,6 +8,7 @@ use warifu_models::liveness::Method;
 use warifu_models::picture::Limits;
 use warifu_server::extract::{ApiKey, ApiKeyHash};
 
+use crate::billing::Prices;
 use crate::kyc::workflow::{Environment, Workflow};
 use crate::retention::Rules;
 use crate::vci::CredentialConfiguration;
@@ -27,6 +28,8 @@ pub struct Config {
     pub environment: Environment,
     /// Hashes of the keys that clients of the session API may use.
     pub api_keys: Vec<ApiKeyHash>,
+    /// What is counted, and what it would cost; nothing is blocked or collected.
+    pub prices: Prices,
     /// Hash of the key with which applications are made over HTTP; none can be made so where `None`, the default.
     pub operator_key: Option<ApiKeyHash>,
     /// The workflows; the first one is the default.
@@ -122,6 +125,7 @@ impl Config {
             environment: Environment::Live,
             api_keys: Vec::new(),
             operator_key: None,
+            prices: Prices::default(),
             workflows: vec![Workflow::live(), Workflow::reuse(Environment::Live)],
             configurations: vec![CredentialConfiguration::KycSdJwt, CredentialConfiguration::KycMdoc],
             session_life: SignedDuration::from_hours(7 * 24),

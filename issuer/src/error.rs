@@ -27,6 +27,12 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// The session can not become that.
+    #[error(transparent)]
+    Transition(#[from] warifu_session::status::OutOfTurn),
+    /// A reviewer approved against what the checks found; credentials are made of what the checks passed.
+    #[error("a reviewer approved the session against what the checks found, so there is no credential for it")]
+    ApprovedByReviewer,
     /// It is not the turn of what came.
     #[error(transparent)]
     OutOfTurn(#[from] OutOfTurn),

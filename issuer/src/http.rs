@@ -48,6 +48,10 @@ pub struct Rates {
     pub uploads: Rate,
     /// The token endpoint, where codes could be guessed.
     pub tokens: Rate,
+    /// Changes that clients make: statuses, deletions, shares, offers.
+    pub changes: Rate,
+    /// Corrections of what was read.
+    pub corrections: Rate,
     /// Everything else, together; an open page asks every two seconds how things stand.
     pub others: Rate,
 }
@@ -55,7 +59,14 @@ pub struct Rates {
 impl Default for Rates {
     fn default() -> Self {
         let minute = |calls| Rate { calls, per: Duration::from_secs(60) };
-        Self { sessions: minute(600), uploads: minute(60), tokens: minute(120), others: minute(600) }
+        Self {
+            sessions: minute(600),
+            uploads: minute(60),
+            tokens: minute(120),
+            changes: minute(300),
+            corrections: minute(10),
+            others: minute(600),
+        }
     }
 }
 
@@ -63,7 +74,7 @@ impl Rates {
     /// For a sandbox, where all people, wallets and measurements come from one machine.
     pub const SANDBOX: Self = {
         let plenty = Rate { calls: 1_000_000, per: Duration::from_secs(60) };
-        Self { sessions: plenty, uploads: plenty, tokens: plenty, others: plenty }
+        Self { sessions: plenty, uploads: plenty, tokens: plenty, changes: plenty, corrections: plenty, others: plenty }
     };
 }
 
@@ -84,7 +95,7 @@ pub fn router_with(issuer: Arc<Issuer>, rates: Rates) -> Router {
         from_fn_with_state(limiter, limit::by_caller)
     };
     let others = Router::new()
-        .merge(api::router())
+        .merge(api::reads())
         .merge(applications::router())
         .merge(audit::router(&issuer))
         .merge(blocklist::router())
@@ -96,6 +107,8 @@ pub fn router_with(issuer: Arc<Issuer>, rates: Rates) -> Router {
         .merge(webhooks::router());
     Router::new()
         .merge(api::creation().route_layer(limited(rates.sessions)))
+        .merge(api::changes().route_layer(limited(rates.changes)))
+        .merge(api::corrections().route_layer(limited(rates.corrections)))
         .merge(person::uploads().route_layer(limited(rates.uploads)))
         .merge(vci::tokens().route_layer(limited(rates.tokens)))
         .merge(others.route_layer(limited(rates.others)))

@@ -26,6 +26,7 @@ use warifu_store::{Store, audit};
 use warifu_trust::bundle::Credentials;
 
 pub mod application;
+pub mod billing;
 mod config;
 mod error;
 pub mod http;
@@ -43,6 +44,7 @@ pub use config::{BadSetting, Config, Suspension};
 pub use error::Error;
 pub use kyc::consent::{Consent, ConsentState, ConsentWithdrawn, Consented, WithdrawnBy};
 pub use kyc::create::Created;
+pub use kyc::erase::Erased;
 pub use kyc::service::{Next, Progress};
 pub use kyc::share::{ShareRequest, Shared};
 pub use vci::{CredentialConfiguration, Offered, Shown};

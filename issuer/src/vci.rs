@@ -261,7 +261,7 @@ impl Issuer {
     }
 
     /// What a credential of this session is made of; nothing where none may be.
-    fn evidenced<'a>(&self, open: &'a OpenSession, now: Timestamp) -> Option<Evidenced<'a>> {
+    pub(crate) fn evidenced<'a>(&self, open: &'a OpenSession, now: Timestamp) -> Option<Evidenced<'a>> {
         Evidenced::of(open, now).filter(|_| self.may_mint(open))
     }
 
@@ -275,7 +275,11 @@ impl Issuer {
     fn new_offer(&self, open: &OpenSession, now: Timestamp) -> Result<(Offered, Batch, String), Error> {
         // A reuse session is approved too, and there is nobody in it to make a credential of.
         if self.evidenced(open, now).is_none() {
-            return Err(if self.may_mint(open) { Error::NoIdentity } else { Error::SandboxSession });
+            return Err(match open.personal.overridden {
+                _ if !self.may_mint(open) => Error::SandboxSession,
+                Some(_) => Error::ApprovedByReviewer,
+                None => Error::NoIdentity,
+            });
         }
         let terms = Terms {
             credential_issuer: self.metadata.issuer.credential_issuer.clone(),

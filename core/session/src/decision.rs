@@ -1,8 +1,8 @@
 //! The decision object of the v3 session API, as far as this version runs features: identity document, liveness, face
 //! match.
 //!
-//! Every feature is a plural array with one item per node of the workflow, and absent (`null`) until data exists.
-//! Members of features that are not run here are not written. Scores are 0 to 100.
+//! Every feature is a plural array with one item per node of the workflow, and `null` until data exists; those of features
+//! that are not run here stay so. Scores are 0 to 100.
 
 use std::collections::BTreeMap;
 
@@ -64,18 +64,80 @@ pub struct Decision {
     pub expires_at: Option<Timestamp>,
     /// Live or sandbox.
     pub environment: Environment,
+    /// What the client expects the document to say; never in a share.
+    #[serde(default)]
+    pub expected_details: Option<Value>,
+    /// Where the client reaches the person; never in a share.
+    #[serde(default)]
+    pub contact_details: Option<Value>,
+    /// Why no chip was read.
+    #[serde(default)]
+    pub nfc_skip_reason: Option<String>,
+    /// Set where a reviewer decided otherwise than the checks.
+    #[serde(default)]
+    pub status_override: Option<StatusOverride>,
     /// Identity documents.
     pub id_verifications: Option<Vec<IdVerification>>,
     /// Liveness of the selfie.
     pub liveness_checks: Option<Vec<LivenessCheck>>,
     /// Selfie against the portrait.
     pub face_matches: Option<Vec<FaceMatch>>,
+    /// Chips.
+    #[serde(default)]
+    pub nfc_verifications: Option<Vec<Value>>,
+    /// Devices and networks.
+    #[serde(default)]
+    pub ip_analyses: Option<Vec<Value>>,
+    /// Screenings against lists.
+    #[serde(default)]
+    pub aml_screenings: Option<Vec<Value>>,
+    /// Phone numbers.
+    #[serde(default)]
+    pub phone_verifications: Option<Vec<Value>>,
+    /// E-mail addresses.
+    #[serde(default)]
+    pub email_verifications: Option<Vec<Value>>,
+    /// Proofs of address.
+    #[serde(default)]
+    pub poa_verifications: Option<Vec<Value>>,
+    /// Look-ups in registers.
+    #[serde(default)]
+    pub database_validations: Option<Vec<Value>>,
+    /// Answered questions.
+    #[serde(default)]
+    pub questionnaire_responses: Option<Vec<Value>>,
+    /// Further documents.
+    #[serde(default)]
+    pub document_ai_documents: Option<Vec<Value>>,
     /// Decisions of reviewers, oldest first.
     #[serde(default)]
     pub reviews: Vec<Review>,
     /// The session of another application that this one was imported from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shared_from_session: Option<Uuid>,
+}
+
+/// What the checks had come to before a reviewer decided otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusOverride {
+    /// When.
+    pub overridden_at: Timestamp,
+    /// What the checks came to.
+    pub automatic_status: Status,
+}
+
+/// A value that a reviewer gave beside the one that was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Correction {
+    /// What was read; `null` where nothing was.
+    pub read: Option<String>,
+    /// What the reviewer says it is.
+    pub corrected: String,
+    /// Who; never in a share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// One feature and how it ended.
@@ -144,6 +206,9 @@ pub struct IdVerification {
     /// Further fields by name.
     #[serde(default)]
     pub extra_fields: BTreeMap<String, Value>,
+    /// What reviewers corrected, by the names above, which keep what was read.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub corrections: BTreeMap<String, Correction>,
     /// What was noticed.
     #[serde(default)]
     pub warnings: Vec<Warning>,
@@ -272,6 +337,12 @@ pub struct Review {
     pub created_at: Timestamp,
 }
 
+impl Correction {
+    fn of_nobody(&self) -> Self {
+        Self { by: None, ..self.clone() }
+    }
+}
+
 impl Decision {
     /// The part of the decision that `scope` covers, as it goes into a share.
     ///
@@ -289,6 +360,7 @@ impl Decision {
         let documents = self.id_verifications.iter().flatten().map(|item| IdVerification {
             portrait_image: None,
             front_image: None,
+            corrections: item.corrections.iter().map(|(name, it)| (name.clone(), it.of_nobody())).collect(),
             ..item.clone()
         });
         let liveness = self.liveness_checks.iter().flatten().map(|item| LivenessCheck {
@@ -307,6 +379,17 @@ impl Decision {
             vendor_data: None,
             metadata: None,
             callback: None,
+            expected_details: None,
+            contact_details: None,
+            nfc_verifications: None,
+            ip_analyses: None,
+            aml_screenings: None,
+            phone_verifications: None,
+            email_verifications: None,
+            poa_verifications: None,
+            database_validations: None,
+            questionnaire_responses: None,
+            document_ai_documents: None,
             reviews: Vec::new(),
             features: self.features.iter().filter(|feature| kept(feature)).cloned().collect(),
             id_verifications: (covers(Scope::IdVerification) && self.id_verifications.is_some())

@@ -138,6 +138,7 @@ pub(crate) fn decision() -> Decision {
             portrait_image: Some("https://issuer.example/p".to_owned()),
             front_image: Some("https://issuer.example/f".to_owned()),
             extra_fields: Default::default(),
+            corrections: std::collections::BTreeMap::new(),
             warnings: Vec::new(),
         }]),
         liveness_checks: Some(vec![LivenessCheck {
@@ -170,5 +171,18 @@ pub(crate) fn decision() -> Decision {
         }]),
         reviews: Vec::new(),
         shared_from_session: None,
+        expected_details: Some(serde_json::json!({ "first_name": "https://expected" })),
+        contact_details: Some(serde_json::json!({ "email": "https://contact" })),
+        nfc_skip_reason: None,
+        status_override: None,
+        nfc_verifications: None,
+        ip_analyses: None,
+        aml_screenings: None,
+        phone_verifications: None,
+        email_verifications: None,
+        poa_verifications: None,
+        database_validations: None,
+        questionnaire_responses: None,
+        document_ai_documents: None,
     }
 }

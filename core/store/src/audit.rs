@@ -287,8 +287,8 @@ impl Log {
     pub async fn about(&self, subject: &Reference, after: Option<crate::Cursor>) -> Result<Page<Sealed>, Error> {
         let mut query = Query::by(BY_SUBJECT, Range::Is(subject.as_str().to_owned()));
         query.after = after;
-        let Page { items, next } = self.store.scan(COLLECTION, &query).await?;
-        Ok(Page { items: items.into_iter().map(read).collect::<Result<_, _>>()?, next })
+        let Page { items, next, count } = self.store.scan(COLLECTION, &query).await?;
+        Ok(Page { items: items.into_iter().map(read).collect::<Result<_, _>>()?, next, count })
     }
 
     /// The newest entry, or `None` in an empty log.

@@ -64,8 +64,8 @@ impl<T: Stored> Collection<T> {
         if let Some(index) = query.index.as_deref().filter(|index| !T::INDEXES.contains(index)) {
             return Err(Error::NoSuchIndex { collection: T::NAME, index: index.to_owned() });
         }
-        let Page { items, next } = self.store.scan(T::NAME, query).await?;
-        Ok(Page { items: items.into_iter().map(read::<T>).collect::<Result<_, _>>()?, next })
+        let Page { items, next, count } = self.store.scan(T::NAME, query).await?;
+        Ok(Page { items: items.into_iter().map(read::<T>).collect::<Result<_, _>>()?, next, count })
     }
 
     /// The first value whose entry in `index` is exactly `key`, in the order of the record keys.

@@ -27,6 +27,7 @@ macro_rules! suite {
             a_conflict_does_not_hurt_its_neighbours,
             a_large_batch_is_one_commit,
             keys_are_walked_page_by_page,
+            entries_are_passed_over_and_counted,
             indexes_follow_their_records,
             index_ranges_have_exact_edges,
             neighbouring_names_do_not_mix,
@@ -312,6 +313,29 @@ pub(crate) async fn keys_are_walked_page_by_page(store: Arc<dyn Store>) {
     let astray = Cursor(b"\xff\xff".to_vec());
     assert_eq!(sessions.scan(&Query::all().after(astray.clone())).await.unwrap().items, []);
     assert_eq!(sessions.scan(&Query::all().descending().after(astray)).await.unwrap().items.len(), 25);
+}
+
+pub(crate) async fn entries_are_passed_over_and_counted(store: Arc<dyn Store>) {
+    let sessions = Collection::<Session>::of(&store);
+    for n in 0..25 {
+        let session =
+            Session { id: format!("s{n:02}"), status: if n < 20 { "open" } else { "shut" }.to_owned(), opened: n };
+        store.commit(Batch::new().insert(&session)).await.unwrap();
+    }
+    let check = async |query: Query, first: &str, items: usize, count: usize| {
+        let page = sessions.scan(&query).await.unwrap();
+        let found = page.items.first().map_or("", |loaded| loaded.value.id.as_str());
+        assert_eq!((found, page.items.len(), page.count), (first, items, count), "{query:?}");
+        page.next
+    };
+    let open = || Query::by("status", Range::Is("open".to_owned())).descending().limit(5);
+    check(open(), "s19", 5, 0).await;
+    let next = check(open().skip(5).count_to(1000), "s14", 5, 20).await.unwrap();
+    check(open().after(next).count_to(7), "s09", 5, 7).await;
+    assert!(check(open().skip(18).count_to(20), "s01", 2, 20).await.is_none());
+    assert!(check(open().skip(usize::MAX).count_to(usize::MAX), "", 0, 20).await.is_none());
+    check(Query::by("status", Range::Is("none".to_owned())).count_to(9), "", 0, 0).await;
+    check(Query::all().skip(24), "s24", 1, 0).await;
 }
 
 pub(crate) async fn indexes_follow_their_records(store: Arc<dyn Store>) {

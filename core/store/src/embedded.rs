@@ -359,6 +359,11 @@ fn page(reader: &dyn Reader, collection: &str, query: &Query) -> Result<Page<Rec
         }
         Range::Between(low, high) => ([&base, low.as_bytes()].concat(), [&base, high.as_bytes()].concat()),
     };
+    let count = match query.count_to {
+        0 => 0,
+        most if from < to => reader.keys(&from, &to, query.order, most)?.len(),
+        _ => 0,
+    };
     if let Some(Cursor(tail)) = &query.after {
         let at = [&base[..], tail].concat();
         match query.order {
@@ -367,10 +372,11 @@ fn page(reader: &dyn Reader, collection: &str, query: &Query) -> Result<Page<Rec
         }
     }
     if from >= to {
-        return Ok(Page { items: Vec::new(), next: None });
+        return Ok(Page { items: Vec::new(), next: None, count });
     }
 
-    let mut keys = reader.keys(&from, &to, query.order, query.limit + 1)?;
+    let mut keys = reader.keys(&from, &to, query.order, query.skip + query.limit + 1)?;
+    keys.drain(..query.skip.min(keys.len()));
     let more = keys.len() > query.limit;
     keys.truncate(query.limit);
     let next = if more { keys.last().map(|key| Cursor(key[base.len()..].to_vec())) } else { None };
@@ -389,7 +395,7 @@ fn page(reader: &dyn Reader, collection: &str, query: &Query) -> Result<Page<Rec
             items.push(kept.into_record(key.to_owned()));
         }
     }
-    Ok(Page { items, next })
+    Ok(Page { items, next, count })
 }
 
 fn record_key(collection: &str, key: &str) -> Vec<u8> {

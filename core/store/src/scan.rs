@@ -6,6 +6,8 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 
 /// Most records on one page.
 pub(crate) const LIMIT_CAP: usize = 1000;
+/// Most entries that one scan passes over or counts.
+const WALK_CAP: usize = 100_000;
 
 /// A walk through a collection by its keys or by one index.
 ///
@@ -21,6 +23,8 @@ pub struct Query {
     pub(crate) order: Order,
     pub(crate) after: Option<Cursor>,
     pub(crate) limit: usize,
+    pub(crate) skip: usize,
+    pub(crate) count_to: usize,
 }
 
 /// Which part of the keys or index keys.
@@ -56,6 +60,8 @@ pub struct Page<R> {
     pub items: Vec<R>,
     /// Where to go on, or `None` when this was the last page.
     pub next: Option<Cursor>,
+    /// How many entries the whole range has, at most as many as [`Query::count_to`] asked for; 0 where it did not ask.
+    pub count: usize,
 }
 
 impl Query {
@@ -68,7 +74,7 @@ impl Query {
     /// Records whose own key is in the range.
     #[must_use]
     pub fn keys(range: Range) -> Self {
-        Self { index: None, range, order: Order::Ascending, after: None, limit: 100 }
+        Self { index: None, range, order: Order::Ascending, after: None, limit: 100, skip: 0, count_to: 0 }
     }
 
     /// Records with an entry of `index` in the range, once per entry.
@@ -81,6 +87,21 @@ impl Query {
     #[must_use]
     pub fn limit(mut self, limit: usize) -> Self {
         self.limit = limit.clamp(1, LIMIT_CAP);
+        self
+    }
+
+    /// Passes over so many entries first, at most 100,000. Their records are not read, but each entry is walked: to go
+    /// through everything, go on after the cursor instead.
+    #[must_use]
+    pub fn skip(mut self, entries: usize) -> Self {
+        self.skip = entries.min(WALK_CAP);
+        self
+    }
+
+    /// Counts the entries of the whole range too, wherever this page lies in it, up to so many and at most 100,000.
+    #[must_use]
+    pub fn count_to(mut self, entries: usize) -> Self {
+        self.count_to = entries.min(WALK_CAP);
         self
     }
 

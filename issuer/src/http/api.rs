@@ -15,9 +15,13 @@ use warifu_session::share::Scope;
 use super::Front;
 use crate::{Application, Error};
 
+mod billing;
 mod consents;
 mod credential;
+mod explain;
+mod list;
 mod retention;
+mod review;
 mod sessions;
 
 /// The door for new sessions.
@@ -25,9 +29,23 @@ pub(super) fn creation() -> Router<Front> {
     sessions::creation()
 }
 
-/// All others.
-pub(super) fn router() -> Router<Front> {
-    sessions::router().merge(credential::router()).merge(consents::router()).merge(retention::router())
+/// The doors that change something.
+pub(super) fn changes() -> Router<Front> {
+    sessions::changes()
+        .merge(credential::router())
+        .merge(review::changes())
+        .merge(consents::router())
+        .merge(retention::router())
+}
+
+/// The door for corrections.
+pub(super) fn corrections() -> Router<Front> {
+    review::corrections()
+}
+
+/// All others: they only read.
+pub(super) fn reads() -> Router<Front> {
+    sessions::reads().merge(list::router()).merge(review::reads()).merge(explain::router()).merge(billing::router())
 }
 
 pub(super) fn both(router: Router<Front>, path: &str, method: MethodRouter<Front>) -> Router<Front> {
@@ -172,6 +190,8 @@ pub(super) fn status(error: &Error) -> StatusCode {
         | Error::OtherModel
         | Error::NoFace
         | Error::NoIdentity
+        | Error::Transition(_)
+        | Error::ApprovedByReviewer
         | Error::SandboxSession => StatusCode::BAD_REQUEST,
         Error::Over(_) | Error::Erased | Error::Revoked => StatusCode::GONE,
         Error::TooManyTries => StatusCode::TOO_MANY_REQUESTS,

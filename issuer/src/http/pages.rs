@@ -224,7 +224,10 @@ pub(super) fn refused(issuer: &Issuer, lang: Lang, error: &Error, wants: Wants) 
             ("no_such_webhook", "refused-no-session", "refused-no-session-what")
         }
         Error::NoSuchApplication => ("no_such_application", "refused-no-session", "refused-no-session-what"),
-        Error::SandboxSession => ("sandbox_session", "refused-out-of-turn", "refused-out-of-turn-what"),
+        Error::Transition(_) => ("out_of_turn", "refused-out-of-turn", "refused-out-of-turn-what"),
+        Error::ApprovedByReviewer | Error::SandboxSession => {
+            ("sandbox_session", "refused-out-of-turn", "refused-out-of-turn-what")
+        }
         Error::Share(_) => ("share_refused", "refused-audience", "refused-audience-what"),
         Error::Models(_) => ("models_missing", "refused-models", "refused-models-what"),
         Error::Setting(_)

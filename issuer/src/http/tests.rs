@@ -38,8 +38,10 @@ mod applications;
 mod audit;
 mod faces;
 mod issuance;
+mod list;
 mod person;
 mod retention;
+mod review;
 mod share;
 mod webhooks;
 
@@ -295,7 +297,7 @@ fn measures_are_said_with_their_unit() {
 async fn a_caller_can_not_call_for_ever() {
     let world = World::new();
     let few = Rate { calls: 3, per: Duration::from_secs(3600) };
-    let rates = Rates { sessions: few, uploads: few, tokens: few, others: few };
+    let rates = Rates { sessions: few, uploads: few, tokens: few, changes: few, corrections: few, others: few };
     let router = run::with_limits(super::router_with(Arc::clone(&world.issuer), rates), &run::Limits::default());
     let world = World { router, ..world };
     // A key that nobody knows buys no further calls.
@@ -312,6 +314,18 @@ async fn a_caller_can_not_call_for_ever() {
     // A client has a count of its own.
     for expected in [201, 201, 201, 429] {
         assert_eq!(world.api("POST", "/v3/session/", json!({})).await.status, expected);
+    }
+    let last = world.api("POST", "/v3/session/", json!({})).await;
+    assert!(last.json()["detail"].is_string());
+    for header in ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "retry-after"] {
+        assert!(last.headers.contains_key(header), "{header}");
+    }
+    // Changes, corrections and reading are counted apart.
+    for (method, path) in [("PATCH", "update-status"), ("PATCH", "update-data"), ("GET", "decision")] {
+        for expected in [404, 404, 404, 429] {
+            let answer = world.api(method, &format!("/v3/session/{}/{path}/", Uuid::nil()), json!({})).await;
+            assert_eq!(answer.status, expected, "{path}");
+        }
     }
     assert_eq!(world.get("/assets/warifu.css").await.status, 200);
 }

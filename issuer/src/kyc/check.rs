@@ -59,6 +59,8 @@ names! {
     DocumentIssuer = "document_issuer",
     /// The holder is old enough for this workflow.
     MinimumAge = "minimum_age",
+    /// The document says what the client expects of it.
+    ExpectedDetails = "expected_details",
     /// The document shows a portrait.
     PortraitFound = "portrait_found",
     /// The selfie shows exactly one face, large enough.
@@ -188,6 +190,13 @@ codes! {
     OldEnough = "old-enough", "The holder is old enough.";
     TooYoung = "too-young", "The holder is younger than this service allows.";
     NoMinimumAge = "no-minimum-age", "This workflow has no minimum age.";
+    ExpectedAgrees = "expected-agrees", "The document says what was expected.";
+    ExpectedNameDiffers = "expected-name-differs", "The document names another person than expected.";
+    ExpectedBirthDateDiffers = "expected-birth-date-differs", "The date of birth is another than expected.";
+    ExpectedGenderDiffers = "expected-gender-differs", "The sex on the document is another than expected.";
+    ExpectedNationalityDiffers = "expected-nationality-differs", "The nationality is another than expected.";
+    ExpectedCountryDiffers = "expected-country-differs", "The document was issued by another state than expected.";
+    ExpectedNumberDiffers = "expected-number-differs", "The document has another number than expected.";
     PortraitSeen = "portrait-seen", "The portrait on the document was found.";
     PortraitSmall = "portrait-small", "The portrait on the document is small, which makes the comparison less certain.";
     PortraitNotSeen = "portrait-not-seen", "No portrait was found on the document. Show the page with the photo.";
@@ -291,6 +300,12 @@ impl Signal {
             )),
             Code::SpecimenRefused => Some((DOCUMENT, "DOCUMENT_NOT_SUPPORTED_FOR_APPLICATION")),
             Code::TooYoung => Some((DOCUMENT, "MINIMUM_AGE_NOT_MET")),
+            Code::ExpectedNameDiffers => Some((DOCUMENT, "FULL_NAME_MISMATCH_WITH_PROVIDED")),
+            Code::ExpectedBirthDateDiffers => Some((DOCUMENT, "DOB_MISMATCH_WITH_PROVIDED")),
+            Code::ExpectedGenderDiffers => Some((DOCUMENT, "GENDER_MISMATCH_WITH_PROVIDED")),
+            Code::ExpectedNationalityDiffers => Some((DOCUMENT, "NATIONALITY_MISMATCH_WITH_PROVIDED")),
+            Code::ExpectedCountryDiffers => Some((DOCUMENT, "DOCUMENT_COUNTRY_MISMATCH")),
+            Code::ExpectedNumberDiffers => Some((DOCUMENT, "IDENTIFICATION_NUMBER_MISMATCH_WITH_PROVIDED")),
             Code::PortraitNotSeen => Some((DOCUMENT, "PORTRAIT_IMAGE_NOT_DETECTED")),
             Code::NoFace => Some((LIVENESS, "NO_FACE_DETECTED")),
             Code::SeveralFaces => Some((LIVENESS, "MULTIPLE_FACES_DETECTED")),
@@ -325,6 +340,7 @@ impl Signal {
             | Code::SpecimenTaken
             | Code::OldEnough
             | Code::NoMinimumAge
+            | Code::ExpectedAgrees
             | Code::PortraitSeen
             | Code::PortraitSmall
             | Code::OneFace

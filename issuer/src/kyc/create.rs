@@ -5,6 +5,7 @@ use uuid::Uuid;
 use warifu_store::{Batch, Collection, Loaded};
 
 use crate::kyc::reuse::Reference;
+use crate::kyc::scenario::check_armable;
 use crate::kyc::service::TRIES;
 use crate::kyc::session::{LastNumber, METADATA, NewSession, OpenSession, Seed, Session, VENDOR_DATA, WorkflowName};
 use crate::kyc::stage::Stage;
@@ -36,15 +37,21 @@ impl Issuer {
         let environment = wanted.application.as_ref().map_or(self.config.environment, |one| one.environment);
         let workflow = self.workflow(environment, wanted.workflow.as_ref()).ok_or(Error::NoSuchWorkflow)?;
         let (workflow, application) = (&workflow, wanted.application_id());
+        if wanted.scenario.is_some() {
+            check_armable(workflow)?;
+        }
         let stage = self.beginning(workflow, &mut wanted).await?;
-        // A portrait is for this session alone, and so is a credential: another one is not continued with it.
-        let may_continue = matches!(stage, Stage::Opened | Stage::AwaitingFace { reference: Reference::Enrolled(_) });
+        // A portrait, a credential and a scenario are for this session alone: another one is not continued with them.
+        let may_continue = wanted.scenario.is_none()
+            && matches!(stage, Stage::Opened | Stage::AwaitingFace { reference: Reference::Enrolled(_) });
         if let Some(vendor_data) = wanted.vendor_data.as_ref().filter(|_| may_continue) {
             let found =
                 self.sessions().find("unfinished", &Session::vendor_key(application, workflow, vendor_data)).await?;
             if let Some(Loaded { seen, value }) = found.filter(|found| now <= found.value.expires_at)
                 && let Some(mut open) = OpenSession::open(value, &self.vault)?
                 && !begins_otherwise(&open.personal.stage)
+                && open.personal.scenario.is_none()
+                && open.personal.expected == wanted.expected
             {
                 open.session.callback = wanted.callback;
                 open.session.metadata = wanted.metadata;
@@ -134,12 +141,22 @@ fn check_wanted(wanted: &NewSession) -> Result<(), Error> {
     if wanted.callback.as_ref().is_some_and(|url| !matches!(url.scheme(), "http" | "https")) {
         return bad("callback", "Enter a valid URL.");
     }
-    if wanted
-        .language
-        .as_ref()
-        .is_some_and(|tag| tag.len() > 16 || !tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
-    {
+    if wanted.language.as_ref().is_some_and(|tag| !is_language(tag)) {
         return bad("language", "Enter a language code.");
     }
     Ok(())
+}
+
+/// The languages that clients may name. Pages are in English and Japanese so far; the others see English.
+const LANGUAGES: &[&str] = &[
+    "en", "ar", "bg", "bn", "bs", "ca", "cnr", "cs", "da", "de", "el", "es", "et", "fa", "fi", "fr", "he", "hi", "hr",
+    "hu", "hy", "id", "it", "ja", "ka", "kk", "ko", "ky", "lt", "lv", "mk", "mn", "ms", "nl", "no", "pl", "pt", "ro",
+    "ru", "sk", "sl", "so", "sq", "sr", "sv", "th", "tr", "uk", "uz", "vi", "zh",
+];
+
+/// Whether a tag is one of the languages, with or without a region.
+fn is_language(tag: &str) -> bool {
+    let plain = tag.len() <= 16 && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let primary = tag.split('-').next().unwrap_or_default();
+    plain && LANGUAGES.iter().any(|language| language.eq_ignore_ascii_case(primary))
 }

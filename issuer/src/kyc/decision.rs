@@ -7,13 +7,14 @@ use serde_json::json;
 use warifu_models::liveness::Method;
 use warifu_session::FeatureStatus;
 use warifu_session::decision::{
-    Decision, Environment, FaceMatch, Feature, IdVerification, LivenessCheck, LogType, Match, MatchSource, SessionKind,
-    Warning,
+    Decision, Environment, FaceMatch, Feature, IdVerification, LivenessCheck, LogType, Match, MatchSource, Review,
+    SessionKind, Warning,
 };
 use warifu_store::Loaded;
 
 use crate::kyc::check::{CheckName, Outcome, Signal};
 use crate::kyc::evidence::{FoundFace, Liveness, Searched, Selfie, Taken};
+use crate::kyc::review;
 use crate::kyc::session::OpenSession;
 use crate::kyc::stage::Stage;
 use crate::kyc::verdict::Cause;
@@ -21,7 +22,7 @@ use crate::kyc::workflow::{self, Consequence, Kind, Workflow};
 use crate::{Error, Issuer};
 
 /// Linear workflows have one node, called so.
-const NODE: &str = "default";
+pub(crate) const NODE: &str = "default";
 
 /// A decision with what led to it.
 #[derive(Debug, Clone, Serialize)]
@@ -83,18 +84,9 @@ fn decision(open: &OpenSession, issuer: &Issuer, now: Timestamp) -> Decision {
     let workflow = &session.workflow;
     let stage = &open.personal.stage;
     let signals = stage.signals();
-    let features: &[(&str, &[CheckName])] =
-        &[("ID_VERIFICATION", DOCUMENT_CHECKS), ("LIVENESS", LIVENESS_CHECKS), ("FACEMATCH", &[CheckName::FaceMatch])];
-    let run: &[&str] = match workflow.kind {
-        Kind::FirstVerification => &["ID_VERIFICATION", "LIVENESS", "FACEMATCH"],
-        Kind::BiometricAuthentication => &["LIVENESS", "FACEMATCH"],
-    };
     let feature = |name: &&str| Feature {
         feature: (*name).to_owned(),
-        status: features
-            .iter()
-            .find(|(other, _)| other == name)
-            .map_or(FeatureStatus::NotStarted, |(_, checks)| feature_status(checks, signals, workflow)),
+        status: review::Feature::named(name).map_or(FeatureStatus::NotStarted, |it| feature_status(open, it)),
         node_id: Some(NODE.to_owned()),
     };
     let decided = !signals.is_empty();
@@ -123,7 +115,7 @@ fn decision(open: &OpenSession, issuer: &Issuer, now: Timestamp) -> Decision {
         });
         IdVerification {
             node_id: NODE.to_owned(),
-            status: feature_status(DOCUMENT_CHECKS, signals, workflow),
+            status: feature_status(open, review::Feature::IdVerification),
             verification_method: "document".to_owned(),
             assurance: "documentary".to_owned(),
             document_type: identity.map(|who| who.document_kind.label().to_owned()),
@@ -144,12 +136,13 @@ fn decision(open: &OpenSession, issuer: &Issuer, now: Timestamp) -> Decision {
             portrait_image: None,
             front_image: None,
             extra_fields: std::collections::BTreeMap::new(),
+            corrections: open.personal.corrections.clone(),
             warnings: warnings("ID_VERIFICATION"),
         }
     });
     let liveness = stage.selfie().map(|selfie| LivenessCheck {
         node_id: NODE.to_owned(),
-        status: feature_status(LIVENESS_CHECKS, signals, workflow),
+        status: feature_status(open, review::Feature::Liveness),
         method: workflow.liveness_method.to_string(),
         score: match (&selfie.read.taken, selfie.read.liveness) {
             (Taken::Recorded(recorded), _) if recorded.method != Method::Passive => {
@@ -179,7 +172,7 @@ fn decision(open: &OpenSession, issuer: &Issuer, now: Timestamp) -> Decision {
         };
         FaceMatch {
             node_id: NODE.to_owned(),
-            status: feature_status(&[CheckName::FaceMatch], signals, workflow),
+            status: feature_status(open, review::Feature::FaceMatch),
             score: score.map(hundredths),
             source_image_session_id: source,
             source_image: None,
@@ -194,7 +187,7 @@ fn decision(open: &OpenSession, issuer: &Issuer, now: Timestamp) -> Decision {
         session_url: Some(issuer.hosted_url(&session.language, open.personal.token.expose())),
         status: session.status_at(now),
         workflow_id: workflow.id.to_string(),
-        features: run.iter().map(feature).collect(),
+        features: runs(workflow).iter().map(feature).collect(),
         vendor_data: session.vendor_data.clone(),
         metadata: session.metadata.clone(),
         callback: session.callback.as_ref().map(ToString::to_string),
@@ -207,7 +200,20 @@ fn decision(open: &OpenSession, issuer: &Issuer, now: Timestamp) -> Decision {
         id_verifications: id_verification.map(|item| vec![item]),
         liveness_checks: liveness.map(|item| vec![item]),
         face_matches: face_match.map(|item| vec![item]),
-        reviews: Vec::new(),
+        expected_details: open.personal.expected.as_ref().map(|expected| json!(expected)),
+        contact_details: open.personal.contact.clone(),
+        nfc_skip_reason: None,
+        status_override: open.personal.overridden,
+        nfc_verifications: None,
+        ip_analyses: None,
+        aml_screenings: None,
+        phone_verifications: None,
+        email_verifications: None,
+        poa_verifications: None,
+        database_validations: None,
+        questionnaire_responses: None,
+        document_ai_documents: None,
+        reviews: open.personal.reviews.iter().filter_map(as_review).collect(),
         shared_from_session: None,
     }
 }
@@ -221,6 +227,7 @@ const DOCUMENT_CHECKS: &[CheckName] = &[
     CheckName::DocumentExpiry,
     CheckName::DocumentIssuer,
     CheckName::MinimumAge,
+    CheckName::ExpectedDetails,
     CheckName::PortraitFound,
 ];
 
@@ -233,8 +240,70 @@ const LIVENESS_CHECKS: &[CheckName] = &[
     CheckName::BlocklistedFace,
 ];
 
+/// The features that a workflow runs.
+pub(crate) fn runs(workflow: &Workflow) -> &'static [&'static str] {
+    match workflow.kind {
+        Kind::FirstVerification => &["ID_VERIFICATION", "LIVENESS", "FACEMATCH"],
+        Kind::BiometricAuthentication => &["LIVENESS", "FACEMATCH"],
+    }
+}
+
+/// The checks of a feature.
+fn checks_of(feature: review::Feature) -> &'static [CheckName] {
+    match feature {
+        review::Feature::IdVerification => DOCUMENT_CHECKS,
+        review::Feature::Liveness => LIVENESS_CHECKS,
+        review::Feature::FaceMatch => &[CheckName::FaceMatch],
+    }
+}
+
+/// The feature that a check belongs to.
+pub(crate) fn feature_of(check: CheckName) -> review::Feature {
+    use review::Feature::{FaceMatch, IdVerification, Liveness};
+    let all = [IdVerification, Liveness, FaceMatch];
+    all.into_iter().find(|feature| checks_of(*feature).contains(&check)).unwrap_or(IdVerification)
+}
+
+/// What a feature is: a reviewer's word where there is one, else what its checks came to.
+pub(crate) fn feature_status(open: &OpenSession, feature: review::Feature) -> FeatureStatus {
+    let ruled = open.personal.rulings.iter().find(|ruling| ruling.feature == feature);
+    let stage = &open.personal.stage;
+    ruled.map_or_else(
+        || status_by_checks(checks_of(feature), stage.signals(), &open.session.workflow),
+        |ruling| ruling.status,
+    )
+}
+
+/// A value of the document as it was read, by its name in a decision.
+pub(crate) fn read_value(open: &OpenSession, name: &str) -> Option<String> {
+    let who = open.personal.stage.identity()?;
+    match name {
+        "document_type" => Some(who.document_kind.label().to_owned()),
+        "document_number" => Some(who.document_number.clone()),
+        "personal_number" => who.personal_number.clone(),
+        "first_name" => Some(who.given_name.clone()),
+        "last_name" => Some(who.family_name.clone()),
+        "date_of_birth" => who.birth_date.map(|date| date.to_string()),
+        "expiration_date" => who.expires.map(|date| date.to_string()),
+        "issuing_state" => Some(who.issuing_state.clone()),
+        "nationality" => Some(who.nationality.clone()),
+        "gender" => Some(who.sex.letter().to_owned()),
+        "place_of_birth" => who.birth_place.clone(),
+        _ => None,
+    }
+}
+
+fn as_review(entry: &review::Activity) -> Option<Review> {
+    (entry.activity_type == review::ActivityType::StatusUpdated).then(|| Review {
+        user: entry.actor_name.clone(),
+        new_status: entry.new_status,
+        comment: entry.comment.clone(),
+        created_at: entry.created_at,
+    })
+}
+
 /// The gravest consequence of a feature's checks. Liveness that was not performed never counts as approved.
-fn feature_status(checks: &[CheckName], signals: &[Signal], workflow: &Workflow) -> FeatureStatus {
+fn status_by_checks(checks: &[CheckName], signals: &[Signal], workflow: &Workflow) -> FeatureStatus {
     let of_feature: Vec<&Signal> = signals.iter().filter(|signal| checks.contains(&signal.name)).collect();
     if of_feature.is_empty() {
         return FeatureStatus::NotFinished;

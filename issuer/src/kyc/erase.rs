@@ -8,6 +8,15 @@ use crate::kyc::service::TRIES;
 use crate::kyc::session::OpenSession;
 use crate::{Error, Issuer};
 
+/// What was erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Erased {
+    /// Running number of the session.
+    pub number: u64,
+    /// Whether its face was kept, and is gone now.
+    pub had_face: bool,
+}
+
 impl Issuer {
     /// Erases everything about the person: the key goes first, together with the face that was kept of this session, then
     /// what it opened. The record that there was a session stays, and so do the audit log, the receipts of consents until
@@ -15,11 +24,12 @@ impl Issuer {
     ///
     /// # Errors
     /// [`Error::NoSuchSession`], [`Error::OnHold`]. A session that was erased before is fine.
-    pub async fn erase_session(&self, id: Uuid, now: Timestamp) -> Result<(), Error> {
+    pub async fn erase_session(&self, id: Uuid, now: Timestamp) -> Result<Erased, Error> {
         for _ in 0..TRIES {
             let Loaded { seen, value } = self.sessions().load(&id).await?.ok_or(Error::NoSuchSession)?;
+            let number = value.number;
             if value.is_erased() {
-                return Ok(());
+                return Ok(Erased { number, had_face: false });
             }
             value.check_hold()?;
             let entry = self.entry(&value, "session.erased", now);
@@ -39,7 +49,7 @@ impl Issuer {
                             self.blobs.delete(blob).await?;
                         }
                     }
-                    return Ok(());
+                    return Ok(Erased { number, had_face: face_key.is_some() });
                 }
             }
         }

@@ -18,7 +18,7 @@ impl Issuer {
     /// Those of the store and the vault.
     pub async fn write_lapsed(&self, now: Timestamp) -> Result<usize, Error> {
         let range = Range::Between(String::new(), sortable(now.as_second()));
-        let page = self.sessions().scan(&Query::by("lapses", range).limit(SOME)).await?;
+        let page = self.sessions().scan(&Query::by("deadline", range).limit(SOME)).await?;
         let mut written = 0;
         for Loaded { seen, value } in page.items {
             let (before, status) = (value.status, value.status_at(now));

@@ -11,7 +11,8 @@ use uuid::Uuid;
 use warifu_models::picture::Limits;
 use warifu_models::{Models, ModelsError};
 use warifu_session::Status;
-use warifu_store::audit::Entry;
+use warifu_session::webhook::EventType;
+use warifu_store::audit::{Entry, Log};
 use warifu_store::{Batch, Collection, Loaded, Version};
 
 use crate::kyc::capture::{Asked, Submission};
@@ -92,6 +93,33 @@ fn returned(mut callback: Url, session: &Session) -> Url {
     callback
 }
 
+/// Which session is meant.
+#[derive(Clone, Copy)]
+pub(crate) enum Which<'a> {
+    /// The one of a person's link.
+    Token(&'a str),
+    /// The one with this identifier.
+    Id(Uuid),
+}
+
+impl<'a> From<&'a str> for Which<'a> {
+    fn from(token: &'a str) -> Self {
+        Self::Token(token)
+    }
+}
+
+impl<'a> From<&'a String> for Which<'a> {
+    fn from(token: &'a String) -> Self {
+        Self::Token(token)
+    }
+}
+
+impl From<Uuid> for Which<'_> {
+    fn from(id: Uuid) -> Self {
+        Self::Id(id)
+    }
+}
+
 /// A session that is open in memory, and the version it was read at.
 pub(crate) struct Seen {
     pub(crate) seen: Version,
@@ -117,12 +145,13 @@ pub(crate) struct Written {
     action: &'static str,
     facts: Vec<(&'static str, String)>,
     also: Batch,
+    told: Option<EventType>,
 }
 
 impl From<&'static str> for Written {
     /// Its audit entry alone.
     fn from(action: &'static str) -> Self {
-        Self { action, facts: Vec::new(), also: Batch::new() }
+        Self { action, facts: Vec::new(), also: Batch::new(), told: None }
     }
 }
 
@@ -131,6 +160,11 @@ impl Written {
     pub(crate) fn fact(mut self, name: &'static str, value: impl std::fmt::Display) -> Self {
         self.facts.push((name, value.to_string()));
         self
+    }
+
+    /// Tells the application's servers with an event of this type. A change of status is told in any case.
+    pub(crate) fn told(self, event: EventType) -> Self {
+        Self { told: Some(event), ..self }
     }
 
     /// Adds further records to the commit.
@@ -184,7 +218,8 @@ impl Issuer {
             Some(renew)
                 if session.workflow.kind == Kind::FirstVerification
                     && session.status == Status::Approved
-                    && standing == Standing::Valid =>
+                    && standing == Standing::Valid
+                    && self.evidenced(&seen.open, now).is_some() =>
             {
                 Some(self.shown_offer(token, renew, now).await?)
             }
@@ -224,6 +259,9 @@ impl Issuer {
             | Stage::AwaitingCredential
             | Stage::AwaitingFace { .. }
             | Stage::Compared { .. } => return Err(OutOfTurn("document").into()),
+        }
+        if let Some(scenario) = seen.open.personal.scenario {
+            return self.play(token, scenario, picture, now).await;
         }
         let day = today(now);
         let reader = move |models: &Models, bytes: &[u8], limits: &Limits| read::document(models, bytes, limits, day);
@@ -308,6 +346,25 @@ impl Issuer {
         Ok(explained)
     }
 
+    /// What the audit log says of a session, oldest first, at most a page of it.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn events(&self, id: Uuid) -> Result<Vec<serde_json::Value>, Error> {
+        let page = Log::of(&self.store).about(&self.session_reference(id), None).await?;
+        Ok(page
+            .items
+            .iter()
+            .map(|sealed| {
+                serde_json::json!({
+                    "at": sealed.entry.at,
+                    "type": sealed.entry.action,
+                    "facts": sealed.entry.facts,
+                })
+            })
+            .collect())
+    }
+
     pub(crate) fn sessions(&self) -> Collection<Session> {
         Collection::of(&self.store)
     }
@@ -335,20 +392,31 @@ impl Issuer {
     /// give more to write. Where it approves a person, their face is kept in the same commit.
     pub(crate) async fn change<W: Into<Written>>(
         &self,
-        token: &str,
+        which: impl Into<Which<'_>>,
         now: Timestamp,
         mut change: impl FnMut(&mut OpenSession) -> Result<W, Error>,
     ) -> Result<Seen, Error> {
+        let which = which.into();
         for _ in 0..TRIES {
-            let Seen { seen, mut open } = self.seen_by_token(token).await?;
+            let Seen { seen, mut open } = match which {
+                Which::Token(token) => self.seen_by_token(token).await?,
+                Which::Id(id) => self.seen_by_id(id).await?,
+            };
             let before = open.session.status;
-            begin(&mut open.session);
+            // What comes over the person's link begins the session; nothing that a client does is the person.
+            if matches!(which, Which::Token(_)) {
+                begin(&mut open.session);
+            }
             open.session.retention.last_activity = Some(now);
-            let Written { action, facts, also } = change(&mut open)?.into();
+            let Written { action, facts, also, told } = change(&mut open)?.into();
             let entry = self.entry(&open.session, action, now);
             let entry = facts.into_iter().fold(entry, |entry, (name, value)| entry.fact(name, value));
             let (face_key, face_kept) = self.enrolment(before, &open, now).await?.unzip();
             let events = self.status_event(Some(before), &mut open, now).await?;
+            let events = match told {
+                Some(event) => events.and(self.event(event, &mut open, now).await?),
+                None => events,
+            };
             let batch = Batch::new().replace(seen, &open.seal(self.entropy())?).audit(entry).and(also);
             match self.store.commit(batch.and(face_kept.unwrap_or_default()).and(events)).await {
                 Ok(receipt) => {
@@ -452,8 +520,15 @@ fn decide(complete: Stage, open: &OpenSession, now: Timestamp) -> Result<Stage, 
     let Stage::Complete { document, selfie, .. } = &complete else { return Err(OutOfTurn("verdict")) };
     let against = Against::Document(&document.read);
     let evidence = Evidence { against, selfie: Some(&selfie.read), today: today(now) };
-    let signals = checks::run(&checks::all(&open.session.workflow), &evidence);
+    let mut signals = checks::run(&checks::all(&open.session.workflow), &evidence);
+    signals.extend(expectations(open, complete.identity()));
     complete.decided(signals, now)
+}
+
+/// What the client expected of the document, where it did.
+pub(crate) fn expectations(open: &OpenSession, who: Option<&Identity>) -> Vec<Signal> {
+    let expected = open.personal.expected.as_ref();
+    expected.zip(who).map(|(expected, who)| expected.compare(who)).unwrap_or_default()
 }
 
 /// The status that a verdict gives a session, and the name of the change in the audit log.

@@ -1,5 +1,7 @@
 //! The record of one KYC session: an open part that can be listed and searched, and a sealed part that cannot.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -9,13 +11,19 @@ use warifu_keys::{Entropy, Secret, base64url, sha256};
 use warifu_models::liveness::Challenge;
 use warifu_session::Status;
 use warifu_session::consent::{Receipt, SignedReceipt};
+use warifu_session::decision::{Correction, StatusOverride};
 use warifu_session::webhook::ResubmitInfo;
 use warifu_store::{Stored, sortable};
 
 use crate::application::{Application, BUILT_IN, built_in, scoped};
+use crate::billing;
+use crate::kyc::expected::Expected;
+use crate::kyc::identity::Identity;
 use crate::kyc::presented::Showing;
+use crate::kyc::review::{Activity, Ruling};
+use crate::kyc::scenario::Scenario;
 use crate::kyc::stage::Stage;
-use crate::kyc::vault::{DataKey, Vault, VaultError, WrappedKey};
+use crate::kyc::vault::{DataKey, Tagger, Vault, VaultError, WrappedKey};
 use crate::kyc::workflow::{Kind, Workflow};
 use crate::retention::Retention;
 use crate::vci::Offered;
@@ -45,6 +53,9 @@ pub struct Session {
     pub metadata: Option<Value>,
     /// Where the person is sent at the end.
     pub callback: Option<Url>,
+    /// Which device is sent there.
+    #[serde(default)]
+    pub callback_method: CallbackMethod,
     /// Language of the hosted pages.
     pub language: String,
     /// When it was made.
@@ -53,6 +64,9 @@ pub struct Session {
     pub expires_at: Timestamp,
     /// How many uploads could not be used.
     pub attempts: u32,
+    /// What it can be found by.
+    #[serde(default)]
+    pub(crate) tags: Tags,
     /// SHA-256 of the identifier of the request for a credential that waits for its answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     request_hash: Option<String>,
@@ -68,6 +82,53 @@ pub struct Session {
     key: Option<WrappedKey>,
     /// [`Personal`], sealed.
     sealed: String,
+}
+
+/// Keyed hashes of what is sealed, so that a session can be found by exactly that and by nothing less.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Tags {
+    /// Of the client's identifier of the person.
+    pub(crate) vendor_data: Option<String>,
+    /// Of the issuing state.
+    pub(crate) country: Option<String>,
+    /// Of everything that a search finds it by: names, number of the document, the client's identifier.
+    pub(crate) terms: Vec<String>,
+}
+
+impl Tags {
+    /// The tag of a search term, whatever its spelling.
+    pub(crate) fn term(tagger: &Tagger, application: Uuid, text: &str) -> String {
+        let words: Vec<String> = text.split_whitespace().map(str::to_lowercase).collect();
+        tagger.tag(application, "term", &words.join(" "))
+    }
+
+    /// The tag of an issuing state.
+    pub(crate) fn country(tagger: &Tagger, application: Uuid, code: &str) -> String {
+        tagger.tag(application, "country", &code.to_ascii_uppercase())
+    }
+
+    /// The tag of a client's identifier of a person.
+    pub(crate) fn vendor_data(tagger: &Tagger, application: Uuid, vendor_data: &str) -> String {
+        tagger.tag(application, "vendor_data", vendor_data)
+    }
+
+    fn of(session: &Session, who: Option<&Identity>, tagger: &Tagger) -> Self {
+        let application = session.application;
+        let mut terms: Vec<String> = session.vendor_data.iter().cloned().collect();
+        if let Some(who) = who {
+            let (given, family) = (&who.given_name, &who.family_name);
+            terms.extend([who.full_name(), format!("{family} {given}"), family.clone(), who.document_number.clone()]);
+        }
+        let mut terms: Vec<String> = terms.iter().map(|text| Self::term(tagger, application, text)).collect();
+        terms.sort_unstable();
+        terms.dedup();
+        Self {
+            vendor_data: session.vendor_data.as_deref().map(|text| Self::vendor_data(tagger, application, text)),
+            country: who.map(|who| Self::country(tagger, application, &who.issuing_state)),
+            terms,
+        }
+    }
 }
 
 /// What is about the person: kept sealed only.
@@ -94,6 +155,27 @@ pub struct Personal {
     /// What a reviewer asked the person to repeat last; told in the event of `Resubmitted`.
     #[serde(default)]
     pub resubmission: Option<ResubmitInfo>,
+    /// What reviewers did and noted, oldest first.
+    #[serde(default)]
+    pub(crate) reviews: Vec<Activity>,
+    /// What they said of single features, the newest for each.
+    #[serde(default)]
+    pub(crate) rulings: Vec<Ruling>,
+    /// What they corrected, by the names of the v3 API. What was read stays where it is.
+    #[serde(default)]
+    pub(crate) corrections: BTreeMap<String, Correction>,
+    /// What the checks had come to, where a reviewer decided otherwise.
+    #[serde(default)]
+    pub(crate) overridden: Option<StatusOverride>,
+    /// Where the client reaches the person.
+    #[serde(default)]
+    pub(crate) contact: Option<Value>,
+    /// What the client expects the document to say.
+    #[serde(default)]
+    pub(crate) expected: Option<Expected>,
+    /// The scenario that a sandbox session will play.
+    #[serde(default)]
+    pub(crate) scenario: Option<Scenario>,
 }
 
 /// An offer as the result page shows it.
@@ -146,6 +228,19 @@ impl Token {
     }
 }
 
+/// Which device goes back to the client at the end, where a person went on with another one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallbackMethod {
+    /// The one that opened the session.
+    #[default]
+    Initiator,
+    /// The one that finished it.
+    Completer,
+    /// Both.
+    Both,
+}
+
 /// How a client names a workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorkflowName {
@@ -182,6 +277,14 @@ pub struct NewSession {
     pub callback: Option<Url>,
     /// Language of the hosted pages.
     pub language: Option<String>,
+    /// Which device of two goes back to the client.
+    pub callback_method: CallbackMethod,
+    /// Where the client reaches the person.
+    pub contact: Option<Value>,
+    /// What the client expects the document to say.
+    pub expected: Option<Expected>,
+    /// What a sandbox session will come to; only for sandbox applications.
+    pub scenario: Option<Scenario>,
     /// A portrait to compare the selfie of a reuse session with, as a JPEG. Read once, kept as a sealed template only.
     pub portrait_image: Option<Secret>,
     /// Whose face the selfie of a reuse session is compared with, where no portrait is handed in.
@@ -214,6 +317,7 @@ pub struct OpenSession {
     pub personal: Personal,
     /// The key of everything sealed.
     pub key: DataKey,
+    tagger: Tagger,
 }
 
 impl OpenSession {
@@ -233,10 +337,12 @@ impl OpenSession {
             vendor_data: seed.wanted.vendor_data,
             metadata: seed.wanted.metadata,
             callback: seed.wanted.callback,
+            callback_method: seed.wanted.callback_method,
             language: seed.wanted.language.unwrap_or_else(|| "en".to_owned()),
             created_at: seed.now,
             expires_at: seed.expires_at,
             attempts: 0,
+            tags: Tags::default(),
             request_hash: None,
             events: 0,
             retention: Retention { last_activity: Some(seed.now), ..Retention::default() },
@@ -253,8 +359,15 @@ impl OpenSession {
             showing: Showing::NotAsked,
             offer: None,
             resubmission: None,
+            reviews: Vec::new(),
+            rulings: Vec::new(),
+            corrections: BTreeMap::new(),
+            overridden: None,
+            contact: seed.wanted.contact,
+            expected: seed.wanted.expected,
+            scenario: seed.wanted.scenario,
         };
-        Ok(Self { session, personal, key })
+        Ok(Self { session, personal, key, tagger: vault.tagger() })
     }
 
     /// Opens the sealed part; `None` where its key was erased.
@@ -267,7 +380,7 @@ impl OpenSession {
         let sealed = base64url::decode(&session.sealed).map_err(|_| VaultError::Sealed)?;
         let plain = key.open(&personal_context(session.id), &sealed)?;
         let personal = serde_json::from_slice(plain.expose()).map_err(|_| VaultError::Sealed)?;
-        Ok(Some(Self { session, personal, key }))
+        Ok(Some(Self { session, personal, key, tagger: vault.tagger() }))
     }
 
     /// Lets the session be found by the request for a credential that waits for its answer, and by no other one.
@@ -293,7 +406,8 @@ impl OpenSession {
     pub fn seal(&self, entropy: &dyn Entropy) -> Result<Session, VaultError> {
         let plain = Secret::new(serde_json::to_vec(&self.personal).map_err(|_| VaultError::Sealed)?);
         let sealed = self.key.seal(&personal_context(self.session.id), plain.expose(), entropy)?;
-        Ok(Session { sealed: base64url::encode(&sealed), ..self.session.clone() })
+        let tags = Tags::of(&self.session, self.personal.stage.identity(), &self.tagger);
+        Ok(Session { tags, sealed: base64url::encode(&sealed), ..self.session.clone() })
     }
 }
 
@@ -331,6 +445,7 @@ impl Session {
         self.key = None;
         self.sealed = String::new();
         self.token_hash = String::new();
+        self.tags = Tags::default();
         self.request_hash = None;
         self.vendor_data = None;
         self.metadata = None;
@@ -349,11 +464,81 @@ impl Session {
         self.key.is_none()
     }
 
+    /// What it is listed under, erased ones under nothing: a word that says which filter, then the time, so that the newest
+    /// of each is the last.
+    fn listed(&self) -> Vec<String> {
+        if self.is_erased() {
+            return Vec::new();
+        }
+        let tags = &self.tags;
+        let mut filters = vec![Listed::All, Listed::Status(self.status), Listed::Workflow(self.workflow.id)];
+        filters.extend(tags.vendor_data.as_deref().map(Listed::VendorData));
+        filters.extend(tags.country.as_deref().map(Listed::Country));
+        filters.extend(tags.terms.iter().map(|tag| Listed::Term(tag)));
+        filters.push(Listed::Number(self.number));
+        let at = self.listed_at();
+        filters.into_iter().map(|filter| filter.prefix(self.application) + &at).collect()
+    }
+
+    /// Its place in a list: later is larger.
+    pub(crate) fn listed_at(&self) -> String {
+        sortable(self.created_at.as_microsecond())
+    }
+
     /// Index key for the unfinished session of one application's person under one version of a workflow.
     #[must_use]
     pub fn vendor_key(application: Uuid, workflow: &Workflow, vendor_data: &str) -> String {
         let text = format!("{} {} {}", workflow.id, workflow.version, scoped(application, vendor_data));
         base64url::encode(&sha256(text.as_bytes()))
+    }
+}
+
+/// Name of the index of finished sessions, which counts erased ones too.
+pub(crate) const FINISHED: &str = "finished";
+
+/// Whether the checks have spoken of a session of this status.
+fn is_finished(status: Status) -> bool {
+    match status {
+        Status::Approved | Status::Declined | Status::InReview | Status::Resubmitted | Status::KycExpired => true,
+        Status::NotStarted | Status::InProgress | Status::AwaitingUser | Status::Expired | Status::Abandoned => false,
+    }
+}
+
+/// Name of the index that lists are read from.
+pub(crate) const LIST: &str = "list";
+
+/// One filter of a list, which its index serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Listed<'a> {
+    /// Every session of the application.
+    All,
+    /// Those of a status.
+    Status(Status),
+    /// Those of a workflow.
+    Workflow(Uuid),
+    /// Those of a person, by tag.
+    VendorData(&'a str),
+    /// Those of an issuing state, by tag.
+    Country(&'a str),
+    /// Those that a search term finds, by tag.
+    Term(&'a str),
+    /// The one of a number.
+    Number(u64),
+}
+
+impl Listed<'_> {
+    /// What its index keys begin with.
+    pub(crate) fn prefix(self, application: Uuid) -> String {
+        let application = application.simple();
+        match self {
+            Self::All => format!("{application} a "),
+            Self::Status(status) => format!("{application} s {status} "),
+            Self::Workflow(id) => format!("{application} w {} ", id.simple()),
+            Self::VendorData(tag) => format!("{application} v {tag} "),
+            Self::Country(tag) => format!("{application} c {tag} "),
+            Self::Term(tag) => format!("{application} q {tag} "),
+            Self::Number(number) => format!("{application} n {number} "),
+        }
     }
 }
 
@@ -369,22 +554,26 @@ fn personal_context(id: Uuid) -> String {
 
 impl Stored for Session {
     const NAME: &'static str = "kyc_sessions";
-    const INDEXES: &'static [&'static str] = &["token", "unfinished", "lapses", "status", "request", "retention"];
+    const INDEXES: &'static [&'static str] =
+        &["token", "unfinished", "request", "deadline", "retention", LIST, FINISHED];
 
     fn key(&self) -> String {
         self.id.to_string()
     }
 
     fn indexes(&self) -> Vec<(&'static str, String)> {
-        let mut indexes = vec![("status", self.status.word().to_owned())];
+        let mut indexes: Vec<_> = self.listed().into_iter().map(|entry| (LIST, entry)).collect();
+        if matches!(self.status, Status::NotStarted | Status::InProgress) && !self.is_erased() {
+            indexes.push(("deadline", sortable(self.expires_at.as_second())));
+        }
+        if is_finished(self.status) {
+            indexes.push((FINISHED, billing::finished(self.application, self.workflow.kind, self.created_at)));
+        }
         if !self.token_hash.is_empty() {
             indexes.push(("token", self.token_hash.clone()));
         }
         if let Some(hash) = &self.request_hash {
             indexes.push(("request", hash.clone()));
-        }
-        if matches!(self.status, Status::NotStarted | Status::InProgress) && !self.is_erased() {
-            indexes.push(("lapses", sortable(self.expires_at.as_second())));
         }
         if let (Some(vendor_data), Status::NotStarted | Status::InProgress) = (&self.vendor_data, self.status) {
             indexes.push(("unfinished", Self::vendor_key(self.application, &self.workflow, vendor_data)));

@@ -164,6 +164,38 @@ impl Stage {
         }
     }
 
+    /// The stage in which the document, and with it the selfie, is handed over again. What was handed over before is no
+    /// part of it.
+    ///
+    /// # Errors
+    /// [`OutOfTurn`] for a reuse session, which has no document.
+    pub fn reopened_at_document(self) -> Result<Self, OutOfTurn> {
+        match self {
+            Self::Opened | Self::DocumentRead { .. } | Self::Complete { .. } | Self::Decided { .. } => Ok(Self::Opened),
+            Self::AwaitingCredential | Self::AwaitingFace { .. } | Self::Compared { .. } => Err(OutOfTurn("document")),
+        }
+    }
+
+    /// The stage in which the selfie is handed over again. A reuse session needs the face to compare with anew.
+    ///
+    /// # Errors
+    /// [`OutOfTurn`] before the document was read, and for a reuse session without `reference`.
+    pub fn reopened_at_selfie(self, reference: Option<Reference>) -> Result<Self, OutOfTurn> {
+        match (self, reference) {
+            (
+                Self::DocumentRead { document, identity }
+                | Self::Complete { document, identity, .. }
+                | Self::Decided { document, identity, .. },
+                _,
+            ) => Ok(Self::DocumentRead { document, identity }),
+            (Self::AwaitingFace { reference }, None) => Ok(Self::AwaitingFace { reference }),
+            (Self::AwaitingFace { .. } | Self::Compared { .. }, Some(reference)) => {
+                Ok(Self::AwaitingFace { reference })
+            }
+            (Self::Compared { .. }, None) | (Self::Opened | Self::AwaitingCredential, _) => Err(OutOfTurn("selfie")),
+        }
+    }
+
     /// The verdict, which follows from the signals by the rules the session began with.
     #[must_use]
     pub fn verdict(&self, workflow: &Workflow) -> Option<Verdict> {

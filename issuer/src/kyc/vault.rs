@@ -9,7 +9,8 @@ use std::fmt;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use serde::{Deserialize, Serialize};
-use warifu_keys::{Entropy, Secret, base64url};
+use uuid::Uuid;
+use warifu_keys::{Entropy, Secret, base64url, sha256};
 
 /// Length of a key in bytes.
 const KEY: usize = 32;
@@ -71,6 +72,36 @@ impl Vault {
     pub fn unwrap_key(&self, owner: &str, wrapped: &WrappedKey) -> Result<DataKey, VaultError> {
         let sealed = base64url::decode(&wrapped.0).map_err(|_| VaultError::Sealed)?;
         open(&self.master, &wrap_context(owner), &sealed).map(DataKey)
+    }
+}
+
+impl Vault {
+    /// What tags are made with. It follows from the master key, so it is the same for every session.
+    #[must_use]
+    pub fn tagger(&self) -> Tagger {
+        let text = [b"warifu tags\0", self.master.expose()].concat();
+        Tagger(sha256(Secret::new(text).expose()))
+    }
+}
+
+/// Makes tags: keyed hashes by which a record is found again by something that is sealed in it. A tag says that two
+/// records have the same, and only whoever holds the key can say what.
+#[derive(Clone)]
+pub struct Tagger([u8; 32]);
+
+impl Tagger {
+    /// The tag of a text of some kind in one application: 128 bits, as 22 characters.
+    #[must_use]
+    pub fn tag(&self, application: Uuid, kind: &str, text: &str) -> String {
+        // The key has a fixed length and half of the digest stays here, so nothing can be appended.
+        let digest = sha256(&[&self.0[..], application.as_bytes(), kind.as_bytes(), &[0], text.as_bytes()].concat());
+        base64url::encode(&digest[..16])
+    }
+}
+
+impl fmt::Debug for Tagger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tagger(..)")
     }
 }
 

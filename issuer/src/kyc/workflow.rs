@@ -55,6 +55,9 @@ pub struct Workflow {
     /// What follows when the face is on the blocklist for certain. What is only possible goes to a person.
     #[serde(default = "Consequence::decline")]
     pub blocklisted_face: Consequence,
+    /// What follows when the document does not say what the client expects.
+    #[serde(default = "Consequence::review")]
+    pub expected_details_mismatch: Consequence,
     /// How many failed uploads a session may have before it is closed.
     pub attempts: u32,
 }
@@ -194,6 +197,7 @@ impl Workflow {
             face_bands: Bands::from_manifest(),
             duplicate_face: Consequence::Review,
             blocklisted_face: Consequence::Decline,
+            expected_details_mismatch: Consequence::Review,
             attempts: 20,
         }
     }
@@ -249,7 +253,12 @@ impl Workflow {
     /// Whether a verdict needs what this check says.
     #[must_use]
     pub fn needs(&self, check: CheckName) -> bool {
-        check != CheckName::ActiveLiveness || self.liveness_method != Method::Passive
+        match check {
+            CheckName::ActiveLiveness => self.liveness_method != Method::Passive,
+            // Most clients expect nothing; where one does, what it said counts.
+            CheckName::ExpectedDetails => false,
+            _ => true,
+        }
     }
 
     /// The workflow for people who were verified before: a selfie against the face that is known, and nothing else.
@@ -290,6 +299,9 @@ impl Workflow {
             (CheckName::DocumentIssuer, Outcome::Fail) => (Consequence::Decline, "environment"),
             (CheckName::DuplicateFace, Outcome::Warn | Outcome::Fail) => (self.duplicate_face, "duplicate_face"),
             (CheckName::BlocklistedFace, Outcome::Fail) => (self.blocklisted_face, "blocklisted_face"),
+            (CheckName::ExpectedDetails, Outcome::Fail) => {
+                (self.expected_details_mismatch, "expected_details_mismatch")
+            }
             (CheckName::MinimumAge, Outcome::Fail) => (Consequence::Decline, "minimum_age"),
             // What could not be read or found with certainty is never approved and never declined by a machine.
             (
@@ -301,6 +313,7 @@ impl Workflow {
                 | CheckName::DocumentExpiry
                 | CheckName::DocumentIssuer
                 | CheckName::MinimumAge
+                | CheckName::ExpectedDetails
                 | CheckName::PortraitFound
                 | CheckName::OneLiveFace
                 | CheckName::SelfieCapture

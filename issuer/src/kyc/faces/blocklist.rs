@@ -80,6 +80,14 @@ impl Issuer {
         Err(Error::Busy)
     }
 
+    /// Whether the face of a session is on the blocklist.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn is_blocked(&self, session: Uuid) -> Result<bool, Error> {
+        Ok(self.faces().load(&self.face_secret.blocked(session)).await?.is_some())
+    }
+
     /// All faces on the blocklist of an application.
     ///
     /// # Errors

@@ -1,0 +1,159 @@
+//! What reviewers do: statuses, corrections, notes. And what a sandbox is told to come to.
+
+use axum::Router;
+use axum::extract::{RawPathParams, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, patch, post};
+use serde_json::{Map, Value, json};
+use warifu_server::Now;
+use warifu_server::extract::Json;
+use warifu_session::{FeatureStatus, Status};
+
+use super::{Body, Client, Front, Id, Refusal, both, text};
+use crate::Error;
+use crate::kyc::review::{COMMENT, Feature, Reopen, StatusChange};
+use crate::kyc::scenario::Scenario;
+
+/// Most steps that a request names.
+const NODES: usize = 50;
+
+pub(super) fn reads() -> Router<Front> {
+    both(Router::new(), "/v3/sessions/{id}/reviews", get(reviews))
+}
+
+pub(super) fn corrections() -> Router<Front> {
+    both(Router::new(), "/v3/session/{id}/update-data", patch(update_data))
+}
+
+pub(super) fn changes() -> Router<Front> {
+    let router = both(Router::new(), "/v3/session/{id}/update-status", patch(update_status));
+    let router = both(router, "/v3/session/{id}/features/{node}/update-status", patch(update_feature));
+    let router = both(router, "/v3/session/{id}/sandbox/arm", post(arm));
+    both(router, "/v3/sessions/{id}/reviews", post(note))
+}
+
+/// `PATCH /v3/session/{id}/update-status/`.
+async fn update_status(
+    State(front): State<Front>,
+    client: Client,
+    Now(now): Now,
+    id: Id,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let body = body?.0;
+    let word = text(&body, "new_status")?.ok_or_else(|| bad("new_status", "This field is required."))?;
+    let status = match word.parse() {
+        Ok(status @ (Status::Approved | Status::Declined | Status::Resubmitted)) => status,
+        Ok(_) | Err(_) => return Err(bad("new_status", "Must be one of Approved, Declined, Resubmitted.").into()),
+    };
+    if body.get("send_email").and_then(Value::as_bool) == Some(true) {
+        return Err(bad("send_email", "This issuer sends no mail; send the session's link yourself.").into());
+    }
+    let change = StatusChange { status, comment: comment(&body)?, reopen: nodes(&body)? };
+    front.0.update_status(id.0, change, &client.0.name, now).await?;
+    Ok(Json(json!({ "session_id": id.0 })).into_response())
+}
+
+/// `PATCH /v3/session/{id}/features/{node}/update-status/`: the node is a feature's name, or `default` with the name in the
+/// body.
+async fn update_feature(
+    State(front): State<Front>,
+    client: Client,
+    Now(now): Now,
+    id: Id,
+    path: RawPathParams,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let body = body?.0;
+    let node = path.iter().find(|(name, _)| *name == "node").map_or("", |(_, node)| node);
+    let named = match node {
+        "default" => text(&body, "feature")?.ok_or_else(|| bad("feature", "Name the feature."))?,
+        other => other,
+    };
+    let feature = Feature::named(named).ok_or(Error::NoSuchSession);
+    let feature =
+        if node == "default" { feature.map_err(|_| bad("feature", "Not a valid choice."))? } else { feature? };
+    let word = text(&body, "new_status")?.or(text(&body, "status")?);
+    let status = match word.map(str::parse) {
+        Some(Ok(status @ (FeatureStatus::Approved | FeatureStatus::Declined | FeatureStatus::InReview))) => status,
+        None => return Err(bad("new_status", "This field is required.").into()),
+        Some(_) => return Err(bad("new_status", "Must be one of Approved, Declined, In Review.").into()),
+    };
+    front.0.update_feature(id.0, (feature, status), &comment(&body)?, &client.0.name, now).await?;
+    Ok(Json(json!({ "session_id": id.0, "feature": feature, "status": status })).into_response())
+}
+
+/// `PATCH /v3/session/{id}/update-data/`.
+async fn update_data(
+    State(front): State<Front>,
+    client: Client,
+    Now(now): Now,
+    id: Id,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let changed = front.0.update_data(id.0, &body?.0, &client.0.name, now).await?;
+    Ok(Json(json!({ "session_id": id.0, "changed_fields": changed })).into_response())
+}
+
+/// `GET /v3/sessions/{id}/reviews/`.
+async fn reviews(State(front): State<Front>, id: Id) -> Result<Response, Refusal> {
+    Ok(Json(front.0.activity(id.0).await?).into_response())
+}
+
+/// `POST /v3/sessions/{id}/reviews/`: a note; the status in it changes nothing.
+async fn note(
+    State(front): State<Front>,
+    client: Client,
+    Now(now): Now,
+    id: Id,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let body = body?.0;
+    let status = text(&body, "new_status")?.map(str::parse).transpose();
+    let status = status.map_err(|_| bad("new_status", "Not a valid choice."))?;
+    let comment = comment(&body)?;
+    if comment.is_empty() {
+        return Err(bad("comment", "This field is required.").into());
+    }
+    let entry = front.0.add_note(id.0, (status, &comment), &client.0.name, now).await?;
+    Ok((axum::http::StatusCode::CREATED, Json(entry)).into_response())
+}
+
+/// `POST /v3/session/{id}/sandbox/arm/`.
+async fn arm(State(front): State<Front>, Now(now): Now, id: Id, body: Body) -> Result<Response, Refusal> {
+    let body = body?.0;
+    let slug = text(&body, "scenario")?.ok_or_else(|| bad("scenario", "This field is required."))?;
+    let scenario = Scenario::named(slug)?;
+    front.0.arm(id.0, scenario, now).await?;
+    Ok(Json(json!({ "session_id": id.0, "scenario": scenario })).into_response())
+}
+
+fn comment(body: &Map<String, Value>) -> Result<String, Error> {
+    let comment = text(body, "comment")?.unwrap_or_default();
+    if comment.chars().count() > COMMENT {
+        return Err(bad("comment", "Ensure this field has at most 2000 characters."));
+    }
+    Ok(comment.to_owned())
+}
+
+/// Which steps are to be repeated.
+fn nodes(body: &Map<String, Value>) -> Result<Reopen, Error> {
+    let wrong = || bad("nodes_to_resubmit", "Send a list of objects with node_id and feature.");
+    let nodes = match body.get("nodes_to_resubmit") {
+        None | Some(Value::Null) => return Ok(Reopen::Worst),
+        Some(Value::Array(nodes)) if nodes.len() <= NODES => nodes,
+        Some(_) => return Err(wrong()),
+    };
+    if nodes.is_empty() {
+        return Err(bad("nodes_to_resubmit", "Name at least one step to repeat."));
+    }
+    let feature = |node: &Value| {
+        let name = node.get("feature").or_else(|| node.get("node_id")).and_then(Value::as_str).ok_or_else(wrong)?;
+        Feature::named(name).ok_or_else(|| bad("nodes_to_resubmit", "This step can not be repeated."))
+    };
+    Ok(Reopen::At(nodes.iter().map(feature).collect::<Result<_, _>>()?))
+}
+
+fn bad(field: &'static str, why: &str) -> Error {
+    Error::Field { field, why: why.to_owned() }
+}

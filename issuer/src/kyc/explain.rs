@@ -1,0 +1,103 @@
+//! Why a session is what it is: every check with what was measured, what that was held against, what followed, and the
+//! setting that would change it.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+use warifu_session::Status;
+use warifu_session::decision::StatusOverride;
+
+use crate::kyc::check::{CheckName, Code, Outcome, Signal};
+use crate::kyc::decision;
+use crate::kyc::review::Feature;
+use crate::kyc::service::status_of;
+use crate::kyc::session::OpenSession;
+use crate::kyc::stage::Stage;
+use crate::kyc::verdict::Cause;
+use crate::kyc::workflow::{Consequence, Kind, Workflow};
+use crate::{Error, Issuer};
+
+/// Why a session is what it is.
+#[derive(Debug, Clone, Serialize)]
+pub struct Explanation {
+    /// The session.
+    pub session_id: Uuid,
+    /// What it is.
+    pub status: Status,
+    /// What the checks came to; `null` before they spoke.
+    pub automatic_status: Option<Status>,
+    /// Set where a reviewer decided otherwise.
+    pub status_override: Option<StatusOverride>,
+    /// What made it so, the gravest first: of an approval, what it wants said aloud.
+    pub causes: Vec<Cause>,
+    /// Every check that the workflow has, in the order they run.
+    pub checks: Vec<Explained>,
+}
+
+/// One check.
+#[derive(Debug, Clone, Serialize)]
+pub struct Explained {
+    /// Feature that it belongs to.
+    pub feature: Feature,
+    /// What followed from it; `null` before the checks spoke.
+    pub consequence: Option<Consequence>,
+    /// The setting of the workflow that made that follow, or `fixed`.
+    pub knob: &'static str,
+    /// What that setting stands at; `null` for `fixed`.
+    pub knob_value: Value,
+    /// What the check said.
+    #[serde(flatten)]
+    pub signal: Signal,
+}
+
+impl Issuer {
+    /// Explains a session.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchSession`], [`Error::Erased`].
+    pub async fn explain(&self, id: Uuid, now: Timestamp) -> Result<Explanation, Error> {
+        Ok(explain(&self.seen_by_id(id).await?.open, now))
+    }
+}
+
+fn explain(open: &OpenSession, now: Timestamp) -> Explanation {
+    let (session, stage) = (&open.session, &open.personal.stage);
+    let workflow = &session.workflow;
+    let verdict = stage.verdict(workflow);
+    let settings = serde_json::to_value(workflow).unwrap_or_default();
+    let checks =
+        CheckName::ALL.iter().filter(|check| belongs(**check, workflow) || said_by(stage, **check)).map(|check| {
+            let said = stage.signals().iter().find(|signal| signal.name == *check);
+            let signal = said.cloned().unwrap_or_else(|| Signal::new(*check, Outcome::NotRun, Code::NotMade));
+            let (consequence, knob) = match said {
+                Some(signal) => workflow.consequence(*check, signal.outcome),
+                // A check that said nothing sends the session to a person, whatever the settings say.
+                None => (Consequence::Review, "fixed"),
+            };
+            Explained {
+                feature: decision::feature_of(*check),
+                consequence: verdict.is_some().then_some(consequence),
+                knob,
+                knob_value: settings.get(knob).cloned().unwrap_or_default(),
+                signal,
+            }
+        });
+    Explanation {
+        session_id: session.id,
+        status: session.status_at(now),
+        automatic_status: verdict.is_some().then(|| status_of(stage, workflow).0),
+        status_override: open.personal.overridden,
+        checks: checks.collect(),
+        causes: verdict.map(|verdict| verdict.causes().to_vec()).unwrap_or_default(),
+    }
+}
+
+fn said_by(stage: &Stage, check: CheckName) -> bool {
+    stage.signals().iter().any(|signal| signal.name == check)
+}
+
+fn belongs(check: CheckName, workflow: &Workflow) -> bool {
+    let document = decision::feature_of(check) == Feature::IdVerification;
+    workflow.needs(check) && !(document && workflow.kind == Kind::BiometricAuthentication)
+}
