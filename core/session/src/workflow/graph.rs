@@ -101,7 +101,7 @@ pub enum NotADraft {
 }
 
 /// A graph as an editor sends it: JSON with `start_node` and `nodes`, bounded in size. Other members are dropped.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Value", into = "Value")]
 pub struct Draft {
     pub(super) start_node: Option<Value>,
@@ -177,7 +177,7 @@ impl From<Draft> for Value {
 
 /// A graph that can be walked: its nodes are of known kinds, every way leads to a node that is there, no way leads in a circle, and
 /// each ends at a status. That it also makes sense is what [`super::validate::check`] looks at before it hands one out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Draft", into = "Draft")]
 pub struct Graph {
     pub(super) draft: Draft,
@@ -227,7 +227,7 @@ impl From<Graph> for Draft {
 }
 
 /// One node.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Node {
     /// Asks the person, or the server, for something.
     Feature(FeatureNode),
@@ -242,7 +242,7 @@ pub enum Node {
 }
 
 /// A node that asks for a feature.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeatureNode {
     /// Which.
     pub feature: Feature,
@@ -257,7 +257,7 @@ pub struct FeatureNode {
 }
 
 /// A rule that makes a feature fail, or sends it to a reviewer.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusRule {
     /// When.
     pub rule: Rule,
@@ -310,7 +310,7 @@ pub struct WebhookNode {
 }
 
 /// One way out of a branch node.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Branch {
     /// Its name.
     pub id: String,

@@ -219,7 +219,7 @@ pub(crate) fn find<'a, 'p>(
 }
 
 /// One condition.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     /// Where the fact stands.
     pub field: Field,
@@ -228,7 +228,7 @@ pub struct Rule {
 }
 
 /// An operator with the value it was given, of the type it takes.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Test {
     /// `equals`
     Equals(Value),

@@ -341,6 +341,14 @@ mod validation {
     }
 
     #[test]
+    fn what_is_behind_every_session() {
+        let before = super::super::validate::always_before(&graph(example()));
+        assert_eq!(before[&id("s1")].iter().copied().collect::<Vec<_>>(), [Feature::Ocr, Feature::Liveness]);
+        assert_eq!(before[&id("s2")].iter().copied().collect::<Vec<_>>(), [Feature::Ocr]);
+        assert!(before[&id("n1")].is_empty());
+    }
+
+    #[test]
     fn circles() {
         let found = problems(|g| g["nodes"]["n2"]["next"] = json!("b1"));
         assert_eq!(found, ["b1  cycle", "n2  cycle", "s1  unreachable"]);

@@ -201,6 +201,19 @@ impl TryFrom<Draft> for Graph {
 #[error("the graph can not be walked: {0}")]
 pub struct Broken(Fault);
 
+/// The features that every session has behind it when it comes to a node, by node.
+#[must_use]
+pub fn always_before(graph: &Graph) -> BTreeMap<NodeId, BTreeSet<Feature>> {
+    let reading = read(graph.draft());
+    let ways = Ways::of(&reading);
+    let given = |before: &BTreeSet<Feature>, number: usize| {
+        before.iter().copied().chain(ways.outlines[number].feature).collect::<BTreeSet<_>>()
+    };
+    let join = |a: &BTreeSet<Feature>, b: &BTreeSet<Feature>| a & b;
+    let gathered = ways.gather(BTreeSet::new(), join, given);
+    ways.ids.iter().map(|id| (*id).clone()).zip(gathered.into_iter().map(Option::unwrap_or_default)).collect()
+}
+
 /// What was read without a problem, put together.
 fn graph(draft: &Draft, reading: Reading) -> Result<Graph, Vec<Problem>> {
     let missing = || vec![Problem::of_graph("start_node", Fault::Missing("the identifier of a node"))];
