@@ -42,6 +42,7 @@ mod person;
 mod retention;
 mod share;
 mod webhooks;
+mod workflows;
 
 const KEY: &str = "test-key";
 const OPERATOR: &str = "operator-key";

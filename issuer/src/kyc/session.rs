@@ -94,6 +94,9 @@ pub struct Personal {
     /// What a reviewer asked the person to repeat last; told in the event of `Resubmitted`.
     #[serde(default)]
     pub resubmission: Option<ResubmitInfo>,
+    /// When the session last went a step through its graph: ages are those of that day.
+    #[serde(default)]
+    pub walked_at: Option<Timestamp>,
 }
 
 /// An offer as the result page shows it.
@@ -253,6 +256,7 @@ impl OpenSession {
             showing: Showing::NotAsked,
             offer: None,
             resubmission: None,
+            walked_at: None,
         };
         Ok(Self { session, personal, key })
     }
