@@ -52,6 +52,7 @@ state-active = Waiting for you
 declined-title = We could not verify you
 declined-what = This is why:
 declined-now = If you think this is wrong, contact whoever sent you here. They see the same reasons and can start again with you.
+ended-by-rules = No check of your pictures led to this result. It follows from rules that whoever asked you to verify yourself has set.
 
 review-title = A person will look at this
 review-what = Not everything could be decided automatically. This is what has to be looked at:

@@ -9,6 +9,7 @@ use warifu_trust::Refusal;
 use crate::config::BadSetting;
 use crate::kyc::stage::OutOfTurn;
 use crate::kyc::vault::VaultError;
+use crate::workflows::Refused;
 
 /// Why a service of the issuer refused or failed.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +20,9 @@ pub enum Error {
     /// The workflow is not one of this issuer's.
     #[error("there is no such workflow")]
     NoSuchWorkflow,
+    /// A workflow or questionnaire was refused.
+    #[error(transparent)]
+    Workflow(Box<Refused>),
     /// A field of the request has an impossible value.
     #[error("{field}: {why}")]
     Field {

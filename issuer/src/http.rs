@@ -28,6 +28,7 @@ mod status;
 mod vci;
 mod vp;
 mod webhooks;
+mod workflows;
 
 /// What handlers share.
 #[derive(Clone)]
@@ -99,6 +100,7 @@ pub fn router_with(issuer: Arc<Issuer>, rates: Rates) -> Router {
         .merge(applications::router())
         .merge(audit::router(&issuer))
         .merge(blocklist::router())
+        .merge(workflows::router())
         .merge(person::router())
         .merge(consents::router())
         .merge(vci::router())

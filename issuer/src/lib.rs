@@ -2,7 +2,8 @@
 //!
 //! A client makes a session by the v3 API, a person hands over document and selfie on hosted pages, [`kyc`] decides, and
 //! whoever was approved gets a credential by OpenID4VCI 1.0 ([`vci`]), which can be revoked ([`status`]) and shared with
-//! a partner. What happens to a session is told to its application's servers ([`webhook`]). [`Issuer`] is the service; [`http::router`] is its front. Time is an argument of every service function;
+//! a partner. What happens to a session is told to its application's servers ([`webhook`]); which checks it asks for, and in
+//! which order, [`workflows`] say. [`Issuer`] is the service; [`http::router`] is its front. Time is an argument of every service function;
 //! randomness, keys, store and models are handed in.
 //!
 //! Left out for now: reviewers' tools, the authorization code flow.
@@ -38,6 +39,7 @@ mod trust;
 pub mod vci;
 mod w3c;
 pub mod webhook;
+pub mod workflows;
 
 pub use application::{Application, Applications};
 pub use config::{BadSetting, Config, Suspension};

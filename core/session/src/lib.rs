@@ -5,14 +5,14 @@
 //! 27560) and the pairwise identifier of the person.
 //!
 //! [`webhook`] is what partners' servers are told: the event, its canonical form, its signatures and how they are checked.
-//!
-//! Left out for now: the workflow graph.
+//! [`workflow`] says what a session asks for next and how it ends; its steps are run by the issuer.
 
 pub mod consent;
 pub mod decision;
 pub mod share;
 pub mod status;
 pub mod webhook;
+pub mod workflow;
 
 #[cfg(test)]
 mod fixture;

@@ -161,6 +161,7 @@ impl IntoResponse for Refusal {
             Error::NoSuchWorkflow => {
                 return (StatusCode::BAD_REQUEST, Json(json!({ "workflow_id": [error.to_string()] }))).into_response();
             }
+            Error::Workflow(refused) => return super::workflows::refusal(refused),
             _ => status(&error),
         };
         answer(status, &text_of(&error, status))
@@ -181,6 +182,7 @@ pub(super) fn status(error: &Error) -> StatusCode {
         | Error::NotInHistory
         | Error::NoSuchWorkflow => StatusCode::NOT_FOUND,
         Error::Field { .. }
+        | Error::Workflow(_)
         | Error::OutOfTurn(_)
         | Error::NotDecided(_)
         | Error::NotApproved(_)

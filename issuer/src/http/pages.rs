@@ -200,7 +200,7 @@ pub(super) fn refused(issuer: &Issuer, lang: Lang, error: &Error, wants: Wants) 
         Error::OnHold { .. } => ("on_hold", "refused-out-of-turn", "refused-out-of-turn-what"),
         Error::NoSuchConsent => ("no_such_consent", "refused-no-consent", "refused-no-consent-what"),
         Error::Busy => ("busy", "refused-busy", "refused-busy-what"),
-        Error::Field { .. } | Error::Consent(_) | Error::NoSuchWorkflow => {
+        Error::Field { .. } | Error::Consent(_) | Error::NoSuchWorkflow | Error::Workflow(_) => {
             ("bad_request", "refused-field", "refused-field-what")
         }
         Error::NotDecided(_) | Error::NotApproved(_) => {
@@ -430,6 +430,7 @@ fn declined(words: Words<'_>, view: &View) -> Markup {
         (progress(words, view, 3))
         (components::status_pill(&words, view.progress.status.word()))
         p { (words.say("declined-what")) }
+        @if view.causes.is_empty() { p { (words.say("ended-by-rules")) } }
         (said_aloud(words, view))
         p { (words.say("declined-now")) }
         (checks(words, view))
@@ -442,6 +443,7 @@ fn in_review(words: Words<'_>, view: &View) -> Markup {
         (progress(words, view, 3))
         (components::status_pill(&words, view.progress.status.word()))
         p { (words.say("review-what")) }
+        @if view.causes.is_empty() { p { (words.say("ended-by-rules")) } }
         (said_aloud(words, view))
         p { (words.say("review-when")) }
         (checks(words, view))

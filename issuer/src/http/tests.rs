@@ -44,6 +44,7 @@ mod retention;
 mod review;
 mod share;
 mod webhooks;
+mod workflows;
 
 const KEY: &str = "test-key";
 const OPERATOR: &str = "operator-key";

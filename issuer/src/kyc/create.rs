@@ -35,8 +35,9 @@ impl Issuer {
     pub async fn create_session(&self, mut wanted: NewSession, now: Timestamp) -> Result<Created, Error> {
         check_wanted(&wanted)?;
         let environment = wanted.application.as_ref().map_or(self.config.environment, |one| one.environment);
-        let workflow = self.workflow(environment, wanted.workflow.as_ref()).ok_or(Error::NoSuchWorkflow)?;
-        let (workflow, application) = (&workflow, wanted.application_id());
+        let application = wanted.application_id();
+        let workflow = self.workflow(environment, application, wanted.workflow.as_ref()).await?;
+        let workflow = &workflow.ok_or(Error::NoSuchWorkflow)?;
         if wanted.scenario.is_some() {
             check_armable(workflow)?;
         }
@@ -74,13 +75,23 @@ impl Issuer {
         Ok(self.created(open))
     }
 
-    /// The workflow that is asked for, among those for an environment; the first one when none is named.
-    fn workflow(&self, environment: Environment, wanted: Option<&WorkflowName>) -> Option<Workflow> {
-        self.config.workflows_of(environment).into_iter().find(|workflow| match wanted {
-            None => true,
-            Some(WorkflowName::Id(id)) => workflow.id == *id,
-            Some(WorkflowName::Kind(kind)) => workflow.kind == *kind,
-        })
+    /// The workflow that is asked for: one of the settings for this environment, or one that the application published. When none
+    /// is named, the one that the application made its default, else the first one of the settings.
+    async fn workflow(
+        &self,
+        environment: Environment,
+        application: Uuid,
+        wanted: Option<&WorkflowName>,
+    ) -> Result<Option<Workflow>, Error> {
+        let mut ready = self.config.workflows_of(environment).into_iter();
+        match wanted {
+            None => Ok(self.default_rules(application).await?.or_else(|| ready.next())),
+            Some(WorkflowName::Kind(kind)) => Ok(ready.find(|workflow| workflow.kind == *kind)),
+            Some(WorkflowName::Id(id)) => match ready.find(|workflow| workflow.id == *id) {
+                Some(workflow) => Ok(Some(workflow)),
+                None => self.published_rules(application, *id).await,
+            },
+        }
     }
 
     fn created(&self, open: OpenSession) -> Created {

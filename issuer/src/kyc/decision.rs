@@ -19,6 +19,7 @@ use crate::kyc::session::OpenSession;
 use crate::kyc::stage::Stage;
 use crate::kyc::verdict::Cause;
 use crate::kyc::workflow::{self, Consequence, Kind, Workflow};
+use crate::workflows::course::Course;
 use crate::{Error, Issuer};
 
 /// Linear workflows have one node, called so.
@@ -34,6 +35,9 @@ pub struct Explained {
     pub signals: Vec<Signal>,
     /// Why it is not approved, or what an approval wants said aloud: with the setting that made it count.
     pub causes: Vec<Cause>,
+    /// How the session went through the graph of its workflow, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub course: Option<Course>,
 }
 
 impl Explained {
@@ -43,7 +47,12 @@ impl Explained {
         let workflow = &open.session.workflow;
         let verdict = stage.verdict(workflow);
         let causes = verdict.as_ref().map(|verdict| verdict.causes().to_vec()).unwrap_or_default();
-        Self { decision: decision(open, issuer, now), signals: stage.signals().to_vec(), causes }
+        let mut decision = of(open, issuer, now);
+        let course = issuer.course(open, now);
+        if let (Some(course), Some(graph)) = (&course, &workflow.graph) {
+            course.write_into(&mut decision, graph);
+        }
+        Self { decision, signals: stage.signals().to_vec(), causes, course }
     }
 }
 
@@ -79,7 +88,8 @@ fn matches(selfie: &Selfie) -> Vec<Match> {
     blocked.chain(found.enrolled.iter().map(|face| row(face, MatchSource::Session))).collect()
 }
 
-fn decision(open: &OpenSession, issuer: &Issuer, now: Timestamp) -> Decision {
+/// The decision by the verdict alone.
+pub(crate) fn of(open: &OpenSession, issuer: &Issuer, now: Timestamp) -> Decision {
     let session = &open.session;
     let workflow = &session.workflow;
     let stage = &open.personal.stage;
@@ -218,7 +228,7 @@ fn decision(open: &OpenSession, issuer: &Issuer, now: Timestamp) -> Decision {
     }
 }
 
-const DOCUMENT_CHECKS: &[CheckName] = &[
+pub(crate) const DOCUMENT_CHECKS: &[CheckName] = &[
     CheckName::ImageQuality,
     CheckName::DocumentFound,
     CheckName::MrzFound,
@@ -303,7 +313,7 @@ fn as_review(entry: &review::Activity) -> Option<Review> {
 }
 
 /// The gravest consequence of a feature's checks. Liveness that was not performed never counts as approved.
-fn status_by_checks(checks: &[CheckName], signals: &[Signal], workflow: &Workflow) -> FeatureStatus {
+pub(crate) fn status_by_checks(checks: &[CheckName], signals: &[Signal], workflow: &Workflow) -> FeatureStatus {
     let of_feature: Vec<&Signal> = signals.iter().filter(|signal| checks.contains(&signal.name)).collect();
     if of_feature.is_empty() {
         return FeatureStatus::NotFinished;

@@ -22,7 +22,7 @@ use crate::kyc::checks;
 use crate::kyc::evidence::{Against, Evidence, FaceTemplate};
 use crate::kyc::faces::record::FaceKey;
 use crate::kyc::read;
-use crate::kyc::service::{Progress, Seen, status_of, today};
+use crate::kyc::service::{Progress, Seen, today};
 use crate::kyc::session::{NewSession, ReferenceSource};
 use crate::kyc::stage::Stage;
 use crate::kyc::workflow::{Kind, Workflow};
@@ -146,9 +146,7 @@ impl Issuer {
                 Evidence { against: Against::Reference(&template), selfie: Some(&selfie.read), today: today(now) };
             let signals = checks::run(&checks::of_reuse(&open.session.workflow), &evidence);
             open.personal.stage = open.personal.stage.clone().compared(compared, selfie.clone(), signals, now)?;
-            let (status, action) = status_of(&open.personal.stage, &open.session.workflow);
-            open.session.status = status;
-            Ok(action)
+            Ok(self.settle(open, "session.in_review", now))
         })
         .await
     }

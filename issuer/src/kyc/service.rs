@@ -130,6 +130,8 @@ impl Seen {
     pub(crate) fn progress(&self, accepted: bool, problems: Vec<Signal>) -> Progress {
         let session = &self.open.session;
         let next = match &self.open.personal.stage {
+            // The graph of a workflow may end a session before everything was handed over.
+            _ if session.status.is_decided() => Next::Result,
             Stage::Opened => Next::Document,
             Stage::AwaitingCredential => Next::Credential,
             Stage::DocumentRead { .. } | Stage::AwaitingFace { .. } => Next::Selfie,
@@ -284,7 +286,7 @@ impl Issuer {
             .change(token, now, |open| {
                 dropped = open.personal.stage.document().map(|document| document.picture.blob);
                 open.personal.stage = open.personal.stage.clone().with_document(document.clone())?;
-                Ok("session.document_received")
+                Ok(self.settle(open, "session.document_received", now))
             })
             .await;
         match done {
@@ -328,9 +330,7 @@ impl Issuer {
         self.conclude_selfie(token, &selfie, now, |open| {
             let complete = open.personal.stage.clone().with_selfie(selfie.clone())?;
             open.personal.stage = decide(complete, open, now)?;
-            let (status, action) = status_of(&open.personal.stage, &open.session.workflow);
-            open.session.status = status;
-            Ok(action)
+            Ok(self.settle(open, "session.in_review", now))
         })
         .await
     }

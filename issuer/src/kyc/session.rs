@@ -176,6 +176,9 @@ pub struct Personal {
     /// The scenario that a sandbox session will play.
     #[serde(default)]
     pub(crate) scenario: Option<Scenario>,
+    /// When the session last went a step through its graph: ages are those of that day.
+    #[serde(default)]
+    pub walked_at: Option<Timestamp>,
 }
 
 /// An offer as the result page shows it.
@@ -366,6 +369,7 @@ impl OpenSession {
             contact: seed.wanted.contact,
             expected: seed.wanted.expected,
             scenario: seed.wanted.scenario,
+            walked_at: None,
         };
         Ok(Self { session, personal, key, tagger: vault.tagger() })
     }

@@ -1,11 +1,12 @@
 //! What follows from the outcomes of the checks: the policy a session runs under.
 //!
-//! A session keeps the workflow it began with, so a verdict can be explained years later by the rules of its day. The
-//! full graph (features, branches, webhooks) comes later; this is its linear form.
+//! A session keeps the workflow it began with, so a verdict can be explained years later by the rules of its day. Where the
+//! workflow was drawn, its graph is kept with it ([`crate::workflows`]).
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use warifu_models::liveness::Method;
+use warifu_session::workflow::Graph;
 
 use crate::kyc::check::{CheckName, Outcome};
 use crate::kyc::checks::FaceMatch;
@@ -60,6 +61,9 @@ pub struct Workflow {
     pub expected_details_mismatch: Consequence,
     /// How many failed uploads a session may have before it is closed.
     pub attempts: u32,
+    /// What a session asks for and how it ends, where the workflow was drawn; the steps of its kind where it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub graph: Option<Graph>,
 }
 
 /// What a workflow does.
@@ -199,6 +203,7 @@ impl Workflow {
             blocklisted_face: Consequence::Decline,
             expected_details_mismatch: Consequence::Review,
             attempts: 20,
+            graph: None,
         }
     }
 

@@ -16,6 +16,10 @@ use warifu_credential::type_metadata::{Progress, Resolving};
 use warifu_credential::{mdoc, sd_jwt};
 use warifu_keys::entropy::Seeded;
 use warifu_keys::{HashAlgorithm, Signer as _, SigningKey, cbor, cose, json, jwe, jws, x509};
+use warifu_session::status::FeatureStatus;
+use warifu_session::workflow::engine::{Evidence, Finding, Step, walk};
+use warifu_session::workflow::questionnaire::Questionnaire;
+use warifu_session::workflow::{Draft, Kind, validate};
 use warifu_w3c::bitstring_status_list::{Bitstring, Entry};
 use warifu_w3c::context::Contexts;
 use warifu_w3c::did::{Did, Documents, webvh};
@@ -47,6 +51,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("bitstring_status_list", bitstring_status_list),
     ("issuer_signed", issuer_signed),
     ("device_response", device_response),
+    ("workflow", workflow),
+    ("questionnaire", questionnaire),
 ];
 
 /// An SD-JWT VC as an issuer sends it, opened without its signature: what is kept comes back letter by letter.
@@ -281,5 +287,49 @@ pub fn device_response(bytes: &[u8]) {
         for document in response.documents() {
             assert!(document.authenticate(&[], Timestamp::UNIX_EPOCH, &session).is_err());
         }
+    }
+}
+
+/// The graph of a workflow, and behind a form feed what its features find: what is accepted is walked to its end, and read again.
+pub fn workflow(bytes: &[u8]) {
+    let mut parts = bytes.splitn(2, |byte| *byte == 0x0c);
+    let Ok(draft) = Draft::from_json(parts.next().unwrap_or_default()) else { return };
+    let facts = json::parse_object(parts.next().unwrap_or(b"{}")).unwrap_or_default();
+    for kind in [Kind::Kyc, Kind::BiometricAuthentication, Kind::QuestionnaireVerification] {
+        let Ok(graph) = validate::check(&draft, kind) else { continue };
+        let again = Draft::try_from(serde_json::Value::from(draft.clone()));
+        assert_eq!(
+            again.map_err(|_| ()).and_then(|draft| validate::check(&draft, kind).map_err(|_| ())),
+            Ok(graph.clone())
+        );
+        let mut evidence = Evidence::of("fuzz");
+        let ended = (0..=graph.nodes().len()).any(|_| {
+            let walked = walk(&graph, &evidence);
+            match walked.step {
+                Step::Ask { node, .. } => {
+                    let finding = Finding { status: FeatureStatus::Approved, facts: facts.clone() };
+                    evidence.findings.insert(node.clone(), finding);
+                }
+                Step::Run { node, .. } | Step::Call { node, .. } => drop(evidence.carried_out.insert(node.clone())),
+                Step::End { .. } => {
+                    walked.triggered.iter().for_each(|triggered| drop(triggered.warning()));
+                    return walked.status().is_some();
+                }
+            }
+            false
+        });
+        assert!(ended, "a workflow ends");
+    }
+}
+
+/// A questionnaire, and behind a form feed its answers: answers that are taken are taken again as they came out.
+pub fn questionnaire(bytes: &[u8]) {
+    let mut parts = bytes.splitn(2, |byte| *byte == 0x0c);
+    let Ok(questionnaire) = Questionnaire::from_json(parts.next().unwrap_or_default()) else { return };
+    let written = serde_json::to_value(&questionnaire).ok();
+    assert_eq!(written.and_then(|written| Questionnaire::try_from(written).ok()).as_ref(), Some(&questionnaire));
+    let given = json::parse_object(parts.next().unwrap_or(b"{}")).unwrap_or_default();
+    if let Ok(answers) = questionnaire.answer(&given) {
+        assert_eq!(questionnaire.answer(answers.values()), Ok(answers));
     }
 }
