@@ -578,10 +578,6 @@ impl Issuer {
     fn questionnaire_collection(&self) -> Collection<Kept> {
         Collection::of(&self.store)
     }
-
-    fn fresh_id(&self) -> Uuid {
-        uuid::Builder::from_random_bytes(self.entropy().array()).into_uuid()
-    }
 }
 
 /// A version and its workflow as they were loaded.
