@@ -233,5 +233,6 @@ fn invented(status: Status, now: Timestamp) -> Event {
         metadata: Some(json!({ "plan": "example", "name": "山田" })),
         decision,
         resubmit_info: None,
+        consent: None,
     }
 }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use warifu_keys::Entropy;
 use warifu_session::Status;
 use warifu_session::decision::{Environment as Where, SessionKind};
-use warifu_session::webhook::{Event, EventType, carries_decision};
+use warifu_session::webhook::{Event, EventType, WithdrawnConsent, carries_decision};
 use warifu_store::{Batch, Collection, Query, Range};
 
 use crate::kyc::decision::Explained;
@@ -36,6 +36,27 @@ pub use replay::{Logged, Queued, Tested};
 
 use outbox::{Outgoing, Payload};
 
+/// What there is to tell of a session.
+#[derive(Debug, Clone)]
+pub(crate) enum News {
+    /// Its status changed.
+    StatusUpdated,
+    /// A reviewer corrected what was read.
+    DataUpdated,
+    /// The person took a consent back.
+    ConsentWithdrawn(WithdrawnConsent),
+}
+
+impl News {
+    fn webhook_type(&self) -> EventType {
+        match self {
+            Self::StatusUpdated => EventType::StatusUpdated,
+            Self::DataUpdated => EventType::DataUpdated,
+            Self::ConsentWithdrawn(_) => EventType::ConsentWithdrawn,
+        }
+    }
+}
+
 impl Issuer {
     /// The event of a session whose status has changed from `before` (`None`: it is new), to be written in the same commit;
     /// nothing where the status is the same. Counts the event in the session, so the session is sealed after this.
@@ -51,7 +72,7 @@ impl Issuer {
         if before == Some(open.session.status) {
             return Ok(Batch::new());
         }
-        self.event(EventType::StatusUpdated, open, now).await
+        self.event(News::StatusUpdated, open, now).await
     }
 
     /// An event of a session, for every destination of its application that asked for this type; to be written in the commit
@@ -59,12 +80,8 @@ impl Issuer {
     ///
     /// # Errors
     /// Those of the store and the vault.
-    pub(crate) async fn event(
-        &self,
-        webhook_type: EventType,
-        open: &mut OpenSession,
-        now: Timestamp,
-    ) -> Result<Batch, Error> {
+    pub(crate) async fn event(&self, news: News, open: &mut OpenSession, now: Timestamp) -> Result<Batch, Error> {
+        let webhook_type = news.webhook_type();
         open.session.events = open.session.events.saturating_add(1);
         let query = Query::by("application", Range::Is(open.session.application.to_string()));
         let destinations = Collection::<Destination>::of(&self.store).collect(query).await?;
@@ -76,7 +93,7 @@ impl Issuer {
         if destinations.peek().is_none() {
             return Ok(Batch::new());
         }
-        let event = self.event_of(webhook_type, open, now)?;
+        let event = self.event_of(news, open, now)?;
         let payload = Payload::seal(event, &open.key, self.entropy())?;
         let batch = Batch::new().insert(&payload);
         Ok(destinations.fold(batch, |batch, destination| {
@@ -85,10 +102,12 @@ impl Issuer {
         }))
     }
 
-    fn event_of(&self, webhook_type: EventType, open: &OpenSession, now: Timestamp) -> Result<Event, Error> {
+    fn event_of(&self, news: News, open: &OpenSession, now: Timestamp) -> Result<Event, Error> {
+        let webhook_type = news.webhook_type();
         let session = &open.session;
         // Whose the faces are that a decision names stands in other sessions; it is not copied out of them.
-        let decision = carries_decision(session.status).then(|| Explained::of(open, self, now).decision);
+        let tells = webhook_type != EventType::ConsentWithdrawn && carries_decision(session.status);
+        let decision = tells.then(|| Explained::of(open, self, now).decision);
         let decision = decision.map(serde_json::to_value).transpose();
         Ok(Event {
             event_id: fresh_id(self.entropy()),
@@ -119,6 +138,10 @@ impl Issuer {
                 | Status::Expired
                 | Status::KycExpired
                 | Status::Abandoned => None,
+            },
+            consent: match news {
+                News::ConsentWithdrawn(consent) => Some(consent),
+                News::StatusUpdated | News::DataUpdated => None,
             },
         })
     }

@@ -26,7 +26,7 @@ mod signature;
 mod singular;
 
 pub use canonical::{Text, canonical, is_portable_name, portable};
-pub use event::{Event, EventType, NotAnEventType, ResubmitInfo, Version, carries_decision};
+pub use event::{Event, EventType, NotAnEventType, ResubmitInfo, Version, WithdrawnConsent, carries_decision};
 pub use received::{Findings, Received, Refusal, WINDOW_SECONDS};
 pub use signature::{Signatures, Signed, WebhookSecret, sign};
 pub use singular::singular;

@@ -5,19 +5,22 @@
 //! shown that there was consent after the session is erased. Who takes a consent back takes back all of the same purpose
 //! towards the same recipient: nobody who agreed twice means to leave the other one standing.
 //!
-//! A share that was imported before is the recipient's; [`ConsentWithdrawn`] is the record by which they are told.
+//! A share that was imported before is the recipient's; [`ConsentWithdrawn`] is the record by which they are told, and the
+//! client hears of it by the webhook `consent.withdrawn`, written in the same commit.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use warifu_session::consent::{ClaimName, EventState, EventType, Given, Party, Receipt, SignedReceipt, UserPid};
 use warifu_session::share::{MAX_SCOPE, Scope, ShareError};
+use warifu_session::webhook::WithdrawnConsent;
 use warifu_store::{Batch, Collection, Loaded, Query, Range, Stored};
 
 use crate::kyc::service::Written;
 use crate::kyc::session::{OpenSession, RecordedConsent};
 use crate::kyc::share::{ShareRequest, words};
 use crate::kyc::vault::{Vault, VaultError, WrappedKey};
+use crate::webhook::News;
 use crate::{Error, Issuer};
 
 /// How long a consent can be used, in seconds: a share made on its last day is still covered for its own life.
@@ -320,6 +323,7 @@ impl Issuer {
                 }
                 let (audience, purpose) = (named.audience.clone(), named.purpose.clone());
                 let mut written = facts(Written::from(ConsentWithdrawn::EVENT), named).fact("by", by.word());
+                let user_pid = named.receipt.pii_principal_id.clone();
                 let (mut ids, mut batch) = (Vec::new(), Batch::new());
                 for consent in &mut open.personal.consents {
                     if consent.audience != audience || consent.purpose != purpose || consent.is_withdrawn() {
@@ -330,7 +334,7 @@ impl Issuer {
                     let session = open.session.id;
                     let record = ReceiptRecord::seal(session, &consent.receipt, &signed, &self.vault, self.entropy())?;
                     consent.signed = Some(signed);
-                    ids.push(consent.receipt.receipt_id.to_string());
+                    ids.push(consent.receipt.receipt_id);
                     batch = batch.overwrite(&record).overwrite(&ConsentWithdrawn {
                         consent_id: consent.receipt.receipt_id,
                         session_id: open.session.id,
@@ -342,8 +346,10 @@ impl Issuer {
                         withdrawn_at: now,
                     });
                 }
-                written = written.fact("consent", ids.join(" ")).also(batch);
-                Ok(written)
+                let names: Vec<String> = ids.iter().map(Uuid::to_string).collect();
+                written = written.fact("consent", names.join(" ")).also(batch);
+                let consent = WithdrawnConsent { consent_ids: ids, audience, user_pid, purpose, withdrawn_at: now };
+                Ok(written.told(News::ConsentWithdrawn(consent)))
             })
             .await;
         match (done, before) {

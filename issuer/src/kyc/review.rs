@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 use warifu_session::decision::{Correction, StatusOverride};
-use warifu_session::webhook::{EventType, ResubmitInfo};
+use warifu_session::webhook::ResubmitInfo;
 use warifu_session::{FeatureStatus, Status};
 use warifu_store::blob::BlobId;
 
@@ -21,6 +21,7 @@ use crate::kyc::reuse::Reference;
 use crate::kyc::service::{Written, status_of};
 use crate::kyc::session::OpenSession;
 use crate::kyc::stage::Stage;
+use crate::webhook::News;
 use crate::{Error, Issuer};
 
 /// Longest comment, in characters.
@@ -282,7 +283,7 @@ impl Issuer {
                     created_at: now,
                 },
             )?;
-            Ok(Written::from("session.data_corrected").told(EventType::DataUpdated))
+            Ok(Written::from("session.data_corrected").told(News::DataUpdated))
         })
         .await?;
         Ok(names)

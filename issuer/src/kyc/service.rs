@@ -11,7 +11,6 @@ use uuid::Uuid;
 use warifu_models::picture::Limits;
 use warifu_models::{Models, ModelsError};
 use warifu_session::Status;
-use warifu_session::webhook::EventType;
 use warifu_store::audit::{Entry, Log};
 use warifu_store::{Batch, Collection, Loaded, Version};
 
@@ -29,6 +28,7 @@ use crate::kyc::verdict::{Cause, Verdict};
 use crate::kyc::workflow::{Environment, Kind, Workflow};
 use crate::status::Standing;
 use crate::vci::{Renew, Shown};
+use crate::webhook::News;
 use crate::{Error, Issuer};
 
 /// How often a commit is tried again when someone wrote meanwhile.
@@ -147,7 +147,7 @@ pub(crate) struct Written {
     action: &'static str,
     facts: Vec<(&'static str, String)>,
     also: Batch,
-    told: Option<EventType>,
+    told: Option<News>,
 }
 
 impl From<&'static str> for Written {
@@ -164,9 +164,9 @@ impl Written {
         self
     }
 
-    /// Tells the application's servers with an event of this type. A change of status is told in any case.
-    pub(crate) fn told(self, event: EventType) -> Self {
-        Self { told: Some(event), ..self }
+    /// Tells the application's servers. A change of status is told in any case.
+    pub(crate) fn told(self, news: News) -> Self {
+        Self { told: Some(news), ..self }
     }
 
     /// Adds further records to the commit.
@@ -414,7 +414,7 @@ impl Issuer {
             let (face_key, face_kept) = self.enrolment(before, &open, now).await?.unzip();
             let events = self.status_event(Some(before), &mut open, now).await?;
             let events = match told {
-                Some(event) => events.and(self.event(event, &mut open, now).await?),
+                Some(news) => events.and(self.event(news, &mut open, now).await?),
                 None => events,
             };
             let batch = Batch::new().replace(seen, &open.seal(self.entropy())?).audit(entry).and(also);

@@ -191,6 +191,7 @@ impl Issuer {
                 "liveness_checks": [{ "node_id": "default", "status": "Approved", "method": "PASSIVE", "score": 97.5 }],
             })),
             resubmit_info: None,
+            consent: None,
         }
     }
 }

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::canonical::portable;
 use super::singular::singular;
+use crate::consent::UserPid;
 use crate::decision::{Environment, SessionKind};
 use crate::status::Status;
 
@@ -42,11 +44,13 @@ pub enum EventType {
     TransactionStatusUpdated,
     /// The travel rule status of a transaction changed.
     TravelRuleStatusUpdated,
+    /// A person took a consent to share back. An addition of ours.
+    ConsentWithdrawn,
 }
 
 impl EventType {
     /// All of them. There is no word for all: a destination names what it wants.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::StatusUpdated,
         Self::DataUpdated,
         Self::UserStatusUpdated,
@@ -57,6 +61,7 @@ impl EventType {
         Self::TransactionCreated,
         Self::TransactionStatusUpdated,
         Self::TravelRuleStatusUpdated,
+        Self::ConsentWithdrawn,
     ];
 
     /// The word on the wire.
@@ -73,6 +78,7 @@ impl EventType {
             Self::TransactionCreated => "transaction.created",
             Self::TransactionStatusUpdated => "transaction.status.updated",
             Self::TravelRuleStatusUpdated => "travel_rule.status.updated",
+            Self::ConsentWithdrawn => "consent.withdrawn",
         }
     }
 }
@@ -196,6 +202,25 @@ pub struct Event {
     /// What is to be repeated, for `Resubmitted`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resubmit_info: Option<ResubmitInfo>,
+    /// What was taken back, for [`EventType::ConsentWithdrawn`]. It says nothing of the person but their name towards the
+    /// recipient, so it is told even after everything else was erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<WithdrawnConsent>,
+}
+
+/// A consent to share that the person took back: nothing more may be shared under it, and the recipient is to be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WithdrawnConsent {
+    /// Identifiers of the receipts.
+    pub consent_ids: Vec<Uuid>,
+    /// Who was allowed to receive: audience identifier in the trusted list.
+    pub audience: String,
+    /// The person towards that audience.
+    pub user_pid: UserPid,
+    /// What for.
+    pub purpose: String,
+    /// When it was taken back.
+    pub withdrawn_at: Timestamp,
 }
 
 impl Event {
@@ -259,6 +284,7 @@ pub(super) mod tests {
             metadata: Some(json!({ "9": 1e-7, "10": 1.5 })),
             decision: Some(serde_json::to_value(fixture::decision()).unwrap()),
             resubmit_info: None,
+            consent: None,
         }
     }
 

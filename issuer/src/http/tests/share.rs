@@ -231,6 +231,9 @@ async fn a_consent_that_was_taken_back_shares_nothing_more() {
     assert_eq!(world.send(foreign).await.status, 403);
     assert_eq!(share("onboarding").await.status, 200);
 
+    let sink = super::webhooks::Sink::new().await;
+    let body = json!({ "label": "x", "url": sink.url, "subscribed_events": ["consent.withdrawn"] });
+    assert_eq!(world.api("POST", "/v3/webhook/destinations/", body).await.status, 201);
     let before = world.logged().await.len();
     assert_eq!((withdraw(&first).await, withdraw(&first).await, withdraw(&second).await), (303, 303, 303));
     assert_eq!(withdraw(&Uuid::nil().to_string()).await, 404);
@@ -254,6 +257,14 @@ async fn a_consent_that_was_taken_back_shares_nothing_more() {
     let told: Vec<_> = told.into_iter().map(|loaded| loaded.value).collect();
     assert_eq!(told.len(), 2);
     assert!(told.iter().all(|event| event.audience == "partner-b" && event.session_id == id));
+
+    world.issuer.deliver_due().await.unwrap();
+    let events: Vec<Value> = sink.take().iter().map(super::webhooks::Got::event).collect();
+    assert_eq!(events.len(), 1, "told once");
+    assert_eq!(events[0]["webhook_type"], "consent.withdrawn");
+    assert_eq!(events[0]["consent"]["audience"], "partner-b");
+    assert_eq!(events[0]["consent"]["user_pid"], json!(told[0].user_pid));
+    assert_eq!(events[0].get("decision"), None);
 
     // The receipts keep what was, under the issuer's signature, and outlive the session.
     let listed = async || world.api("GET", &format!("/v3/session/{id}/consents/"), json!({})).await.json();

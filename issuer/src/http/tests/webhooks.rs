@@ -14,8 +14,8 @@ use warifu_store::Query;
 use super::*;
 
 /// A receiver on this machine.
-struct Sink {
-    url: String,
+pub(super) struct Sink {
+    pub(super) url: String,
     memory: Memory,
     _running: Running,
 }
@@ -29,7 +29,7 @@ struct Memory {
 }
 
 #[derive(Clone)]
-struct Got {
+pub(super) struct Got {
     headers: HeaderMap,
     body: Vec<u8>,
 }
@@ -39,7 +39,7 @@ impl Got {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    fn event(&self) -> Value {
+    pub(super) fn event(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 
@@ -51,7 +51,7 @@ impl Got {
 }
 
 impl Sink {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let memory = Memory::default();
         let keep = |memory: &Memory, headers, body: axum::body::Bytes| {
             memory.got.lock().unwrap_or_else(PoisonError::into_inner).push(Got { headers, body: body.to_vec() });
@@ -88,7 +88,7 @@ impl Sink {
     }
 
     /// Takes what came since the last time.
-    fn take(&self) -> Vec<Got> {
+    pub(super) fn take(&self) -> Vec<Got> {
         std::mem::take(&mut *self.memory.got.lock().unwrap())
     }
 
@@ -611,4 +611,43 @@ async fn what_is_old_is_removed() {
     world.hands.step(Duration::from_secs(30 * 86_400));
     world.issuer.prune_webhooks(world.now()).await.unwrap();
     assert_eq!(kept().await, [0, 0, 0]);
+}
+
+#[tokio::test]
+async fn a_correction_and_a_resubmission_are_told() {
+    let world = World::new();
+    let sink = Sink::new().await;
+    world.destination(&sink.url).await;
+    let (id, _) = world.approved().await;
+    world.issuer.deliver_due().await.unwrap();
+    sink.take();
+    let corrected =
+        world.api("PATCH", &format!("/v3/session/{id}/update-data/"), json!({ "first_name": "ANNE" })).await;
+    assert_eq!(corrected.status, 200, "{}", corrected.text());
+    world.issuer.deliver_due().await.unwrap();
+    let told: Vec<Value> = sink.take().iter().map(Got::event).collect();
+    assert_eq!(told.len(), 1);
+    assert_eq!((&told[0]["webhook_type"], &told[0]["status"]), (&json!("data.updated"), &json!("Approved")));
+    assert_eq!(told[0]["decision"]["id_verifications"][0]["first_name"], "ANNE");
+
+    let (id, token) = world.session().await;
+    let now = world.now();
+    world
+        .issuer
+        .change(token.as_str(), now, |open| {
+            open.session.status = Status::InReview;
+            open.personal.stage = open.personal.stage.clone().with_document(handed_document())?;
+            open.personal.stage = open.personal.stage.clone().with_selfie(handed_selfie())?.decided(Vec::new(), now)?;
+            Ok("session.in_review")
+        })
+        .await
+        .unwrap();
+    let body = json!({ "new_status": "Resubmitted", "comment": "blurred" });
+    let again = world.api("PATCH", &format!("/v3/session/{id}/update-status/"), body).await;
+    assert_eq!(again.status, 200, "{}", again.text());
+    world.issuer.deliver_due().await.unwrap();
+    let told = sink.take().iter().map(Got::event).find(|event| event["status"] == "Resubmitted").unwrap();
+    assert_eq!(told["resubmit_info"]["nodes_to_resubmit"], json!(["default"]));
+    assert_eq!(told["resubmit_info"]["reasons"]["default"], "blurred");
+    assert_eq!(told.get("decision"), None);
 }
