@@ -6,6 +6,7 @@ mod browser;
 mod by_hand;
 mod faces;
 mod floors;
+mod integration;
 mod liveness;
 mod mdoc;
 mod people;

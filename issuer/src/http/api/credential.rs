@@ -42,6 +42,10 @@ async fn share(
     let request = share_request(&body.0).map_err(|error| Refusal::Service(error).into_response())?;
     let shared = front.0.share(id.0, request, now).await.map_err(|error| Refusal::Service(error).into_response())?;
     let mut answer = json!(shared);
+    // Whoever names an `audience` knows a person's session by this older word.
+    if body.0.contains_key("audience") {
+        answer["session_kind"] = json!("kyc");
+    }
     if let Some(application) = body.0.get("for_application_id") {
         answer["for_application_id"] = application.clone();
     }

@@ -82,7 +82,7 @@ async fn only_what_was_consented_to_whom_it_was() {
     assert_eq!(other.status, 403, "another purpose: {}", other.text());
 
     let shared = world.api("POST", &share, json!({ "for_application_id": "partner-b" })).await.json();
-    assert_eq!((&shared["session_kind"], &shared["audience"]), (&json!("user"), &json!("partner-b")));
+    assert_eq!((&shared["session_kind"], &shared["audience"]), (&json!("kyc"), &json!("partner-b")));
     assert_eq!(shared["expires_at"], "2026-11-22T11:00:00Z");
     let received = Received::open(shared["share_token"].as_str().unwrap(), &partner).unwrap();
     let Claimed::Issuer(claimed) = received.addressed_to("partner-b", world.now()).unwrap() else {
