@@ -18,6 +18,7 @@ use crate::demo::{Person, wallet_share};
 use crate::sandbox::{Options, Sandbox};
 use crate::{answer, files};
 
+mod api;
 mod face;
 mod search;
 
@@ -30,6 +31,8 @@ pub(crate) enum BenchCommand {
     Reauth(BenchArgs),
     /// Issuance, presentation and import over HTTP.
     Flows(BenchArgs),
+    /// The session API over HTTP: create, decision, lists with every filter, import.
+    Api(ApiArgs),
     /// Faces: a 1080p frame step by step, and one template among many.
     Face(BenchArgs),
 }
@@ -43,6 +46,16 @@ pub(crate) struct BenchArgs {
     /// Print JSON.
     #[arg(long)]
     json: bool,
+}
+
+/// What the bench of the session API can be told.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct ApiArgs {
+    #[command(flatten)]
+    common: BenchArgs,
+    /// How many sessions there are when lists are measured.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    sessions: u32,
 }
 
 /// One measured row.
@@ -67,6 +80,7 @@ pub(crate) async fn run(command: BenchCommand) -> Result<()> {
         BenchCommand::Face(args) => return face::run(args.clone()).await,
         BenchCommand::Kyc(args) => (args.clone(), true),
         BenchCommand::Reauth(args) | BenchCommand::Flows(args) => (args.clone(), false),
+        BenchCommand::Api(args) => (args.common.clone(), false),
     };
     let loading = Instant::now();
     let models = tokio::task::spawn_blocking(|| files::models(None, Parts::ALL)).await??;
@@ -124,7 +138,7 @@ async fn measure(command: &BenchCommand, sandbox: &Sandbox, person: &Person, run
                 .await,
             );
         }
-        // Needs no sandbox and was answered before.
+        BenchCommand::Api(args) => rows.extend(api::measure(sandbox, person, args).await?),
         BenchCommand::Flows(_) => {
             let session = verdict(sandbox, person).await?;
             accept(sandbox, &session).await?;
