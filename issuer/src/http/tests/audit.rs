@@ -36,20 +36,20 @@ async fn a_client_follows_the_log_and_nobody_else() {
     let key: NoteKey = world.audit("key").await.text().trim_end().parse().unwrap();
     assert_eq!(key.name(), "127.0.0.1:7001/v3/audit");
     let before = signed_checkpoint(&world.audit("checkpoint").await.text().parse().unwrap(), &key).unwrap().root;
-    assert_eq!(before.size, 2);
+    let size = before.size;
     let erased = world.api("DELETE", &format!("/v3/session/{id}/delete/"), json!({})).await;
-    assert_eq!(erased.status, 204);
+    assert_eq!(erased.status, 200);
     let note = world.audit("checkpoint").await.text().parse().unwrap();
     let after = signed_checkpoint(&note, &key).unwrap().root;
     let hashes = |answer: &Answer| serde_json::from_value::<Vec<Hash>>(answer.json()["hashes"].clone()).unwrap();
-    let proof = world.audit("proof/consistency?from=2&to=3").await;
+    let proof = world.audit(&format!("proof/consistency?from={size}&to={}", size + 1)).await;
     assert_eq!(after.continues(&before, &hashes(&proof)), Ok(()));
 
     let listed = world.audit("entries").await;
     let entries: Vec<Sealed> = serde_json::from_value(listed.json()["entries"].clone()).unwrap();
     let actions: Vec<&str> = entries.iter().map(|sealed| &*sealed.entry.action).collect();
-    assert_eq!(actions, ["session.created", "session.approved", "session.erased"]);
-    let proof = world.audit("proof/inclusion?index=1&size=3").await;
+    assert_eq!(actions, ["session.created", "session.approved", "face.enrolled", "session.erased"]);
+    let proof = world.audit(&format!("proof/inclusion?index=1&size={}", size + 1)).await;
     assert_eq!(after.includes(1, export::line(&entries[1]).as_bytes(), &hashes(&proof)), Ok(()));
     // What was answered makes a whole export.
     let lines = std::iter::once(export::head(&key, &note)).chain(entries.iter().map(export::line));
