@@ -232,7 +232,7 @@ mod tests {
         check(json!({"status": "suspended", "reason": "x"}), "/admin/parties/nobody/status", 404, "no_such_party")
             .await;
         let access = json!({"service": "access", "status": "suspended", "reason": "x"});
-        check(access, "/admin/parties/issuer/status", 404, "no_such_service").await;
+        check(access, "/admin/parties/wallet-provider/status", 404, "no_such_service").await;
         check(json!({"status": "gone", "reason": "x"}), "/admin/parties/issuer/status", 400, "bad_status").await;
         check(
             json!({"service": "x", "status": "granted", "reason": "x"}),

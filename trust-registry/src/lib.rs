@@ -532,7 +532,7 @@ mod tests {
         let now = at(LATER);
         check(registry.set_status("nobody", None, suspended, &by(), now).await, |e| matches!(e, Error::NoSuchParty(_)));
         let access = Some(ServiceType::Access);
-        check(registry.set_status("issuer", access, suspended, &by(), now).await, |e| {
+        check(registry.set_status("wallet-provider", access, suspended, &by(), now).await, |e| {
             matches!(e, Error::NoSuchService { .. })
         });
         check(registry.set_status("issuer", None, ServiceStatus::Granted, &by(), now).await, |e| {
