@@ -38,7 +38,7 @@ pub(crate) struct ExportArgs {
     /// File with an API key of that role; its first line is taken.
     #[arg(long, value_name = "FILE", requires = "from")]
     api_key: Option<PathBuf>,
-    /// The role is on this machine; otherwise public addresses only.
+    /// The role is on this machine and may answer over plain http; otherwise public https addresses only.
     #[arg(long, requires = "from")]
     this_machine: bool,
     /// Where to write; refuses to write over a file. Standard output when absent.
@@ -78,12 +78,17 @@ async fn export_log(args: &ExportArgs) -> Result<()> {
         }
         None => Box::new(std::io::stdout()),
     };
-    match (&args.config, &args.from, &args.api_key) {
-        (Some(config), None, _) => from_store(config, &mut out).await?,
-        (None, Some(url), Some(api_key)) => from_role(url, api_key, args.this_machine, &mut out).await?,
+    let written = match (&args.config, &args.from, &args.api_key) {
+        (Some(config), None, _) => from_store(config, &mut out).await,
+        (None, Some(url), Some(api_key)) => from_role(url, api_key, args.this_machine, &mut out).await,
         _ => bail!("name the configuration of a role, or its address and an API key"),
+    };
+    let written = written.and_then(|()| Ok(out.flush()?));
+    if let (Err(_), Some(path)) = (&written, &args.out) {
+        // Half an export is none, and it would be in the way of the next try.
+        std::fs::remove_file(path).ok();
     }
-    Ok(out.flush()?)
+    written
 }
 
 async fn from_store(config: &Path, out: &mut dyn Write) -> Result<()> {
