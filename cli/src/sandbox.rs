@@ -160,6 +160,7 @@ impl Sandbox {
                 api_key: ApiKeyHash::of(&api_key),
                 workflow_id: format!("wf_{audience}"),
                 policies: Policy::built_in(vct.as_str(), Formats::Either),
+                imports: Vec::new(),
                 allowed_models: face_models(&models)?,
                 request_seconds: 300,
                 same_device: Some(same_device.clone()),

@@ -26,6 +26,7 @@ use warifu_store::Store;
 use warifu_store::blob::Blobs;
 use warifu_trust::bundle::{self, Credentials, IssuerBundle, VerifierBundle};
 use warifu_verifier::Verifier;
+use warifu_verifier::acceptance::Rule;
 use warifu_verifier::policy::{Formats, Policy};
 
 use crate::files;
@@ -153,6 +154,9 @@ struct VerifierPart {
     policies: Vec<Policy>,
     /// The partner's own workflow.
     workflow_id: String,
+    /// Whose shares are taken in, and how; those of every issuer in the trusted list when absent.
+    #[serde(default)]
+    imports: Vec<Rule>,
     /// Face models whose match counts; the one that wallets come with when absent.
     #[serde(default)]
     allowed_models: Vec<String>,
@@ -380,6 +384,7 @@ pub(crate) async fn verifier(command: VerifierCommand) -> Result<()> {
         api_key,
         workflow_id: verifier.workflow_id,
         policies,
+        imports: verifier.imports,
         allowed_models: allowed_models(&verifier.allowed_models)?,
         request_seconds: 300,
         same_device: None,

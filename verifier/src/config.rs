@@ -5,6 +5,7 @@ use warifu_credential::face_template::ModelId;
 use warifu_keys::x509::Certificate;
 use warifu_server::extract::ApiKeyHash;
 
+use crate::acceptance::Rule;
 use crate::policy::Policy;
 
 /// The settings of one verifier, checked by [`Config::check`] before the first socket opens.
@@ -26,6 +27,8 @@ pub struct Config {
     pub workflow_id: String,
     /// What may be asked for, by name; the first is the default.
     pub policies: Vec<Policy>,
+    /// Whose shares are taken in, and how; those of every issuer in the trusted list when empty.
+    pub imports: Vec<Rule>,
     /// Face models whose selfie matches count.
     pub allowed_models: Vec<ModelId>,
     /// Life of a request in seconds, 30 to 3600.
@@ -57,6 +60,9 @@ pub enum ConfigError {
     /// The life of requests is out of range.
     #[error("requests live 30 to 3600 seconds, not {0}")]
     Life(u32),
+    /// Two rules for the imports of one issuer.
+    #[error("there are two rules for imports from `{0}`")]
+    Imports(String),
     /// A name is empty.
     #[error("`{0}` is empty")]
     Empty(&'static str),
@@ -87,6 +93,11 @@ impl Config {
             let query = policy.query().map_err(|error| refuse(error.to_string()))?;
             let entry = policy.selfie_reauth.as_ref().map(|reauth| reauth.entry(&policy.purpose, &query));
             entry.transpose().map_err(|error| refuse(error.to_string()))?;
+        }
+        for (at, rule) in self.imports.iter().enumerate() {
+            if self.imports[..at].iter().any(|other| other.issuer == rule.issuer) {
+                return Err(ConfigError::Imports(rule.issuer.clone()));
+            }
         }
         if !(30..=3600).contains(&self.request_seconds) {
             return Err(ConfigError::Life(self.request_seconds));
@@ -131,6 +142,7 @@ mod tests {
     use warifu_keys::x509::issue::{Authority, Period, Subject};
 
     use super::*;
+    use crate::acceptance::Begins;
     use crate::policy::{Formats, Reauth};
 
     fn config() -> Config {
@@ -148,6 +160,7 @@ mod tests {
             api_key: ApiKeyHash::of("key"),
             workflow_id: "wf".to_owned(),
             policies: Policy::built_in("https://issuer.example/vct/kyc-identity/1", Formats::Either),
+            imports: Vec::new(),
             allowed_models: Vec::new(),
             request_seconds: 300,
             same_device: None,
@@ -177,5 +190,10 @@ mod tests {
         check(|it| drop(it.policies[0].purposes.insert("de".to_owned(), String::new())), false);
         check(|it| drop(it.policies[0].purposes.insert("en".to_owned(), "A second one".to_owned())), false);
         check(|it| it.request_seconds = 29, false);
+        fn rule() -> Rule {
+            Rule { issuer: "*".to_owned(), max_age_days: None, decision: Begins::Review }
+        }
+        check(|it| it.imports = vec![rule()], true);
+        check(|it| it.imports = vec![rule(), rule()], false);
     }
 }

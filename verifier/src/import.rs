@@ -1,6 +1,6 @@
 //! Takes a share in: `POST /v3/session/import-shared/`.
 //!
-//! Open, audience, time, producer, trust, status, consent; then once per source by compare-and-set: the import key is a
+//! Open, audience, time, producer, trust, status, consent, the partner's own rule for that issuer; then once per source by compare-and-set: the import key is a
 //! record of its own, inserted in the same batch as the session and its audit entry, so of many racing imports one wins.
 //! Every attempt leaves an audit entry, refused ones with the reason; what a share says about itself stands in it once the
 //! share is known to be genuine.
@@ -20,11 +20,13 @@ use warifu_session::decision::{Decision, SessionKind};
 use warifu_session::share::{self, Authentic, Claimed, Received, ShareError, Terms};
 use warifu_store::audit::{Entry, Reference};
 use warifu_store::{Batch, Collection, Stored};
+use warifu_trust::TrustedEntity;
 use warifu_trust::decide::Refusal;
 
 use crate::Verifier;
+use crate::acceptance::{self, Begins, NotAccepted};
 use crate::check::{Check, CheckName, Tally};
-use crate::presentation::Binding;
+use crate::presentation::{Binding, named_chain};
 
 /// Seven days, as in the mirrored API.
 const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -139,6 +141,9 @@ pub enum ImportError {
     /// The presentation inside a wallet's share failed a check.
     #[error("the presentation inside failed `{}`: {}", .0.name.word(), .0.detail)]
     Presentation(Check),
+    /// This partner does not take it, though it is genuine.
+    #[error(transparent)]
+    NotAccepted(#[from] NotAccepted),
     /// The presentation inside a wallet's share discloses more than the person's consent names.
     #[error("the presentation inside discloses `{0}`, which the consent does not name")]
     BeyondConsent(String),
@@ -164,6 +169,7 @@ impl ImportError {
             Self::Share(error) => error.http_status(),
             Self::Presentation(Check { name: CheckName::IssuerTrusted, .. })
             | Self::NotTrusted(_)
+            | Self::NotAccepted(_)
             | Self::BeyondConsent(_) => 403,
             Self::Presentation(_) => 401,
             Self::UnknownWorkflow(_) => 404,
@@ -178,6 +184,7 @@ impl ImportError {
         match self {
             Self::Share(error) => error.rule(),
             Self::NotTrusted(_) => "not_trusted",
+            Self::NotAccepted(reason) => reason.code(),
             Self::Presentation(check) => check.name.word(),
             Self::BeyondConsent(_) => "beyond_consent",
             Self::UnknownWorkflow(_) => "unknown_workflow",
@@ -190,8 +197,18 @@ impl ImportError {
 /// A share whose every rule held, before it is stored.
 struct Accepted {
     share: Authentic,
-    issuer: String,
+    issuer: TrustedEntity,
     claims: Map<String, Value>,
+}
+
+impl Accepted {
+    /// When the person was verified, as the issuer says: the beginning of its session, or the claim of its credential.
+    fn verified_at(&self) -> Option<Timestamp> {
+        match self.share.decision() {
+            Some(decision) => Some(decision.created_at),
+            None => self.claims.get("assurance")?.get("verified_at")?.as_str()?.parse().ok(),
+        }
+    }
 }
 
 impl Verifier {
@@ -221,6 +238,7 @@ impl Verifier {
             Some(id) => return Err(ImportError::UnknownWorkflow(id.chars().take(60).collect())),
         };
         let accepted = self.accept_share(&request.share_token, genuine, now).await?;
+        let begins = acceptance::decide(&self.config.imports, &accepted.issuer.id, accepted.verified_at(), now)?;
         let mark = Imported {
             import_key: accepted.share.import_key(),
             session_id: uuid::Builder::from_random_bytes(self.entropy.array()).into_uuid(),
@@ -235,7 +253,7 @@ impl Verifier {
             }
             let counter = counters.load(Counter::KEY).await.map_err(ImportError::Store)?;
             let number = counter.as_ref().map_or(1, |loaded| loaded.value.last + 1);
-            let session = session(&mark, &accepted, request, &workflow, number, now);
+            let session = session(&mark, &accepted, request, (&workflow, begins), number, now);
             let batch = match &counter {
                 None => Batch::new().insert(&Counter { last: number }),
                 Some(loaded) => Batch::new().replace(loaded.seen, &Counter { last: number }),
@@ -294,19 +312,21 @@ impl Verifier {
                 let mut tally = Tally::default();
                 let settled = self.settle(share.presentation(), binding, &trust, now, &mut tally).await;
                 let settled = settled.ok_or_else(|| ImportError::Presentation(tally.first_failure()))?;
+                // The signature under these was checked by now; the list says who that is.
+                let issuer = trust.may_issue(&named_chain(share.presentation()), now)?;
                 let holder = settled.holder_key().ok_or(ShareError::IssuerMismatch)?;
                 let share = share.authenticate(holder, now)?;
                 *genuine = Some(share.terms().clone());
                 if let Some(path) = beyond_consent(share.receipt(), &settled.disclosed()) {
                     return Err(ImportError::BeyondConsent(path));
                 }
-                Ok(Accepted { share, issuer: settled.issuer().to_owned(), claims: settled.claims() })
+                Ok(Accepted { share, issuer, claims: settled.claims() })
             }
             Claimed::Issuer(share) => {
-                let entity = trust.may_issue(share.chain(), now)?;
+                let issuer = trust.may_issue(share.chain(), now)?;
                 let share = share.authenticate(&trust.issuer_anchors(now), now)?;
                 *genuine = Some(share.terms().clone());
-                Ok(Accepted { share, issuer: entity.name, claims: Map::new() })
+                Ok(Accepted { share, issuer, claims: Map::new() })
             }
         }
     }
@@ -347,7 +367,7 @@ fn session(
     mark: &Imported,
     accepted: &Accepted,
     request: &ImportRequest,
-    workflow: &str,
+    (workflow, begins): (&str, Begins),
     number: u64,
     now: Timestamp,
 ) -> Session {
@@ -360,14 +380,17 @@ fn session(
         session_number: number,
         session_kind: terms.session_kind(),
         session_url: None,
-        status: if request.trust_review { source_status } else { Status::InReview },
+        status: match begins {
+            Begins::Automatic if request.trust_review => source_status,
+            Begins::Automatic | Begins::Review => Status::InReview,
+        },
         workflow_id: workflow.to_owned(),
         vendor_data: request.vendor_data.clone(),
         created_at: now,
         expires_at: now.saturating_add(SESSION_LIFE).unwrap_or(now),
         shared_from_session: decision.as_ref().map_or(terms.id(), |decision| decision.session_id),
         user_pid: terms.user_pid().as_str().to_owned(),
-        issuer: accepted.issuer.clone(),
+        issuer: accepted.issuer.name.clone(),
         purpose: terms.purpose().to_owned(),
         scope: terms.scope().iter().map(|scope| scope.word().to_owned()).collect(),
         decision,

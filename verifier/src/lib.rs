@@ -15,6 +15,7 @@
 //! (an mdoc that names one and no status list is refused), shares of an mdoc, and the
 //! `response_code` of same-device flows (HAIP 1.0 section 5.1).
 
+pub mod acceptance;
 pub mod check;
 pub mod config;
 pub mod exchange;

@@ -289,7 +289,7 @@ fn failed(held: &[CheckName], at: CheckName, error: &dyn Display, issuer: &str, 
 }
 
 /// The certificates that a credential names, leaf first; nothing about them is verified. Empty where there are none.
-fn named_chain(presentation: &str) -> Vec<Certificate> {
+pub(crate) fn named_chain(presentation: &str) -> Vec<Certificate> {
     let jwt = presentation.split('~').next().unwrap_or_default();
     Unverified::parse(jwt).and_then(|jws| jws.x5c()).unwrap_or_default()
 }

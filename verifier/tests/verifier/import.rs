@@ -17,6 +17,7 @@ use warifu_session::share::{Content, Life, NewShare, Scope, Terms, holder_issuer
 use warifu_store::audit::Log;
 use warifu_trust::bundle::Credentials;
 use warifu_trust::entity::{ServiceStatus, ServiceType};
+use warifu_verifier::acceptance::{Begins, Rule};
 
 use crate::world::{AUDIENCE, Answer, WORKFLOW, Wallet, World, asked};
 
@@ -418,4 +419,31 @@ async fn the_log_has_doors_for_the_partner_only() {
     assert_eq!((&entries["size"], &entries["entries"][0]["entry"]["action"]), (&json!(1), &json!("share.imported")));
     let proof = world.get("v3/audit/proof/inclusion?index=0&size=1").await.json();
     assert_eq!(proof["hashes"], json!([]));
+}
+
+/// The partner's own rules: which issuers, how old, and whether a person looks first.
+#[tokio::test]
+async fn a_partner_decides_for_itself_whose_verifications_it_takes() {
+    let rule = |issuer: &str, max_age_days, decision| Rule { issuer: issuer.to_owned(), max_age_days, decision };
+    let day = Duration::from_secs(86_400);
+    let shared =
+        |world: &World, session| from_issuer(world, &world.signer, &decision(session, "Approved"), &Making::default());
+
+    let world = World::importing("others only", vec![rule("another", None, Begins::Automatic)]).await;
+    refused(&world, &shared(&world, 1), 403, "issuer_not_accepted").await;
+    let wallet = from_wallet(&world, &world.wallet, &Making::default());
+    refused(&world, &wallet, 403, "issuer_not_accepted").await;
+
+    let world = World::importing("with a look", vec![rule("*", None, Begins::Review)]).await;
+    assert_eq!(import(&world, &shared(&world, 1)).await.json()["status"], "In Review");
+
+    let world = World::importing("fresh only", vec![rule("*", Some(7), Begins::Automatic)]).await;
+    assert_eq!(import(&world, &shared(&world, 1)).await.json()["status"], "Approved");
+    // A wallet that does not show when the person was verified is not taken at its word.
+    let wallet = from_wallet(&world, &world.wallet, &Making::default());
+    refused(&world, &wallet, 403, "verification_age_unknown").await;
+    let mut old = decision(2, "Approved");
+    old.created_at = world.now() - 8 * day;
+    let old = from_issuer(&world, &world.signer, &old, &Making::default());
+    refused(&world, &old, 403, "verification_too_old").await;
 }

@@ -34,6 +34,7 @@ use warifu_store::{Store, memory};
 use warifu_trust::bundle::{Credentials, VerifierBundle};
 use warifu_trust::entity::{Service, ServiceStatus, ServiceType, Standing, TrustedEntity};
 use warifu_trust::list::{Operator, TrustedList};
+use warifu_verifier::acceptance::Rule;
 use warifu_verifier::http::Rates;
 use warifu_verifier::policy::{Formats, Policy};
 use warifu_verifier::{Config, Parts, Verifier};
@@ -191,7 +192,16 @@ impl World {
         Self::with_rates(seed, Rates::SANDBOX).await
     }
 
+    /// With rules of its own for imports.
+    pub(crate) async fn importing(seed: &str, imports: Vec<Rule>) -> Self {
+        Self::with(seed, Rates::SANDBOX, imports).await
+    }
+
     pub(crate) async fn with_rates(seed: &str, rates: Rates) -> Self {
+        Self::with(seed, rates, Vec::new()).await
+    }
+
+    async fn with(seed: &str, rates: Rates, imports: Vec<Rule>) -> Self {
         let entropy = Arc::new(Seeded::dangerous_new(seed));
         let hands = Hands::at("2026-11-23T09:30:00Z".parse().unwrap());
         let start: Timestamp = "2026-11-22T00:00:00Z".parse().unwrap();
@@ -250,6 +260,7 @@ impl World {
             api_key: ApiKeyHash::of(API_KEY),
             workflow_id: WORKFLOW.to_owned(),
             policies: Policy::built_in(&vct, Formats::Either),
+            imports,
             allowed_models: vec![model()],
             request_seconds: 300,
             same_device: None,
