@@ -58,11 +58,6 @@ enum Proof {
 }
 
 impl Settled {
-    /// Name of the issuer in the trusted list.
-    pub(crate) fn issuer(&self) -> &str {
-        &self.issuer
-    }
-
     /// The key that signed the presentation.
     pub(crate) fn holder_key(&self) -> Option<&PublicKey> {
         self.verified.holder_key()

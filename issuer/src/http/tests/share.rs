@@ -231,7 +231,7 @@ async fn a_consent_that_was_taken_back_shares_nothing_more() {
     assert_eq!(world.send(foreign).await.status, 403);
     assert_eq!(share("onboarding").await.status, 200);
 
-    let sink = super::webhooks::Sink::new().await;
+    let sink = webhooks::Sink::new().await;
     let body = json!({ "label": "x", "url": sink.url, "subscribed_events": ["consent.withdrawn"] });
     assert_eq!(world.api("POST", "/v3/webhook/destinations/", body).await.status, 201);
     let before = world.logged().await.len();
@@ -259,7 +259,7 @@ async fn a_consent_that_was_taken_back_shares_nothing_more() {
     assert!(told.iter().all(|event| event.audience == "partner-b" && event.session_id == id));
 
     world.issuer.deliver_due().await.unwrap();
-    let events: Vec<Value> = sink.take().iter().map(super::webhooks::Got::event).collect();
+    let events: Vec<Value> = sink.take().iter().map(webhooks::Got::event).collect();
     assert_eq!(events.len(), 1, "told once");
     assert_eq!(events[0]["webhook_type"], "consent.withdrawn");
     assert_eq!(events[0]["consent"]["audience"], "partner-b");
