@@ -51,7 +51,7 @@ fn a_grid_over_the_face_is_seen_and_texture_is_not() {
     assert!((period - std::f32::consts::TAU / 1.9f32.hypot(0.7)).abs() < 0.1 && !in_colour, "{period}");
     assert!((angle - 0.7f32.atan2(1.9).to_degrees()).abs() < 3.0, "{angle}");
     // Blocks of eight pixels come from compression.
-    let edge = |at: f32| if at as u32 % 8 == 0 { 5.0 } else { 0.0 };
+    let edge = |at: f32| if (at as u32).is_multiple_of(8) { 5.0 } else { 0.0 };
     let blocks = painted(480, 420, |x, y| 120.0 + noise(x, y) + edge(x) + edge(y) + edge(x) * edge(y));
     assert_eq!(value(&liveness::cues(&blocks, &one), "pattern"), 0.0);
 }

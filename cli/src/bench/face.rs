@@ -40,10 +40,10 @@ fn measure(runs: u32) -> Result<Vec<Row>> {
     let found = face::detect(&models, &frame)?.into_iter().next().context("no face in the frame")?;
     let mesh = face::measure(&models, &frame, &found)?;
     let mut rows = vec![
-        row("decode", runs, || Ok(drop(Picture::decode(&jpeg, &limits)?)))?,
-        row("detect", runs, || Ok(drop(face::detect(&models, &frame)?)))?,
-        row("mesh", runs, || Ok(drop(face::measure(&models, &frame, &found)?)))?,
-        row("embed", runs, || Ok(drop(mesh.embed(&models)?)))?,
+        row("decode", runs, || Picture::decode(&jpeg, &limits).map(drop).map_err(Into::into))?,
+        row("detect", runs, || face::detect(&models, &frame).map(drop).map_err(Into::into))?,
+        row("mesh", runs, || face::measure(&models, &frame, &found).map(drop).map_err(Into::into))?,
+        row("embed", runs, || mesh.embed(&models).map(drop).map_err(Into::into))?,
         row("all", runs, || all(&models, &frame))?,
     ];
     // Two frames at once: the time for both, halved.

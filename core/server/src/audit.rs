@@ -365,7 +365,13 @@ mod tests {
     async fn an_export_is_checked_against_the_key() {
         let (store, log) = log(4).await;
         let mut file = String::new();
-        let written = log.export(|line| Ok::<_, AuditError>(file.push_str(&format!("{line}\n")))).await.unwrap();
+        let written = log
+            .export(|line| {
+                file.push_str(&format!("{line}\n"));
+                Ok::<_, AuditError>(())
+            })
+            .await
+            .unwrap();
         assert_eq!((written, file.lines().count()), (4, 5));
         let public = *log.key().unwrap().public();
         let checked = check_export(file.as_bytes(), Some(&public), None).unwrap();
@@ -384,7 +390,12 @@ mod tests {
         let mut longer = file.clone();
         grow(&store, 2).await;
         longer.clear();
-        log.export(|line| Ok::<_, AuditError>(longer.push_str(&format!("{line}\n")))).await.unwrap();
+        log.export(|line| {
+            longer.push_str(&format!("{line}\n"));
+            Ok::<_, AuditError>(())
+        })
+        .await
+        .unwrap();
         assert!(check_export(longer.as_bytes(), Some(&public), Some(&checked.checkpoint)).is_ok());
         let other = Checkpoint { root: Root { hash: Hash::GENESIS, ..checked.checkpoint.root }, ..checked.checkpoint };
         assert!(matches!(check_export(longer.as_bytes(), None, Some(&other)), Err(Fault::Rewritten(_))));

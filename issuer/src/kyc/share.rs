@@ -133,9 +133,9 @@ impl Issuer {
         } else {
             Reference::keyed(&self.audit_secret, "audience", &request.audience).to_string()
         };
-        let of_audience = consents().filter(|consent| consent.audience == request.audience);
+        let mut of_audience = consents().filter(|consent| consent.audience == request.audience);
         let purpose = match &request.purpose {
-            None => of_audience.last().map_or("none", |consent| &consent.purpose),
+            None => of_audience.next_back().map_or("none", |consent| &consent.purpose),
             Some(purpose) if consents().any(|consent| consent.purpose == *purpose) => purpose,
             Some(_) => "not consented to",
         };

@@ -185,14 +185,14 @@ impl Response {
 
     /// Whether the screen lit the face.
     pub fn judge(&self) -> Result<(), Unlit> {
-        // Not written the other way round: what is not a number is no reflection.
-        if !(self.strength >= STRENGTH) {
+        // What is not a number is no reflection.
+        if self.strength.is_nan() || self.strength < STRENGTH {
             return Err(Unlit::NoReflection);
         }
         if self.another_order {
             return Err(Unlit::OtherOrder);
         }
-        if !(self.correlation >= CORRELATION) {
+        if self.correlation.is_nan() || self.correlation < CORRELATION {
             return Err(Unlit::NoReflection);
         }
         match self.behind {

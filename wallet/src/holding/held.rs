@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use warifu_credential::face_template::{self, FaceTemplateClaim, mdoc_template_digest, template_digest};
-use warifu_credential::mdoc::{self, DataElements, DeviceKey, SessionTranscript};
+use warifu_credential::mdoc::{self, DeviceKey, SessionTranscript};
 use warifu_credential::sd_jwt::{self, KeyBinding};
 use warifu_credential::selfie_reauth::{Assertion, HASHES, HASHES_ALG, MEMBER, NAMESPACE};
 use warifu_credential::type_metadata::TypeMetadata;
@@ -307,7 +307,7 @@ impl Held {
             }
             Self::Mdoc(held) => {
                 let said = reauth.map(|reauth| reauth.assertion.device_elements(reauth.transaction_data));
-                let said = said.unwrap_or_else(DataElements::new);
+                let said = said.unwrap_or_default();
                 let response = held.present(&elements(paths), &said, exchange.transcript, DeviceKey::Signs(key))?;
                 base64url::encode(&response)
             }
