@@ -3,7 +3,7 @@
 //! Needs the weights and the shared pictures, as `faces.rs`; without them the tests say so and pass. The optional weights
 //! of passive liveness are left out here on purpose: what is tested is that the challenge alone tells them apart.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test helpers")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test helpers")]
 
 use std::collections::HashMap;
 use std::path::PathBuf;
