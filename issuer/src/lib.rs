@@ -6,7 +6,8 @@
 //! which order, [`workflows`] say. [`Issuer`] is the service; [`http::router`] is its front. Time is an argument of every service function;
 //! randomness, keys, store and models are handed in.
 //!
-//! Left out for now: reviewers' tools, the authorization code flow.
+//! Left out: reviewers with names and rights of their own (an application's key speaks for all of its people), the
+//! authorization code flow.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -241,6 +242,11 @@ impl Issuer {
 
     fn entropy(&self) -> &dyn Entropy {
         &*self.entropy
+    }
+
+    /// A random identifier (UUID version 4).
+    fn fresh_id(&self) -> uuid::Uuid {
+        uuid::Builder::from_random_bytes(self.entropy().array()).into_uuid()
     }
 
     /// The name of a session in the audit log.

@@ -11,8 +11,6 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use uuid::Uuid;
-use warifu_keys::Entropy;
 use warifu_session::Status;
 use warifu_session::decision::{Environment as Where, SessionKind};
 use warifu_session::webhook::{Event, EventType, WithdrawnConsent, carries_decision};
@@ -97,7 +95,7 @@ impl Issuer {
         let payload = Payload::seal(event, &open.key, self.entropy())?;
         let batch = Batch::new().insert(&payload);
         Ok(destinations.fold(batch, |batch, destination| {
-            let id = fresh_id(self.entropy());
+            let id = self.fresh_id();
             batch.insert(&Outgoing::new(id, &payload, destination.id, now))
         }))
     }
@@ -110,7 +108,7 @@ impl Issuer {
         let decision = tells.then(|| Explained::of(open, self, now).decision);
         let decision = decision.map(serde_json::to_value).transpose();
         Ok(Event {
-            event_id: fresh_id(self.entropy()),
+            event_id: self.fresh_id(),
             webhook_type,
             created_at: now.as_second(),
             application_id: session.application,
@@ -164,8 +162,4 @@ impl Issuer {
     pub async fn deliver_due(self: &Arc<Self>) -> Result<usize, Error> {
         courier::Courier::of(Arc::clone(self)).run_dry().await
     }
-}
-
-fn fresh_id(entropy: &dyn Entropy) -> Uuid {
-    uuid::Builder::from_random_bytes(entropy.array()).into_uuid()
 }

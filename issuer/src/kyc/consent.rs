@@ -244,7 +244,7 @@ impl Issuer {
             return Err(bad("purpose", "Say what for, in at most 200 bytes."));
         }
         let (recipient, _) = self.receiver(&consented.audience, now).await?;
-        let id = uuid::Builder::from_random_bytes(self.entropy().array()).into_uuid();
+        let id = self.fresh_id();
         self.change(token, now, |open| {
             if open.personal.consents.len() >= MAX_CONSENTS {
                 return Err(bad("audience", "This session has too many consents."));

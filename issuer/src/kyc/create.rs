@@ -62,7 +62,7 @@ impl Issuer {
                 return Ok(self.created(open));
             }
         }
-        let id = uuid::Builder::from_random_bytes(self.entropy().array()).into_uuid();
+        let id = self.fresh_id();
         let number = self.next_number(application).await?;
         let expires_at = now.saturating_add(self.config.session_life).unwrap_or(Timestamp::MAX);
         let seed = Seed { id, number, workflow, wanted, now, expires_at };

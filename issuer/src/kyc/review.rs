@@ -340,10 +340,6 @@ impl Issuer {
         let key = self.face_secret.owner(open.session.application, vendor_data);
         Ok(self.faces().load(&key).await?.map(|_| Reference::Enrolled(key)))
     }
-
-    pub(crate) fn fresh_id(&self) -> Uuid {
-        uuid::Builder::from_random_bytes(self.entropy().array()).into_uuid()
-    }
 }
 
 /// Opens the step again, and gives the pictures that are no part of the session any more.

@@ -33,6 +33,7 @@ use crate::{Error, Issuer};
 
 /// How often a commit is tried again when someone wrote meanwhile.
 pub(crate) const TRIES: usize = 6;
+
 /// What a session waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -72,7 +72,7 @@ impl Issuer {
         let to = index_key(class, rules.due(class, now).as_second().saturating_add(1));
         let due = self.sessions().scan(&Query::by("retention", Range::Between(from, to)).limit(RUN)).await?;
         let mut receipt = PurgeReceipt {
-            id: uuid::Builder::from_random_bytes(self.entropy().array()).into_uuid(),
+            id: self.fresh_id(),
             at: now,
             class,
             rule: format!("{}: {} days after the relationship ended", class.word(), rules.days(class)),

@@ -18,7 +18,6 @@ use warifu_store::{Batch, Collection, Loaded, Query, Range, Stored, Version, sor
 
 use super::attempt::{Answer, Attempted, Occasion, attempt};
 use super::destination::Destination;
-use super::fresh_id;
 use super::outbox::{Delivery, KEPT, Outgoing, Payload, Summary};
 use crate::kyc::service::TRIES;
 use crate::{Error, Issuer};
@@ -277,7 +276,7 @@ impl Issuer {
     async fn fly(self: Arc<Self>, destination: Arc<Destination>, row: Loaded<Outgoing>) -> Flown {
         let at = self.clock.now();
         let Loaded { seen, value: row } = row;
-        let id = fresh_id(self.entropy());
+        let id = self.fresh_id();
         let mut flown = Flown {
             seen,
             webhook_type: EventType::StatusUpdated,

@@ -9,7 +9,6 @@ use warifu_session::webhook::{EventType, Version, WebhookSecret};
 use warifu_store::audit::Entry;
 use warifu_store::{Batch, Collection, Loaded, Query, Range, Stored};
 
-use super::fresh_id;
 use super::outbox::Summary;
 use crate::kyc::service::TRIES;
 use crate::kyc::vault::{Vault, VaultError, WrappedKey};
@@ -177,7 +176,7 @@ impl Issuer {
         if all.len() >= MOST {
             return Err(bad("url", "There are 20 destinations already."));
         }
-        let id = fresh_id(self.entropy());
+        let id = self.fresh_id();
         let secret = WebhookSecret::generate(self.entropy());
         let (data_key, kept) = sealed(id, &secret, &self.vault, self.entropy())?;
         let mut destination = Destination {

@@ -11,7 +11,6 @@ use warifu_store::{Batch, Collection, Cursor, Loaded, Query, Range};
 
 use super::attempt::{Attempted, Occasion, attempt};
 use super::destination::Destination;
-use super::fresh_id;
 use super::outbox::{Delivery, Outgoing, Payload, State};
 use crate::kyc::service::TRIES;
 use crate::kyc::vault::DataKey;
@@ -146,7 +145,7 @@ impl Issuer {
         let Attempted { answer, milliseconds, excerpt } =
             attempt(&self.fetcher, url, &secret, &event, Occasion::Test, now).await;
         let delivery = Delivery {
-            id: fresh_id(self.entropy()),
+            id: self.fresh_id(),
             destination: destination.id,
             event_id: event.event_id,
             webhook_type,
@@ -166,9 +165,9 @@ impl Issuer {
 
     /// An event of a session that does not exist.
     fn invented(&self, destination: &Destination, webhook_type: EventType, now: Timestamp) -> Event {
-        let session_id = fresh_id(self.entropy());
+        let session_id = self.fresh_id();
         Event {
-            event_id: fresh_id(self.entropy()),
+            event_id: self.fresh_id(),
             webhook_type,
             created_at: now.as_second(),
             application_id: destination.application,
