@@ -13,6 +13,7 @@ use warifu_keys::json::{self as strict, JsonError};
 use super::{UnknownWord, words};
 
 pub mod answers;
+pub mod form;
 #[cfg(test)]
 mod tests;
 
@@ -253,6 +254,12 @@ impl Questionnaire {
     #[must_use]
     pub fn default_language(&self) -> &str {
         &self.default_language
+    }
+
+    /// The languages that it was written in.
+    #[must_use]
+    pub fn languages(&self) -> &[String] {
+        &self.languages
     }
 
     /// The elements, in order.

@@ -16,6 +16,8 @@ pub const MAX_SHORT: usize = 255;
 pub const MAX_LONG: usize = 5000;
 /// Most files of one element.
 pub const MAX_FILES: usize = 10;
+/// The parts of an address, by their names in the v3 API.
+pub const ADDRESS: [&str; 6] = ["street_1", "street_2", "city", "region", "postal_code", "country"];
 
 /// Answers that fit their questionnaire. Only [`Questionnaire::answer`] makes them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -293,14 +295,13 @@ fn phone(value: &Value) -> Option<String> {
     good.then_some(text)
 }
 
-/// A text, or the parts of an address by their names in the v3 API.
+/// A text, or the parts of an address.
 fn address(value: &Value) -> Option<Value> {
-    const PARTS: [&str; 6] = ["street_1", "street_2", "city", "region", "postal_code", "country"];
     match value {
         Value::String(_) => text(value, 500).ok().map(Value::from),
         Value::Object(parts) if !parts.is_empty() => {
             let part = |(name, value): (&String, &Value)| {
-                let text = text(value, MAX_SHORT as u64).ok().filter(|_| PARTS.contains(&name.as_str()))?;
+                let text = text(value, MAX_SHORT as u64).ok().filter(|_| ADDRESS.contains(&name.as_str()))?;
                 Some((name.clone(), Value::from(text)))
             };
             parts.iter().map(part).collect::<Option<Map<_, _>>>().map(Value::Object)

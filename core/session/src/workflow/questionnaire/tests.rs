@@ -261,3 +261,69 @@ fn the_response_of_a_decision() {
         "is_required": false, "choices": [], "answer": true}])
     );
 }
+
+fn fields(texts: &[(&str, &str)]) -> form::Fields {
+    let texts = texts.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    form::Fields { texts, files: BTreeMap::new() }
+}
+
+#[test]
+fn a_form_says_what_json_says() {
+    let questionnaire = read(all_types());
+    let mut sent = fields(&[
+        ("short_text", " Anna "),
+        ("multiple_choice[1]", "b"),
+        ("number", "1.5"),
+        ("address.city", "Kyoto"),
+        ("address.country", "JP"),
+        ("address.street_2", " "),
+        ("consent", "on"),
+        ("repeatable_group[0]", ""),
+        ("repeatable_group[0].name", "A"),
+        ("repeatable_group[0].age", ""),
+        ("repeatable_group[1]", ""),
+        ("repeatable_group[1].name", ""),
+    ]);
+    sent.files.insert("image".to_owned(), vec!["f1".to_owned()]);
+    assert_eq!(sent.entries("repeatable_group"), 2);
+    let answers = questionnaire.answer(&questionnaire.given(sent)).unwrap();
+    let expected = json!({"short_text": "Anna", "multiple_choice": ["b"], "number": 1.5, "consent": true,
+        "address": {"city": "Kyoto", "country": "JP"}, "repeatable_group": [{"name": "A"}], "image": ["f1"]});
+    assert_eq!(Value::Object(answers.values().clone()), expected);
+}
+
+#[test]
+fn a_form_can_not_say_more() {
+    let questionnaire = read(all_types());
+    let refused = |texts: &[(&str, &str)]| {
+        let problems = questionnaire.answer(&questionnaire.given(fields(texts))).unwrap_err();
+        problems.into_iter().map(|problem| (problem.element, problem.fault)).collect::<Vec<_>>()
+    };
+    let not_asked = |name: &str| vec![(name.to_owned(), AnswerFault::NotAsked)];
+    assert_eq!(refused(&[("other", "x")]), not_asked("other"));
+    assert_eq!(refused(&[("heading", "x")]), not_asked("heading"));
+    assert_eq!(refused(&[("short_text[0]", "x")]), not_asked("short_text[0]"));
+    assert_eq!(refused(&[("multiple_choice[2]", "a")]), not_asked("multiple_choice[2]"));
+    assert_eq!(refused(&[("address.planet", "x")]), not_asked("address.planet"));
+    assert_eq!(refused(&[("repeatable_group[50].name", "x")]), not_asked("repeatable_group[50].name"));
+    assert_eq!(
+        refused(&[("repeatable_group[0].name", "A"), ("repeatable_group[0].child.name", "x")]),
+        not_asked("repeatable_group[0].child.name")
+    );
+    // The first entry is there though nothing is in it: the second one is meant as the second.
+    assert_eq!(
+        refused(&[("repeatable_group[1].name", "B")]),
+        vec![("repeatable_group[0].name".to_owned(), AnswerFault::Needed)]
+    );
+}
+
+#[test]
+fn a_box_that_was_not_ticked_is_a_no() {
+    let of = |required: bool| {
+        let questionnaire = read(json!({"title": "T", "form_elements": [
+            {"id": "agree", "element_type": "CONSENT", "title": "I agree", "is_required": required}]}));
+        questionnaire.answer(&questionnaire.given(form::Fields::default())).map(|answers| answers.values().clone())
+    };
+    assert_eq!(Value::Object(of(false).unwrap()), json!({"agree": false}));
+    assert_eq!(of(true).unwrap_err()[0].fault, AnswerFault::Needed);
+}
