@@ -82,8 +82,7 @@ pub struct Sandbox {
     clock: Clock,
     fetcher: Fetcher,
     running: Vec<Running>,
-    stop_courier: tokio::sync::oneshot::Sender<()>,
-    courier: tokio::task::JoinHandle<()>,
+    courier: Option<Courier>,
 }
 
 impl Sandbox {
@@ -161,6 +160,7 @@ impl Sandbox {
                 workflow_id: format!("wf_{audience}"),
                 policies: Policy::built_in(vct.as_str(), Formats::Either),
                 imports: Vec::new(),
+                import_price: warifu_verifier::config::IMPORT_PRICE,
                 allowed_models: face_models(&models)?,
                 request_seconds: 300,
                 same_device: Some(same_device.clone()),
@@ -218,8 +218,7 @@ impl Sandbox {
             clock,
             fetcher,
             running: doors.running,
-            stop_courier,
-            courier,
+            courier: Some(Courier { stop: stop_courier, task: courier }),
         })
     }
 
@@ -244,15 +243,28 @@ impl Sandbox {
     }
 
     /// Stops everyone after the requests under way.
-    pub async fn stop(self) {
-        for running in self.running {
+    pub async fn stop(mut self) {
+        for running in std::mem::take(&mut self.running) {
             running.stop().await;
         }
-        let _ = self.stop_courier.send(());
-        if let Err(error) = self.courier.await {
+        self.stop_courier().await;
+    }
+
+    /// Lets what is told to clients pile up from now on.
+    pub async fn stop_courier(&mut self) {
+        let Some(Courier { stop, task }) = self.courier.take() else { return };
+        // It has ended by itself where nobody listens.
+        let _ = stop.send(());
+        if let Err(error) = task.await {
             tracing::error!(%error, "the courier of webhooks ended badly");
         }
     }
+}
+
+/// What sends the issuer's webhooks.
+struct Courier {
+    stop: tokio::sync::oneshot::Sender<()>,
+    task: tokio::task::JoinHandle<()>,
 }
 
 /// A listener that is bound but answers nothing yet: its address is needed to set its role up.

@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use url::Url;
 use warifu_credential::face_template::ModelId;
+use warifu_issuer::billing::Prices;
 use warifu_issuer::kyc::workflow::{Environment, Workflow};
 use warifu_issuer::retention::{PurgeReceipt, Rules};
 use warifu_issuer::{CredentialConfiguration, Issuer, Keys, Suspension};
@@ -27,6 +28,7 @@ use warifu_store::blob::Blobs;
 use warifu_trust::bundle::{self, Credentials, IssuerBundle, VerifierBundle};
 use warifu_verifier::Verifier;
 use warifu_verifier::acceptance::Rule;
+use warifu_verifier::config::IMPORT_PRICE;
 use warifu_verifier::policy::{Formats, Policy};
 
 use crate::files;
@@ -102,6 +104,9 @@ struct IssuerPart {
     /// For how many days each class of data is kept after the relationship ended.
     #[serde(default)]
     retention: Rules,
+    /// What things would cost, in ten-thousandths of a US dollar. Counted, never collected.
+    #[serde(default)]
+    prices: Prices,
     /// The document signer's key on a token; `signer.key.pem` in the folder of keys when absent.
     pkcs11: Option<TokenPart>,
 }
@@ -157,6 +162,8 @@ struct VerifierPart {
     /// Whose shares are taken in, and how; those of every issuer in the trusted list when absent.
     #[serde(default)]
     imports: Vec<Rule>,
+    /// What an import would cost, in ten-thousandths of a US dollar; 3000 when absent. Counted, never collected.
+    import_price: Option<u32>,
     /// Face models whose match counts; the one that wallets come with when absent.
     #[serde(default)]
     allowed_models: Vec<String>,
@@ -328,6 +335,7 @@ pub(crate) async fn open_issuer(file: &Path, wanted: Parts) -> Result<(Arc<Issue
             None => defaults.suspension,
         },
         retention: issuer.retention,
+        prices: issuer.prices,
         status_history: issuer.status_history_days.map(|days| SignedDuration::from_hours(24 * i64::from(days))),
         ..defaults
     };
@@ -385,6 +393,7 @@ pub(crate) async fn verifier(command: VerifierCommand) -> Result<()> {
         workflow_id: verifier.workflow_id,
         policies,
         imports: verifier.imports,
+        import_price: verifier.import_price.unwrap_or(IMPORT_PRICE),
         allowed_models: allowed_models(&verifier.allowed_models)?,
         request_seconds: 300,
         same_device: None,

@@ -56,6 +56,23 @@ fn text(explained: &Value) -> String {
     for cause in explained["causes"].as_array().into_iter().flatten() {
         lines.push(format!("because of {}: {}", word(cause, "name"), word(cause, "reason")));
     }
+    for rule in explained["rules"].as_array().into_iter().flatten() {
+        let of = |name: &str| rule["additional_data"][name].to_string();
+        lines.push(format!(
+            "because of a rule at {}: {} {} {}, was {}, gives {}",
+            word(rule, "node_id"),
+            of("field"),
+            of("operator"),
+            of("rule_value"),
+            of("actual_value"),
+            of("target_status")
+        ));
+    }
+    if let Some(way) = explained["course"]["passed"].as_array().filter(|way| !way.is_empty()) {
+        let way: Vec<_> = way.iter().filter_map(Value::as_str).collect();
+        let end = explained["course"]["ended_at"].as_str().map(|end| format!(", ended at {end}")).unwrap_or_default();
+        lines.push(format!("by way of {}{end}", way.join(", ")));
+    }
     for check in explained["checks"].as_array().into_iter().flatten() {
         let value = check["value"].as_f64().map_or_else(|| "-".to_owned(), |value| value.to_string());
         let knob = match (&check["knob_value"], check["knob"].as_str().unwrap_or("-")) {

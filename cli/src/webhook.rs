@@ -226,6 +226,7 @@ fn invented(status: Status, now: Timestamp) -> Event {
         session_id: id(3),
         session_kind: SessionKind::User,
         status,
+        node_id: None,
         workflow_id: id(4),
         workflow_version: 1,
         sequence: 1,

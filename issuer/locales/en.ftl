@@ -311,3 +311,46 @@ presented-other_person = This credential belongs to another account. Show the on
 presented-no_template = This credential holds no face. Ask whoever sent you here for a link to the full verification.
 presented-other_model = The face in this credential was measured in a way that is not in use any more. Ask whoever sent you here for a link to the full verification.
 step-credential = Credential
+
+questions-kept = Your answers stay encrypted, together with your verification.
+questions-send = Send my answers
+questions-again = Some answers can not be used yet
+questions-again-what = { $count ->
+    [one] One answer needs another look. It is marked below.
+   *[other] { $count } answers need another look. They are marked below.
+  }
+questions-optional = (optional)
+questions-choose = Choose
+questions-consent = Your consent
+questions-group = Leave an entry empty if you do not need it.
+questions-entry = Entry { $number }
+questions-more = Add another entry
+questions-hint-phone = With + and the country code, such as +81 90 1234 5678.
+questions-hint-image = JPEG, PNG, WebP or HEIC, at most 10 MB each.
+questions-hint-file = A picture or a PDF, at most 10 MB each.
+address-street_1 = Street and number
+address-street_2 = Second line
+address-city = Town
+address-region = State or prefecture
+address-postal_code = Postal code
+address-country = Country
+answer-needed = An answer is needed here.
+answer-not-asked = This was not asked. Load the page again.
+answer-text = Write this as plain text.
+answer-too-long = Shorten this to at most { $most } characters.
+answer-number = Write a number.
+answer-range = This number is out of range.
+answer-choice = Choose one of the answers.
+answer-time = Write a time of day, such as 14:30.
+answer-date = Write a date.
+answer-email = Write a mail address, such as name@example.com.
+answer-phone = Write a telephone number with + and the country code.
+answer-country = Choose a country.
+answer-address = Write an address, at most 255 characters in each line.
+answer-boolean = Tick the box, or leave it empty.
+answer-list = This could not be read. Load the page again.
+answer-files = Choose at most 10 files of the kinds that are named here, each at most 10 MB.
+answer-entries = { $min ->
+    [0] At most { $max } entries are taken.
+   *[other] { $min } to { $max } entries are needed.
+  }

@@ -290,3 +290,43 @@ presented-other_person = この証明書は別のアカウントのものです�
 presented-no_template = この証明書には顔の情報がありません。ご案内元に、通常の本人確認のリンクをお求めください。
 presented-other_model = この証明書の顔の情報は、現在使われていない方法で作られたものです。ご案内元に、通常の本人確認のリンクをお求めください。
 step-credential = 証明書
+
+questions-kept = 回答は、本人確認の記録とともに暗号化して保管します。
+questions-send = 回答を送る
+questions-again = そのままでは受け付けられない回答があります
+questions-again-what = { $count }件の回答を見直してください。該当する欄に印を付けました。
+questions-optional = （任意）
+questions-choose = 選んでください
+questions-consent = 同意
+questions-group = 不要な欄は空のままにしてください。
+questions-entry = { $number }件目
+questions-more = もう1件追加する
+questions-hint-phone = +81 90 1234 5678 のように、「+」と国番号から入力してください。
+questions-hint-image = JPEG、PNG、WebP、HEIC。1枚10 MBまで。
+questions-hint-file = 画像またはPDF。1件10 MBまで。
+address-street_1 = 町名・番地
+address-street_2 = 建物名・部屋番号
+address-city = 市区町村
+address-region = 都道府県
+address-postal_code = 郵便番号
+address-country = 国
+answer-needed = ここは回答が必要です。
+answer-not-asked = この項目はお尋ねしていません。ページを読み込み直してください。
+answer-text = 文字で入力してください。
+answer-too-long = { $most }文字以内にしてください。
+answer-number = 数字を入力してください。
+answer-range = この数は範囲の外です。
+answer-choice = 選択肢から選んでください。
+answer-time = 14:30 のように時刻を入力してください。
+answer-date = 日付を入力してください。
+answer-email = name@example.com のようなメールアドレスを入力してください。
+answer-phone = 「+」と国番号から電話番号を入力してください。
+answer-country = 国を選んでください。
+answer-address = 住所を入力してください。各行255文字までです。
+answer-boolean = チェックを入れるか、空のままにしてください。
+answer-list = 読み取れませんでした。ページを読み込み直してください。
+answer-files = 示した種類のファイルを、1件10 MBまで、10件以内で選んでください。
+answer-entries = { $min ->
+    [0] { $max }件まで入力できます。
+   *[other] { $min }件から{ $max }件まで入力してください。
+  }

@@ -7,19 +7,18 @@
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use warifu_session::billing::{Line, Price, Usage};
 use warifu_store::{Query, Range, sortable};
 
-use crate::kyc::session::FINISHED;
+use crate::kyc::session::{FINISHED, is_finished};
 use crate::kyc::workflow::{Environment, Kind};
 use crate::{Application, Error, Issuer};
 
-/// Most sessions of a month that are counted.
-const MOST: usize = 100_000;
-
 /// Prices in ten-thousandths of a US dollar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Prices {
     /// First verifications that are free in each month. Default: 500.
     pub free_per_month: u32,
@@ -37,66 +36,58 @@ impl Default for Prices {
     }
 }
 
-/// One row of the price list.
-#[derive(Debug, Clone, Serialize)]
-pub struct Price {
-    /// What is counted.
-    pub item: &'static str,
-    /// US dollars, with four decimals.
-    pub unit_price: String,
-    /// How many are free in each month.
-    pub free_per_month: u32,
-    /// `creator` of the session, or `importer`.
-    pub paid_by: &'static str,
-}
-
 impl Prices {
     /// The price list.
     #[must_use]
     pub fn list(&self) -> Vec<Price> {
-        let row =
-            |item, price, free_per_month, paid_by| Price { item, unit_price: dollars(price), free_per_month, paid_by };
         vec![
-            row("verification", u64::from(self.verification), self.free_per_month, "creator"),
-            row("biometric_authentication", u64::from(self.biometric_authentication), 0, "creator"),
-            row("import", u64::from(self.import), 0, "importer"),
+            Price::new("verification", self.verification, self.free_per_month, "creator"),
+            Price::new("biometric_authentication", self.biometric_authentication, 0, "creator"),
+            Price::new("import", self.import, 0, "importer"),
         ]
     }
 }
 
-/// What an application used in one month.
+/// What one session costs.
 #[derive(Debug, Clone, Serialize)]
-pub struct Usage {
-    /// The month, as `2026-11`.
-    pub month: String,
-    /// Sandboxes cost nothing.
-    pub environment: Environment,
-    /// One row for each item.
-    pub lines: Vec<Line>,
-    /// US dollars, with four decimals.
+pub struct Cost {
+    /// Always US dollars.
+    pub currency: &'static str,
+    /// What is counted; nothing for a session that is not finished.
+    pub items: Vec<CostItem>,
+    /// US dollars, with four decimals, without regard to what is free in a month.
     pub total: String,
 }
 
-/// How often one item was used.
+/// One thing that a session is counted for.
 #[derive(Debug, Clone, Serialize)]
-pub struct Line {
-    /// What was counted.
+pub struct CostItem {
+    /// What is counted, as in the price list.
     pub item: &'static str,
-    /// How many.
-    pub count: usize,
-    /// Whether that is all of them: beyond 100,000 nothing is counted.
-    pub count_is_exact: bool,
-    /// How many of them are free.
-    pub free: usize,
-    /// How many are left to be paid.
-    pub billable: usize,
-    /// US dollars for one.
-    pub unit_price: String,
-    /// US dollars for all.
-    pub amount: String,
+    /// US dollars, with four decimals.
+    pub price: String,
 }
 
 impl Issuer {
+    /// What a session costs by itself. Sandboxes cost nothing.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchSession`], those of the store.
+    pub async fn cost(&self, session: Uuid) -> Result<Cost, Error> {
+        let session = self.sessions().load(&session).await?.ok_or(Error::NoSuchSession)?.value;
+        let (item, price) = match session.workflow.kind {
+            Kind::FirstVerification => ("verification", self.config.prices.verification),
+            Kind::BiometricAuthentication => ("biometric_authentication", self.config.prices.biometric_authentication),
+        };
+        let (count, free) = match session.workflow.environment {
+            Environment::Live => (usize::from(is_finished(session.status)), 0),
+            Environment::Sandbox => (usize::from(is_finished(session.status)), 1),
+        };
+        let line = Line::new(item, count, free, price);
+        let items = (count > 0).then(|| CostItem { item, price: line.amount.clone() });
+        Ok(Cost { currency: "USD", items: items.into_iter().collect(), total: line.amount })
+    }
+
     /// What an application used in the month that begins with `first`.
     ///
     /// # Errors
@@ -112,27 +103,15 @@ impl Issuer {
             ("verification", Kind::FirstVerification, prices.free_per_month, prices.verification),
             ("biometric_authentication", Kind::BiometricAuthentication, 0, prices.biometric_authentication),
         ];
-        let (mut lines, mut total) = (Vec::new(), 0_u64);
+        let mut lines = Vec::new();
         for (item, kind, free, price) in rows {
             let place = |at: Timestamp| finished(application.id, kind, at);
-            let query = Query::by(FINISHED, Range::Between(place(from), place(to))).limit(1).count_to(MOST);
+            let query = Query::by(FINISHED, Range::Between(place(from), place(to))).limit(1).count_to(Line::MOST);
             let count = self.sessions().scan(&query).await?.count;
-            let free = count.min(if costs { free as usize } else { count });
-            let billable = count - free;
-            let amount = billable as u64 * u64::from(price);
-            total = total.saturating_add(amount);
-            lines.push(Line {
-                item,
-                count,
-                count_is_exact: count < MOST,
-                free,
-                billable,
-                unit_price: dollars(u64::from(price)),
-                amount: dollars(amount),
-            });
+            lines.push(Line::new(item, count, if costs { free as usize } else { count }, price));
         }
         let month = first.strftime("%Y-%m").to_string();
-        Ok(Usage { month, environment: application.environment, lines, total: dollars(total) })
+        Ok(Usage::new(month, application.environment.into(), lines))
     }
 }
 
@@ -143,8 +122,4 @@ pub(crate) fn finished(application: Uuid, kind: Kind, at: Timestamp) -> String {
         Kind::BiometricAuthentication => 'b',
     };
     format!("{} {kind} {}", application.simple(), sortable(at.as_microsecond()))
-}
-
-fn dollars(ten_thousandths: u64) -> String {
-    format!("{}.{:04}", ten_thousandths / 10_000, ten_thousandths % 10_000)
 }

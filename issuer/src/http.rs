@@ -22,8 +22,10 @@ mod applications;
 mod audit;
 mod blocklist;
 mod consents;
+mod media;
 mod pages;
 mod person;
+mod questions;
 mod status;
 mod vci;
 mod vp;
@@ -103,6 +105,7 @@ pub fn router_with(issuer: Arc<Issuer>, rates: Rates) -> Router {
         .merge(workflows::router())
         .merge(person::router())
         .merge(consents::router())
+        .merge(media::router())
         .merge(vci::router())
         .merge(vp::router())
         .merge(status::router())
@@ -111,7 +114,7 @@ pub fn router_with(issuer: Arc<Issuer>, rates: Rates) -> Router {
         .merge(api::creation().route_layer(limited(rates.sessions)))
         .merge(api::changes().route_layer(limited(rates.changes)))
         .merge(api::corrections().route_layer(limited(rates.corrections)))
-        .merge(person::uploads().route_layer(limited(rates.uploads)))
+        .merge(person::uploads().merge(questions::router()).route_layer(limited(rates.uploads)))
         .merge(vci::tokens().route_layer(limited(rates.tokens)))
         .merge(others.route_layer(limited(rates.others)))
         .merge(assets::router())

@@ -11,7 +11,7 @@
 //!
 //! [`consent`] keeps what the person lets others receive, and `share` makes the token for one of them.
 //!
-//! `capture` takes the selfie in: hints, a challenge, the recording for it.
+//! `capture` takes the selfie in: hints, a challenge, the recording for it. [`questions`] takes the answers to questionnaires.
 //!
 //! Left out for now: chips, back sides, barcodes, lists of anything but faces.
 
@@ -26,7 +26,9 @@ pub mod explain;
 pub mod faces;
 pub mod identity;
 pub mod list;
+pub mod media;
 pub mod presented;
+pub mod questions;
 pub mod reuse;
 pub mod review;
 pub mod scenario;

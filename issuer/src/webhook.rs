@@ -8,17 +8,19 @@
 //! Left out on purpose: a destination for all events (each is named), and waiting with a later event for an earlier one
 //! (events carry a `sequence`).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use uuid::Uuid;
 use warifu_session::Status;
-use warifu_session::decision::{Environment as Where, SessionKind};
+use warifu_session::decision::SessionKind;
 use warifu_session::webhook::{Event, EventType, WithdrawnConsent, carries_decision};
+use warifu_session::workflow::{Node, NodeId};
 use warifu_store::{Batch, Collection, Query, Range};
 
 use crate::kyc::decision::Explained;
 use crate::kyc::session::OpenSession;
-use crate::kyc::workflow::Environment;
 use crate::{Error, Issuer};
 
 mod attempt;
@@ -43,15 +45,41 @@ pub(crate) enum News {
     DataUpdated,
     /// The person took a consent back.
     ConsentWithdrawn(WithdrawnConsent),
+    /// It passed a webhook node of its graph.
+    Reached(Reached),
+}
+
+/// A webhook node that was passed.
+#[derive(Debug, Clone)]
+pub(crate) struct Reached {
+    node: NodeId,
+    /// The only destination that is told; all that ask for changes of status where absent.
+    destination: Option<Uuid>,
+    /// What the session was when it came there.
+    status: Status,
 }
 
 impl News {
     fn webhook_type(&self) -> EventType {
         match self {
-            Self::StatusUpdated => EventType::StatusUpdated,
+            Self::StatusUpdated | Self::Reached(_) => EventType::StatusUpdated,
             Self::DataUpdated => EventType::DataUpdated,
             Self::ConsentWithdrawn(_) => EventType::ConsentWithdrawn,
         }
+    }
+
+    /// Whether a destination is to hear of it.
+    fn is_for(&self, destination: &Destination) -> bool {
+        let named = match self {
+            Self::Reached(Reached { destination, .. }) => *destination,
+            Self::StatusUpdated | Self::DataUpdated | Self::ConsentWithdrawn(_) => None,
+        };
+        // A destination that a graph names is told, whatever else it asked for.
+        let wanted = named.map_or_else(
+            || destination.subscribed_events.contains(&self.webhook_type()),
+            |named| named == destination.id,
+        );
+        destination.enabled && wanted
     }
 }
 
@@ -73,28 +101,56 @@ impl Issuer {
         self.event(News::StatusUpdated, open, now).await
     }
 
+    /// The events of the webhook nodes that a session passed since `before`, to be written in the same commit, in the order of their
+    /// way.
+    ///
+    /// # Errors
+    /// Those of the store and the vault.
+    pub(crate) async fn reached_events(
+        &self,
+        before: &BTreeSet<NodeId>,
+        status: Status,
+        open: &mut OpenSession,
+        now: Timestamp,
+    ) -> Result<Batch, Error> {
+        let mut batch = Batch::new();
+        if open.personal.called.len() == before.len() {
+            return Ok(batch);
+        }
+        let way = self.course(open, now).map(|course| course.passed).unwrap_or_default();
+        let place = |node: &NodeId| way.iter().position(|passed| passed == node.as_str());
+        let mut new: Vec<NodeId> = open.personal.called.difference(before).cloned().collect();
+        new.sort_by_key(place);
+        for node in new {
+            let graph = open.session.workflow.graph.as_ref();
+            let destination = match graph.and_then(|graph| graph.nodes().get(&node)) {
+                Some(Node::Webhook(webhook)) => webhook.destination,
+                Some(Node::Feature(_) | Node::Action(_) | Node::Branch(_) | Node::Status(_)) | None => None,
+            };
+            let reached = Reached { node, destination, status };
+            batch = batch.and(self.event(News::Reached(reached), open, now).await?);
+        }
+        Ok(batch)
+    }
+
     /// An event of a session, for every destination of its application that asked for this type; to be written in the commit
     /// that makes what it speaks of true. Counts the event in the session, so the session is sealed after this.
     ///
     /// # Errors
     /// Those of the store and the vault.
     pub(crate) async fn event(&self, news: News, open: &mut OpenSession, now: Timestamp) -> Result<Batch, Error> {
-        let webhook_type = news.webhook_type();
         open.session.events = open.session.events.saturating_add(1);
         let query = Query::by("application", Range::Is(open.session.application.to_string()));
         let destinations = Collection::<Destination>::of(&self.store).collect(query).await?;
-        let mut destinations = destinations
-            .into_iter()
-            .map(|loaded| loaded.value)
-            .filter(|destination| destination.enabled && destination.subscribed_events.contains(&webhook_type))
-            .peekable();
-        if destinations.peek().is_none() {
+        let told = |destination: &Destination| news.is_for(destination);
+        let destinations: Vec<_> = destinations.into_iter().map(|found| found.value).filter(told).collect();
+        if destinations.is_empty() {
             return Ok(Batch::new());
         }
         let event = self.event_of(news, open, now)?;
         let payload = Payload::seal(event, &open.key, self.entropy())?;
         let batch = Batch::new().insert(&payload);
-        Ok(destinations.fold(batch, |batch, destination| {
+        Ok(destinations.iter().fold(batch, |batch, destination| {
             let id = self.fresh_id();
             batch.insert(&Outgoing::new(id, &payload, destination.id, now))
         }))
@@ -103,8 +159,12 @@ impl Issuer {
     fn event_of(&self, news: News, open: &OpenSession, now: Timestamp) -> Result<Event, Error> {
         let webhook_type = news.webhook_type();
         let session = &open.session;
+        let (status, node_id) = match &news {
+            News::Reached(reached) => (reached.status, Some(reached.node.to_string())),
+            News::StatusUpdated | News::DataUpdated | News::ConsentWithdrawn(_) => (session.status, None),
+        };
         // Whose the faces are that a decision names stands in other sessions; it is not copied out of them.
-        let tells = webhook_type != EventType::ConsentWithdrawn && carries_decision(session.status);
+        let tells = webhook_type != EventType::ConsentWithdrawn && carries_decision(status);
         let decision = tells.then(|| Explained::of(open, self, now).decision);
         let decision = decision.map(serde_json::to_value).transpose();
         Ok(Event {
@@ -112,20 +172,18 @@ impl Issuer {
             webhook_type,
             created_at: now.as_second(),
             application_id: session.application,
-            environment: match session.workflow.environment {
-                Environment::Live => Where::Live,
-                Environment::Sandbox => Where::Sandbox,
-            },
+            environment: session.workflow.environment.into(),
             session_id: session.id,
             session_kind: SessionKind::User,
-            status: session.status,
+            status,
+            node_id,
             workflow_id: session.workflow.id,
             workflow_version: session.workflow.version,
             sequence: session.events,
             vendor_data: session.vendor_data.clone(),
             metadata: session.metadata.clone(),
             decision: decision.map_err(|error| Error::Task(error.to_string()))?,
-            resubmit_info: match session.status {
+            resubmit_info: match status {
                 Status::Resubmitted => Some(open.personal.resubmission.clone().unwrap_or_default()),
                 Status::NotStarted
                 | Status::InProgress
@@ -139,7 +197,7 @@ impl Issuer {
             },
             consent: match news {
                 News::ConsentWithdrawn(consent) => Some(consent),
-                News::StatusUpdated | News::DataUpdated => None,
+                News::StatusUpdated | News::DataUpdated | News::Reached(_) => None,
             },
         })
     }

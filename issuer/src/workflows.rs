@@ -12,12 +12,12 @@ use warifu_session::workflow::flat::NotFlat;
 use warifu_session::workflow::graph::NotADraft;
 use warifu_session::workflow::questionnaire::{self, Questionnaire};
 use warifu_session::workflow::validate::check;
-use warifu_session::workflow::{Draft, Graph, Kind, Problem};
+use warifu_session::workflow::{Draft, Graph, Kind, Node, Problem};
 use warifu_store::audit::{Entry, Reference};
 use warifu_store::{Batch, Collection, Loaded, Query, Range, Stored};
 
 use crate::kyc::service::TRIES;
-use crate::kyc::workflow::{Environment, Workflow};
+use crate::kyc::workflow::Workflow;
 use crate::{Application, Error, Issuer};
 
 pub mod course;
@@ -25,7 +25,7 @@ pub mod record;
 pub mod rules;
 
 use record::{Kept, Lineage, Version};
-use rules::{Unbuilt, built, rules};
+use rules::{Registered, Unbuilt, built, named_questionnaire, rules};
 
 /// Most workflows, and most questionnaires, of one application.
 pub const MOST: usize = 200;
@@ -290,7 +290,7 @@ impl Issuer {
             let Found { lineage: Loaded { seen, value: mut lineage }, version } =
                 self.found_draft(application.id, id).await?;
             let Loaded { seen: version_seen, value: mut version } = version;
-            let graph = self.soundly(application.environment, &version.graph, version.kind);
+            let graph = self.soundly(application, &version.graph, version.kind).await?;
             let (_, base) = graph.map_err(Refused::Problems)?;
             let rules =
                 Workflow { id: lineage.workflow_id, version: version.number, label: version.label.clone(), ..base };
@@ -310,16 +310,18 @@ impl Issuer {
     }
 
     /// What would be in the way of publishing this graph. Nothing is kept.
-    #[must_use]
-    pub fn check_graph(&self, environment: Environment, graph: &Draft, kind: Kind) -> Checked {
-        match self.soundly(environment, graph, kind) {
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn check_graph(&self, application: &Application, graph: &Draft, kind: Kind) -> Result<Checked, Error> {
+        Ok(match self.soundly(application, graph, kind).await? {
             Ok((graph, _)) => {
                 let ignored = graph.ignored().iter();
                 let ignored = ignored.map(|(node, field)| Ignored { node_id: node.to_string(), field: field.clone() });
                 Checked { valid: true, errors: Vec::new(), ignored: ignored.collect() }
             }
             Err(errors) => Checked { valid: false, errors, ignored: Vec::new() },
-        }
+        })
     }
 
     /// Removes a draft where another version is published, and the whole workflow otherwise. Sessions keep what they run under.
@@ -449,14 +451,17 @@ impl Issuer {
     }
 
     /// The graph of a draft with the rules it would have, or everything that is in the way.
-    fn soundly(
+    async fn soundly(
         &self,
-        environment: Environment,
+        application: &Application,
         draft: &Draft,
         kind: Kind,
-    ) -> Result<(Graph, Workflow), Vec<Complaint>> {
-        let graph =
-            check(draft, kind).map_err(|problems| problems.into_iter().map(Complaint::Wrong).collect::<Vec<_>>())?;
+    ) -> Result<Result<(Graph, Workflow), Vec<Complaint>>, Error> {
+        let environment = application.environment;
+        let graph = match check(draft, kind) {
+            Ok(graph) => graph,
+            Err(problems) => return Ok(Err(problems.into_iter().map(Complaint::Wrong).collect())),
+        };
         // Where nothing does what the type says, any base will do to find what else is missing.
         let wanted = built(kind).unwrap_or_default();
         let bases = self.config.workflows_of(environment);
@@ -465,10 +470,38 @@ impl Issuer {
             crate::kyc::workflow::Kind::FirstVerification => Workflow { environment, ..Workflow::live() },
             crate::kyc::workflow::Kind::BiometricAuthentication => Workflow::reuse(environment),
         });
-        match rules(&graph, kind, &base) {
+        let registered = self.registered(application.id, &graph).await?;
+        Ok(match rules(&graph, kind, &base, &registered) {
             Ok(rules) => Ok((graph, rules)),
             Err(unbuilt) => Err(unbuilt.into_iter().map(Complaint::Unbuilt).collect()),
+        })
+    }
+
+    /// What of the application's the nodes of a graph name.
+    async fn registered(&self, application: Uuid, graph: &Graph) -> Result<Registered, Error> {
+        let mut registered = Registered::default();
+        for node in graph.nodes().values() {
+            match node {
+                Node::Feature(node) => {
+                    let Some(uuid) = named_questionnaire(node) else { continue };
+                    match self.found_questionnaire(application, uuid).await {
+                        Ok(found) => drop(registered.questionnaires.insert(uuid, found.value)),
+                        Err(Error::Workflow(refused)) if *refused == Refused::NoQuestionnaire => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                Node::Webhook(node) => {
+                    let Some(uuid) = node.destination else { continue };
+                    match self.destination(application, uuid).await {
+                        Ok(_) => drop(registered.destinations.insert(uuid)),
+                        Err(Error::NoSuchDestination) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                Node::Action(_) | Node::Branch(_) | Node::Status(_) => {}
+            }
         }
+        Ok(registered)
     }
 
     /// Loads, changes and commits a draft, again when someone wrote meanwhile.

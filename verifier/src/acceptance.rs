@@ -2,8 +2,6 @@
 //!
 //! The trusted list says who may issue and who may receive. Within that a partner decides for itself, pair by pair: a bank may
 //! take one issuer's verifications at once, another's only of the last month and after a look, and no others.
-//!
-//! Left out: a least level of assurance. Decisions that are shared do not carry one.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -17,9 +15,54 @@ pub struct Rule {
     /// How many days old the verification may be; any age when absent.
     #[serde(default)]
     pub max_age_days: Option<u32>,
+    /// How the person must have been verified at least; in any way when absent.
+    #[serde(default)]
+    pub minimum_assurance: Option<Assurance>,
     /// What an import begins as.
     #[serde(default)]
     pub decision: Begins,
+}
+
+/// How a person was verified, by the words of decisions. Ordered: the stronger the larger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Assurance {
+    /// What the person said agrees with a register.
+    DataMatch,
+    /// A document was looked at.
+    Documentary,
+    /// A chip or a credential proved itself.
+    Cryptographic,
+}
+
+impl Assurance {
+    /// The one of a word in a decision (`assurance`) or in a credential (`assurance.method`).
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        match word {
+            "data_match" => Some(Self::DataMatch),
+            "documentary" | "document" => Some(Self::Documentary),
+            "cryptographic" | "chip" => Some(Self::Cryptographic),
+            _ => None,
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::DataMatch => "data_match",
+            Self::Documentary => "documentary",
+            Self::Cryptographic => "cryptographic",
+        }
+    }
+}
+
+/// What a share says of the verification behind it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Verification {
+    /// When it was.
+    pub(crate) at: Option<Timestamp>,
+    /// How it was.
+    pub(crate) assurance: Option<Assurance>,
 }
 
 /// What an import begins as.
@@ -48,6 +91,15 @@ pub enum NotAccepted {
     /// The rule has a limit, and the share does not say when the verification was.
     #[error("the share does not say when the person was verified")]
     AgeUnknown,
+    /// The person was verified in a weaker way than the rule takes.
+    #[error("the verification is not at least {}", .least.word())]
+    TooWeak {
+        /// The least that is taken.
+        least: Assurance,
+    },
+    /// The rule has a least assurance, and the share does not say how the person was verified.
+    #[error("the share does not say how the person was verified")]
+    AssuranceUnknown,
 }
 
 impl NotAccepted {
@@ -58,6 +110,8 @@ impl NotAccepted {
             Self::Issuer(_) => "issuer_not_accepted",
             Self::TooOld { .. } => "verification_too_old",
             Self::AgeUnknown => "verification_age_unknown",
+            Self::TooWeak { .. } => "verification_too_weak",
+            Self::AssuranceUnknown => "verification_assurance_unknown",
         }
     }
 }
@@ -66,7 +120,7 @@ impl NotAccepted {
 pub(crate) fn decide(
     rules: &[Rule],
     issuer: &str,
-    verified_at: Option<Timestamp>,
+    verification: Verification,
     now: Timestamp,
 ) -> Result<Begins, NotAccepted> {
     if rules.is_empty() {
@@ -76,11 +130,17 @@ pub(crate) fn decide(
     let rule = named.or_else(|| rules.iter().find(|rule| rule.issuer == "*"));
     let rule = rule.ok_or_else(|| NotAccepted::Issuer(issuer.chars().take(60).collect()))?;
     if let Some(days) = rule.max_age_days {
-        let verified_at = verified_at.ok_or(NotAccepted::AgeUnknown)?;
+        let verified_at = verification.at.ok_or(NotAccepted::AgeUnknown)?;
         // What was verified in the future was not.
         let age = now.duration_since(verified_at);
         if age > SignedDuration::from_hours(24 * i64::from(days)) || age < -SignedDuration::from_mins(5) {
             return Err(NotAccepted::TooOld { days });
+        }
+    }
+    if let Some(least) = rule.minimum_assurance {
+        let assurance = verification.assurance.ok_or(NotAccepted::AssuranceUnknown)?;
+        if assurance < least {
+            return Err(NotAccepted::TooWeak { least });
         }
     }
     Ok(rule.decision)
@@ -91,7 +151,7 @@ mod tests {
     use super::*;
 
     fn rule(issuer: &str, max_age_days: Option<u32>, decision: Begins) -> Rule {
-        Rule { issuer: issuer.to_owned(), max_age_days, decision }
+        Rule { issuer: issuer.to_owned(), max_age_days, minimum_assurance: None, decision }
     }
 
     #[test]
@@ -104,7 +164,8 @@ mod tests {
             rule("strict", Some(1), Begins::Automatic),
         ];
         let check = |rules: &[Rule], issuer: &str, at: Option<Timestamp>, expected: Result<Begins, &str>| {
-            let found = decide(rules, issuer, at, now).map_err(|error| error.code());
+            let verification = Verification { at, assurance: None };
+            let found = decide(rules, issuer, verification, now).map_err(|error| error.code());
             assert_eq!(found, expected, "{issuer} {at:?}");
         };
         check(&[], "anybody", None, Ok(Begins::Automatic));
@@ -116,5 +177,24 @@ mod tests {
         check(&rules, "strict", days_ago(2), Err("verification_too_old"));
         check(&rules, "strict", days_ago(-1), Err("verification_too_old"));
         check(&rules[1..], "another", days_ago(0), Err("issuer_not_accepted"));
+    }
+
+    #[test]
+    fn a_weaker_verification_is_not_taken() {
+        let now: Timestamp = "2026-11-23T09:30:00Z".parse().unwrap();
+        let check = |least: Assurance, said: Option<&str>, expected: Result<Begins, &str>| {
+            let rules = [Rule { minimum_assurance: Some(least), ..rule("*", None, Begins::Automatic) }];
+            let verification = Verification { at: None, assurance: said.and_then(Assurance::named) };
+            let found = decide(&rules, "issuer", verification, now).map_err(|error| error.code());
+            assert_eq!(found, expected, "{least:?} {said:?}");
+        };
+        use Assurance::{Cryptographic, DataMatch, Documentary};
+        check(Documentary, Some("documentary"), Ok(Begins::Automatic));
+        check(Documentary, Some("document"), Ok(Begins::Automatic));
+        check(DataMatch, Some("cryptographic"), Ok(Begins::Automatic));
+        check(Documentary, Some("data_match"), Err("verification_too_weak"));
+        check(Cryptographic, Some("documentary"), Err("verification_too_weak"));
+        check(Documentary, Some("word of honour"), Err("verification_assurance_unknown"));
+        check(DataMatch, None, Err("verification_assurance_unknown"));
     }
 }

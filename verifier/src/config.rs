@@ -29,6 +29,8 @@ pub struct Config {
     pub policies: Vec<Policy>,
     /// Whose shares are taken in, and how; those of every issuer in the trusted list when empty.
     pub imports: Vec<Rule>,
+    /// What an import would cost, in ten-thousandths of a US dollar: counted, never collected.
+    pub import_price: u32,
     /// Face models whose selfie matches count.
     pub allowed_models: Vec<ModelId>,
     /// Life of a request in seconds, 30 to 3600.
@@ -39,6 +41,9 @@ pub struct Config {
     /// Whether pages wear the sandbox band and plain http on this machine is fine.
     pub sandbox: bool,
 }
+
+/// [`Config::import_price`] where nobody said otherwise: 0.30 US dollars.
+pub const IMPORT_PRICE: u32 = 3_000;
 
 /// Why a configuration is not usable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -161,6 +166,7 @@ mod tests {
             workflow_id: "wf".to_owned(),
             policies: Policy::built_in("https://issuer.example/vct/kyc-identity/1", Formats::Either),
             imports: Vec::new(),
+            import_price: IMPORT_PRICE,
             allowed_models: Vec::new(),
             request_seconds: 300,
             same_device: None,
@@ -191,7 +197,7 @@ mod tests {
         check(|it| drop(it.policies[0].purposes.insert("en".to_owned(), "A second one".to_owned())), false);
         check(|it| it.request_seconds = 29, false);
         fn rule() -> Rule {
-            Rule { issuer: "*".to_owned(), max_age_days: None, decision: Begins::Review }
+            Rule { issuer: "*".to_owned(), max_age_days: None, minimum_assurance: None, decision: Begins::Review }
         }
         check(|it| it.imports = vec![rule()], true);
         check(|it| it.imports = vec![rule(), rule()], false);

@@ -1,6 +1,7 @@
 //! The doors of the verifier: for the partner's servers, for wallets, for people.
 
 mod api;
+mod billing;
 mod cookie;
 mod pages;
 mod result;
@@ -93,6 +94,10 @@ pub fn router_with(verifier: Arc<Verifier>, rates: Rates) -> Router {
         .route("/v3/session/import-shared/", import())
         .route("/v3/session/{id}/decision", get(api::decision))
         .route("/v3/session/{id}/decision/", get(api::decision))
+        .route("/v3/billing/prices", get(billing::prices))
+        .route("/v3/billing/prices/", get(billing::prices))
+        .route("/v3/billing/usage", get(billing::usage))
+        .route("/v3/billing/usage/", get(billing::usage))
         .merge(
             audit::router(verifier.audit_log().clone())
                 .route_layer(from_extractor_with_state::<api::Partner, _>(Doors(Arc::clone(&verifier)))),

@@ -8,23 +8,25 @@
 //! The source of an issuer's share is its session. A wallet's share has no other name than its own, so the same person
 //! can make a second one; its `user_pid` tells the partner that it is the same person.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 use warifu_credential::{ClaimPath, PathStep, face_template};
 use warifu_keys::{base64url, sha256};
 use warifu_session::Status;
+use warifu_session::billing::{Line, Usage};
 use warifu_session::consent::Receipt;
-use warifu_session::decision::{Decision, SessionKind};
+use warifu_session::decision::{Decision, Environment, SessionKind};
 use warifu_session::share::{self, Authentic, Claimed, Received, ShareError, Terms};
 use warifu_store::audit::{Entry, Reference};
-use warifu_store::{Batch, Collection, Stored};
+use warifu_store::{Batch, Collection, Query, Range, Stored};
 use warifu_trust::TrustedEntity;
 use warifu_trust::decide::Refusal;
 
 use crate::Verifier;
-use crate::acceptance::{self, Begins, NotAccepted};
+use crate::acceptance::{self, Assurance, Begins, NotAccepted, Verification};
 use crate::check::{Check, CheckName, Tally};
 use crate::presentation::{Binding, named_chain};
 
@@ -202,16 +204,40 @@ struct Accepted {
 }
 
 impl Accepted {
-    /// When the person was verified, as the issuer says: the beginning of its session, or the claim of its credential.
-    fn verified_at(&self) -> Option<Timestamp> {
+    /// When and how the person was verified, as the issuer says: by its session, or by the claims of its credential.
+    fn verification(&self) -> Verification {
         match self.share.decision() {
-            Some(decision) => Some(decision.created_at),
-            None => self.claims.get("assurance")?.get("verified_at")?.as_str()?.parse().ok(),
+            Some(decision) => {
+                let documents = decision.id_verifications.iter().flatten();
+                let assurance = documents.filter_map(|item| Assurance::named(&item.assurance)).min();
+                Verification { at: Some(decision.created_at), assurance }
+            }
+            None => {
+                let claim = |name: &str| self.claims.get("assurance")?.get(name)?.as_str();
+                let at = claim("verified_at").and_then(|text| text.parse().ok());
+                Verification { at, assurance: claim("method").and_then(Assurance::named) }
+            }
         }
     }
 }
 
 impl Verifier {
+    /// What was imported in the month that begins with `first`; `None` at the end of time.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn usage(&self, first: Date) -> Result<Option<Usage>, warifu_store::Error> {
+        let Ok(after) = first.checked_add(1.month()) else { return Ok(None) };
+        // Moments begin with their day, in UTC: the day alone sorts before all of them.
+        let query = Query::by("created", Range::Between(first.to_string(), after.to_string()));
+        let query = query.limit(1).count_to(Line::MOST);
+        let count = self.sessions.scan(&query).await?.count;
+        let (environment, free) =
+            if self.config.sandbox { (Environment::Sandbox, count) } else { (Environment::Live, 0) };
+        let line = Line::new("import", count, free, self.config.import_price);
+        Ok(Some(Usage::new(first.strftime("%Y-%m").to_string(), environment, vec![line])))
+    }
+
     /// Imports a share, or says why not.
     pub async fn import(&self, request: ImportRequest, now: Timestamp) -> Result<Session, ImportError> {
         let mut genuine = None;
@@ -238,7 +264,7 @@ impl Verifier {
             Some(id) => return Err(ImportError::UnknownWorkflow(id.chars().take(60).collect())),
         };
         let accepted = self.accept_share(&request.share_token, genuine, now).await?;
-        let begins = acceptance::decide(&self.config.imports, &accepted.issuer.id, accepted.verified_at(), now)?;
+        let begins = acceptance::decide(&self.config.imports, &accepted.issuer.id, accepted.verification(), now)?;
         let mark = Imported {
             import_key: accepted.share.import_key(),
             session_id: uuid::Builder::from_random_bytes(self.entropy.array()).into_uuid(),

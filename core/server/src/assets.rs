@@ -25,6 +25,8 @@ pub enum Script {
     Poll,
     /// Copy buttons.
     Copy,
+    /// Lists of countries.
+    Countries,
 }
 
 impl Script {
@@ -34,6 +36,7 @@ impl Script {
             Self::Capture => "capture.js",
             Self::Poll => "poll.js",
             Self::Copy => "copy.js",
+            Self::Countries => "countries.js",
         }
     }
 }
@@ -56,6 +59,7 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         ("panel.js", SCRIPT, include_str!("../assets/panel.js")),
         ("poll.js", SCRIPT, include_str!("../assets/poll.js")),
         ("copy.js", SCRIPT, include_str!("../assets/copy.js")),
+        ("countries.js", SCRIPT, include_str!("../assets/countries.js")),
         ("logo.svg", "image/svg+xml", include_str!("../assets/logo.svg")),
     ];
     let mark = |content: &str| base64url::encode(&sha256(content.as_bytes())[..9]);

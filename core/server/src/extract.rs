@@ -243,7 +243,15 @@ impl FormParts {
     ///
     /// # Errors
     /// 400 for what is no form, repeats a text or has too many fields; 413 for what is too large.
-    pub async fn read(mut multipart: Multipart, file_cap: usize) -> Result<Self, Problem> {
+    pub async fn read(multipart: Multipart, file_cap: usize) -> Result<Self, Problem> {
+        Self::read_up_to(multipart, file_cap, FIELDS).await
+    }
+
+    /// As [`FormParts::read`], of a form with at most so many fields.
+    ///
+    /// # Errors
+    /// As [`FormParts::read`].
+    pub async fn read_up_to(mut multipart: Multipart, file_cap: usize, fields: usize) -> Result<Self, Problem> {
         let mut parts = Self::default();
         let mut count = 0;
         while let Some(mut field) = multipart.next_field().await.map_err(|error| refused(&error))? {
@@ -251,8 +259,8 @@ impl FormParts {
             let Some(name) = field.name().map(str::to_owned).filter(|name| name.len() <= 64) else {
                 return Err(Problem::bad_request("bad_form", "a field of the form has no usable name"));
             };
-            if count > FIELDS {
-                return Err(Problem::bad_request("bad_form", format!("a form has at most {FIELDS} fields")));
+            if count > fields {
+                return Err(Problem::bad_request("bad_form", format!("a form has at most {fields} fields")));
             }
             let file_name = field.file_name().map(|name| name.chars().take(100).collect::<String>());
             let is_file = file_name.is_some() || field.content_type().is_some_and(|kind| !kind.starts_with("text/"));
@@ -280,6 +288,12 @@ impl FormParts {
             }
         }
         Ok(parts)
+    }
+
+    /// Everything: texts and files, each by the name of its field.
+    #[must_use]
+    pub fn into_parts(self) -> (BTreeMap<String, String>, BTreeMap<String, Vec<Upload>>) {
+        (self.texts, self.files)
     }
 
     /// A text field.

@@ -4,9 +4,10 @@
 //! token, made by a wallet or by an issuer and opened by a partner; [`consent`] is the receipt inside it (ISO/IEC TS
 //! 27560) and the pairwise identifier of the person.
 //!
-//! [`webhook`] is what partners' servers are told: the event, its canonical form, its signatures and how they are checked.
+//! [`billing`] says what was counted. [`webhook`] is what partners' servers are told: the event, its canonical form, its signatures and how they are checked.
 //! [`workflow`] says what a session asks for next and how it ends; its steps are run by the issuer.
 
+pub mod billing;
 pub mod consent;
 pub mod decision;
 pub mod share;

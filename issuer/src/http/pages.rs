@@ -13,8 +13,8 @@ use warifu_server::text::{Lang, Words};
 use warifu_session::Status;
 use warifu_session::share::Scope;
 
-use super::api;
 use super::person::Wants;
+use super::{api, questions};
 use crate::kyc::check::{self, Code, Signal};
 use crate::kyc::presented::Asked;
 use crate::kyc::service::View;
@@ -68,6 +68,10 @@ pub(super) fn session(
             .form_may_lead_to("openid4vp:")
             .main(credential(issuer, words, view))
             .into_response(),
+        (_, Next::Questionnaire, _) => match &view.asking {
+            Some(asking) => questions::page(issuer, lang, view, asking),
+            None => page("review-title").main(in_review(words, view)).into_response(),
+        },
         (_, Next::Selfie, Some("again")) if view.kind == Kind::FirstVerification => {
             page("document-title").script(Script::Camera).main(document(words, view, note)).into_response()
         }
@@ -257,6 +261,12 @@ pub(super) fn shell<'w>(issuer: &Issuer, words: Words<'w>, title: String, enviro
         Environment::Live => page,
         Environment::Sandbox => page.sandbox(),
     }
+}
+
+/// Where a person is who is asked questions.
+pub(super) fn steps(words: Words<'_>, view: &View) -> Markup {
+    let step = if view.identity.is_some() { 2 } else { 1 };
+    progress(words, view, step)
 }
 
 fn progress(words: Words<'_>, view: &View, step: usize) -> Markup {

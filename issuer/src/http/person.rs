@@ -199,7 +199,13 @@ impl Wants {
 }
 
 /// The answer to an upload: JSON for programs, the next page for people.
-fn uploaded(front: &Front, lang: Lang, wants: Wants, of: (&str, Next), done: Result<Progress, Error>) -> Response {
+pub(super) fn uploaded(
+    front: &Front,
+    lang: Lang,
+    wants: Wants,
+    of: (&str, Next),
+    done: Result<Progress, Error>,
+) -> Response {
     let (token, handed) = of;
     let progress = match done {
         Ok(progress) => progress,
@@ -245,7 +251,7 @@ fn next_page(lang: Lang, token: &str, handed: Next, progress: &Progress) -> Stri
         Next::Selfie if progress.accepted || handed == Next::Selfie => "?step=selfie",
         // A document handed over again that could not be used.
         Next::Selfie => "?step=again",
-        Next::Result => "",
+        Next::Questionnaire | Next::Result => "",
     };
     let note = progress.problems.first().map(|problem| format!("note={}", problem.code)).unwrap_or_default();
     let mark = match (step.is_empty(), note.is_empty()) {

@@ -40,6 +40,7 @@ mod faces;
 mod issuance;
 mod list;
 mod person;
+mod questions;
 mod retention;
 mod review;
 mod share;

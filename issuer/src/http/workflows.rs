@@ -59,7 +59,7 @@ async fn create(State(front): State<Front>, client: Client, Now(now): Now, body:
         Wish::Publish => {
             // Nothing is kept of a graph that can not be published.
             let (graph, kind) = (wanted.graph.clone().unwrap_or_default(), wanted.kind.unwrap_or(Kind::Kyc));
-            let checked = front.0.check_graph(client.0.environment, &graph, kind);
+            let checked = front.0.check_graph(&client.0, &graph, kind).await?;
             if !checked.valid {
                 return Err(Error::from(Refused::Problems(checked.errors)).into());
             }
@@ -136,7 +136,7 @@ async fn put_graph(
     let graph = body.get("graph").cloned().unwrap_or(Value::Object(body));
     let graph = Draft::try_from(graph).map_err(|error| Error::from(Refused::from(error)))?;
     let shown = front.0.change_workflow(&client.0, id, Wanted { graph: Some(graph), ..Wanted::default() }, now).await?;
-    Ok(Json(checked(&front.0, &client.0, &shown)).into_response())
+    Ok(Json(checked(&front.0, &client.0, &shown).await?).into_response())
 }
 
 /// `POST /v3/workflows/{id}/edit/`: `{"operations": [{"op": "set_next", …}, …]}`, all of them or none.
@@ -152,7 +152,7 @@ async fn edit(
     let operations = body.get("operations").cloned().unwrap_or_default();
     let operations: Vec<Operation> = serde_json::from_value(operations).map_err(|error| bad(short(&error)))?;
     let shown = front.0.edit_workflow(client.0.id, id, &operations, now).await?;
-    Ok(Json(checked(&front.0, &client.0, &shown)).into_response())
+    Ok(Json(checked(&front.0, &client.0, &shown).await?).into_response())
 }
 
 /// `POST /v3/workflows/{id}/publish/`.
@@ -170,13 +170,13 @@ async fn publish(
 async fn validate(State(front): State<Front>, client: Client, body: Body) -> Result<Response, Refusal> {
     let Wanted { graph, kind, .. } = wanted(&body?.0, None)?;
     let graph = graph.unwrap_or_default();
-    Ok(Json(front.0.check_graph(client.0.environment, &graph, kind.unwrap_or(Kind::Kyc))).into_response())
+    Ok(Json(front.0.check_graph(&client.0, &graph, kind.unwrap_or(Kind::Kyc)).await?).into_response())
 }
 
 /// `POST /v3/workflows/{id}/validate/`: a dry run for a version.
 async fn validate_one(State(front): State<Front>, client: Client, Path(id): Path<String>) -> Result<Response, Refusal> {
     let shown = front.0.workflow_version(client.0.id, drawn(&front.0, &client.0, &id)?).await?;
-    Ok(Json(front.0.check_graph(client.0.environment, &shown.version.graph, shown.version.kind)).into_response())
+    Ok(Json(front.0.check_graph(&client.0, &shown.version.graph, shown.version.kind).await?).into_response())
 }
 
 /// `GET /v3/questionnaires/`.
@@ -387,13 +387,13 @@ fn ready_row(workflow: &Workflow) -> Value {
 }
 
 /// A version, and what would be in the way of publishing it.
-fn checked(issuer: &Issuer, application: &Application, shown: &Shown) -> Value {
+async fn checked(issuer: &Issuer, application: &Application, shown: &Shown) -> Result<Value, Error> {
     let mut answer = row(shown);
-    let checked = issuer.check_graph(application.environment, &shown.version.graph, shown.version.kind);
+    let checked = issuer.check_graph(application, &shown.version.graph, shown.version.kind).await?;
     answer["valid"] = checked.valid.into();
     answer["errors"] = json!(checked.errors);
     answer["ignored"] = json!(checked.ignored);
-    answer
+    Ok(answer)
 }
 
 fn questionnaire_row(kept: &Kept) -> Value {

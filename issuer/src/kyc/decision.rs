@@ -7,18 +7,19 @@ use serde_json::json;
 use warifu_models::liveness::Method;
 use warifu_session::FeatureStatus;
 use warifu_session::decision::{
-    Decision, Environment, FaceMatch, Feature, IdVerification, LivenessCheck, LogType, Match, MatchSource, Review,
-    SessionKind, Warning,
+    Decision, FaceMatch, Feature, IdVerification, LivenessCheck, LogType, Match, MatchSource, Review, SessionKind,
+    Warning,
 };
 use warifu_store::Loaded;
 
 use crate::kyc::check::{CheckName, Outcome, Signal};
 use crate::kyc::evidence::{FoundFace, Liveness, Searched, Selfie, Taken};
+use crate::kyc::media::Medium;
 use crate::kyc::review;
 use crate::kyc::session::OpenSession;
 use crate::kyc::stage::Stage;
 use crate::kyc::verdict::Cause;
-use crate::kyc::workflow::{self, Consequence, Kind, Workflow};
+use crate::kyc::workflow::{Consequence, Kind, Workflow};
 use crate::workflows::course::Course;
 use crate::{Error, Issuer};
 
@@ -99,7 +100,15 @@ pub(crate) fn of(open: &OpenSession, issuer: &Issuer, now: Timestamp) -> Decisio
         status: review::Feature::named(name).map_or(FeatureStatus::NotStarted, |it| feature_status(open, it)),
         node_id: Some(NODE.to_owned()),
     };
+    let questionnaires = open.questionnaire_rows().into_iter().map(|(node, status)| Feature {
+        feature: "QUESTIONNAIRE".to_owned(),
+        status,
+        node_id: Some(node.to_string()),
+    });
     let decided = !signals.is_empty();
+    let link = |medium| issuer.media_url(open, medium, now);
+    let portrait_image = stage.document().and_then(|document| document.read.portrait.as_ref());
+    let portrait_image = portrait_image.filter(|portrait| !portrait.jpeg.0.is_empty()).map(|_| link(Medium::Portrait));
     let warnings = |feature: &str| {
         let of_feature =
             signals.iter().filter_map(|signal| Some((signal, signal.risk().filter(|risk| risk.0 == feature)?)));
@@ -143,8 +152,8 @@ pub(crate) fn of(open: &OpenSession, issuer: &Issuer, now: Timestamp) -> Decisio
             date_of_issue: None,
             expiration_date: identity.and_then(|who| who.expires),
             mrz,
-            portrait_image: None,
-            front_image: None,
+            portrait_image: portrait_image.clone(),
+            front_image: Some(link(Medium::Document)),
             extra_fields: std::collections::BTreeMap::new(),
             corrections: open.personal.corrections.clone(),
             warnings: warnings("ID_VERIFICATION"),
@@ -161,7 +170,7 @@ pub(crate) fn of(open: &OpenSession, issuer: &Issuer, now: Timestamp) -> Decisio
             (_, Liveness::Score(score)) => Some(hundredths(score * 100.0)),
             (_, Liveness::NotPerformed | Liveness::TooTight) => None,
         },
-        reference_image: None,
+        reference_image: Some(link(Medium::Selfie)),
         matches: matches(&selfie.read),
         warnings: warnings("LIVENESS"),
     });
@@ -185,8 +194,8 @@ pub(crate) fn of(open: &OpenSession, issuer: &Issuer, now: Timestamp) -> Decisio
             status: feature_status(open, review::Feature::FaceMatch),
             score: score.map(hundredths),
             source_image_session_id: source,
-            source_image: None,
-            target_image: None,
+            source_image: portrait_image.clone(),
+            target_image: Some(link(Medium::Selfie)),
             warnings: warnings("FACEMATCH"),
         }
     });
@@ -197,16 +206,13 @@ pub(crate) fn of(open: &OpenSession, issuer: &Issuer, now: Timestamp) -> Decisio
         session_url: Some(issuer.hosted_url(&session.language, open.personal.token.expose())),
         status: session.status_at(now),
         workflow_id: workflow.id.to_string(),
-        features: runs(workflow).iter().map(feature).collect(),
+        features: runs(workflow).iter().map(feature).chain(questionnaires).collect(),
         vendor_data: session.vendor_data.clone(),
         metadata: session.metadata.clone(),
         callback: session.callback.as_ref().map(ToString::to_string),
         created_at: session.created_at,
         expires_at: Some(session.expires_at),
-        environment: match workflow.environment {
-            workflow::Environment::Live => Environment::Live,
-            workflow::Environment::Sandbox => Environment::Sandbox,
-        },
+        environment: workflow.environment.into(),
         id_verifications: id_verification.map(|item| vec![item]),
         liveness_checks: liveness.map(|item| vec![item]),
         face_matches: face_match.map(|item| vec![item]),
@@ -221,7 +227,7 @@ pub(crate) fn of(open: &OpenSession, issuer: &Issuer, now: Timestamp) -> Decisio
         email_verifications: None,
         poa_verifications: None,
         database_validations: None,
-        questionnaire_responses: None,
+        questionnaire_responses: issuer.responses(open, now),
         document_ai_documents: None,
         reviews: open.personal.reviews.iter().filter_map(as_review).collect(),
         shared_from_session: None,

@@ -45,7 +45,7 @@ impl Issuer {
                         self.refresh_face(key).await;
                     }
                     if let Some(open) = open {
-                        for blob in open.personal.stage.pictures() {
+                        for blob in open.blobs() {
                             self.blobs.delete(blob).await?;
                         }
                     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 use warifu_session::Status;
-use warifu_session::decision::StatusOverride;
+use warifu_session::decision::{StatusOverride, Warning};
 
 use crate::kyc::check::{CheckName, Code, Outcome, Signal};
 use crate::kyc::decision;
@@ -16,6 +16,7 @@ use crate::kyc::session::OpenSession;
 use crate::kyc::stage::Stage;
 use crate::kyc::verdict::Cause;
 use crate::kyc::workflow::{Consequence, Kind, Workflow};
+use crate::workflows::course::Course;
 use crate::{Error, Issuer};
 
 /// Why a session is what it is.
@@ -33,6 +34,11 @@ pub struct Explanation {
     pub causes: Vec<Cause>,
     /// Every check that the workflow has, in the order they run.
     pub checks: Vec<Explained>,
+    /// The way through the graph of the workflow, where it has one: `ended_at` is the node that made the status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub course: Option<Course>,
+    /// The status rules of the graph that applied, each with the fact, what it was held against and what followed.
+    pub rules: Vec<Warning>,
 }
 
 /// One check.
@@ -57,11 +63,13 @@ impl Issuer {
     /// # Errors
     /// [`Error::NoSuchSession`], [`Error::Erased`].
     pub async fn explain(&self, id: Uuid, now: Timestamp) -> Result<Explanation, Error> {
-        Ok(explain(&self.seen_by_id(id).await?.open, now))
+        let open = self.seen_by_id(id).await?.open;
+        let course = self.course(&open, now);
+        Ok(explain(&open, course, now))
     }
 }
 
-fn explain(open: &OpenSession, now: Timestamp) -> Explanation {
+fn explain(open: &OpenSession, course: Option<Course>, now: Timestamp) -> Explanation {
     let (session, stage) = (&open.session, &open.personal.stage);
     let workflow = &session.workflow;
     let verdict = stage.verdict(workflow);
@@ -86,9 +94,14 @@ fn explain(open: &OpenSession, now: Timestamp) -> Explanation {
     Explanation {
         session_id: session.id,
         status: session.status_at(now),
-        automatic_status: verdict.is_some().then(|| status_of(stage, workflow).0),
+        automatic_status: match &course {
+            Some(course) => course.status,
+            None => verdict.is_some().then(|| status_of(stage, workflow).0),
+        },
         status_override: open.personal.overridden,
         checks: checks.collect(),
+        rules: course.iter().flat_map(|course| course.warnings.clone()).collect(),
+        course,
         causes: verdict.map(|verdict| verdict.causes().to_vec()).unwrap_or_default(),
     }
 }

@@ -17,7 +17,7 @@ use crate::kyc::evidence::{
     PictureQuality, Portrait, Recorded, Searched, Selfie, SelfieFace, Taken, VisualField, VisualZone,
 };
 use crate::kyc::identity::{DocumentKind, Identity, Sex};
-use crate::kyc::service::{Progress, expectations, status_of, today};
+use crate::kyc::service::{Progress, expectations, today};
 use crate::kyc::workflow::{Environment, Kind, Workflow};
 use crate::{Error, Issuer};
 
@@ -157,13 +157,11 @@ impl Issuer {
                 let stage = stage.with_document(Handed { picture: kept.clone(), read: document.clone() })?;
                 let stage = stage.with_selfie(Handed { picture: kept.clone(), read: selfie.clone() })?;
                 open.personal.stage = stage.decided(signals, now)?;
-                let (status, action) = status_of(&open.personal.stage, &open.session.workflow);
-                open.session.status = status;
-                Ok(action)
+                Ok(self.settle(open, "session.in_review", now))
             })
             .await;
         match done {
-            Ok(seen) => Ok(seen.progress(true, Vec::new())),
+            Ok(seen) => Ok(self.progress_of(&seen, Vec::new(), now)),
             Err(error) => {
                 self.blobs.delete(blob).await?;
                 Err(error)
@@ -252,6 +250,7 @@ mod tests {
     use warifu_session::Status;
 
     use super::*;
+    use crate::kyc::service::status_of;
     use crate::kyc::stage::Stage;
 
     #[track_caller]

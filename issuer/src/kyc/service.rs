@@ -21,6 +21,7 @@ use crate::kyc::decision;
 use crate::kyc::evidence::{Against, Evidence, Handed, Kept};
 use crate::kyc::identity::Identity;
 use crate::kyc::presented;
+use crate::kyc::questions::Asking;
 use crate::kyc::read::{self, ReadError};
 use crate::kyc::session::{OpenSession, Session, token_hash};
 use crate::kyc::stage::{OutOfTurn, Stage};
@@ -44,6 +45,8 @@ pub enum Next {
     Credential,
     /// The selfie.
     Selfie,
+    /// Answers to questions.
+    Questionnaire,
     /// Nothing more: there is a result.
     Result,
 }
@@ -79,6 +82,8 @@ pub(crate) struct View {
     pub(crate) standing: Standing,
     pub(crate) offer: Option<Shown>,
     pub(crate) asked: presented::Asked,
+    /// The questions that the person is asked, where the session waits for answers.
+    pub(crate) asking: Option<Asking>,
     /// What the person is asked to show, where the session waits for that.
     pub(crate) request: Option<presented::Shown>,
     pub(crate) has_consents: bool,
@@ -127,12 +132,18 @@ pub(crate) struct Seen {
     pub(crate) open: OpenSession,
 }
 
-impl Seen {
-    pub(crate) fn progress(&self, accepted: bool, problems: Vec<Signal>) -> Progress {
-        let session = &self.open.session;
-        let next = match &self.open.personal.stage {
-            // The graph of a workflow may end a session before everything was handed over.
+impl Issuer {
+    /// How far a session is after something was taken from the person.
+    pub(crate) fn progress_of(&self, seen: &Seen, advice: Vec<Signal>, now: Timestamp) -> Progress {
+        self.stands(&seen.open, true, advice, now)
+    }
+
+    fn stands(&self, open: &OpenSession, accepted: bool, problems: Vec<Signal>, now: Timestamp) -> Progress {
+        let session = &open.session;
+        let next = match &open.personal.stage {
+            // The graph of a workflow may end a session before everything was handed over, or go on after that.
             _ if session.status.is_decided() => Next::Result,
+            _ if self.asking(open, now).is_some() => Next::Questionnaire,
             Stage::Opened => Next::Document,
             Stage::AwaitingCredential => Next::Credential,
             Stage::DocumentRead { .. } | Stage::AwaitingFace { .. } => Next::Selfie,
@@ -199,7 +210,7 @@ impl Issuer {
     pub async fn progress(&self, token: &str, now: Timestamp) -> Result<Progress, Error> {
         let mut seen = self.seen_by_token(token).await?;
         seen.open.session.status = seen.open.session.status_at(now);
-        Ok(seen.progress(true, Vec::new()))
+        Ok(self.progress_of(&seen, Vec::new(), now))
     }
 
     /// Everything the pages of a session show. Where `shown` is given, the offer of an approved session and the request of
@@ -230,7 +241,7 @@ impl Issuer {
         };
         Ok(View {
             token: token.to_owned(),
-            progress: seen.progress(true, Vec::new()),
+            progress: self.progress_of(&seen, Vec::new(), now),
             environment: session.workflow.environment,
             kind: session.workflow.kind,
             takes_files: session.workflow.takes_files(),
@@ -242,6 +253,7 @@ impl Issuer {
             standing,
             offer,
             asked: seen.open.personal.showing.asked(),
+            asking: self.asking(&seen.open, now),
             request,
             has_consents: !seen.open.personal.consents.is_empty(),
         })
@@ -254,7 +266,7 @@ impl Issuer {
     /// answer says what to do.
     pub async fn submit_document(&self, token: &str, picture: Vec<u8>, now: Timestamp) -> Result<Progress, Error> {
         let seen = self.seen_by_token(token).await?;
-        self.check_open(&seen.open.session, now)?;
+        self.check_turn(&seen.open, now)?;
         match &seen.open.personal.stage {
             Stage::Opened | Stage::DocumentRead { .. } => {}
             Stage::Complete { .. }
@@ -295,7 +307,7 @@ impl Issuer {
                 if let Some(blob) = dropped {
                     self.blobs.delete(blob).await?;
                 }
-                Ok(seen.progress(true, advice))
+                Ok(self.progress_of(&seen, advice, now))
             }
             Err(error) => {
                 self.blobs.delete(document.picture.blob).await?;
@@ -315,7 +327,7 @@ impl Issuer {
         now: Timestamp,
     ) -> Result<Progress, Error> {
         let seen = self.seen_by_token(token).await?;
-        self.check_open(&seen.open.session, now)?;
+        self.check_turn(&seen.open, now)?;
         if let Stage::AwaitingFace { reference } = &seen.open.personal.stage {
             let reference = reference.clone();
             return self.submit_reuse_selfie(token, seen, reference, shown.into(), now).await;
@@ -404,16 +416,19 @@ impl Issuer {
                 Which::Id(id) => self.seen_by_id(id).await?,
             };
             let before = open.session.status;
+            let called = open.personal.called.clone();
             // What comes over the person's link begins the session; nothing that a client does is the person.
             if matches!(which, Which::Token(_)) {
                 begin(&mut open.session);
             }
+            let under_way = open.session.status;
             open.session.retention.last_activity = Some(now);
             let Written { action, facts, also, told } = change(&mut open)?.into();
             let entry = self.entry(&open.session, action, now);
             let entry = facts.into_iter().fold(entry, |entry, (name, value)| entry.fact(name, value));
             let (face_key, face_kept) = self.enrolment(before, &open, now).await?.unzip();
-            let events = self.status_event(Some(before), &mut open, now).await?;
+            let reached = self.reached_events(&called, under_way, &mut open, now).await?;
+            let events = reached.and(self.status_event(Some(before), &mut open, now).await?);
             let events = match told {
                 Some(news) => events.and(self.event(news, &mut open, now).await?),
                 None => events,
@@ -442,7 +457,7 @@ impl Issuer {
                 Ok("session.upload_refused")
             })
             .await?;
-        Ok(seen.progress(false, problems))
+        Ok(self.stands(&seen.open, false, problems, now))
     }
 
     pub(crate) fn check_open(&self, session: &Session, now: Timestamp) -> Result<(), Error> {
@@ -488,6 +503,11 @@ impl Issuer {
         let models = self.models.clone();
         let work = tokio::task::spawn_blocking(move || work(&models));
         Ok(work.await.map_err(|error| Error::Task(error.to_string()))??)
+    }
+
+    /// Opens a picture that was kept.
+    pub(crate) fn open_kept(&self, open: &OpenSession, what: &str, sealed: &[u8]) -> Result<Vec<u8>, Error> {
+        Ok(open.key.open(&picture_context(open.session.id, what), sealed)?.expose().to_vec())
     }
 
     /// Seals a picture and keeps it.

@@ -1,6 +1,6 @@
 //! The record of one KYC session: an open part that can be listed and searched, and a sealed part that cannot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use warifu_session::Status;
 use warifu_session::consent::{Receipt, SignedReceipt};
 use warifu_session::decision::{Correction, StatusOverride};
 use warifu_session::webhook::ResubmitInfo;
+use warifu_session::workflow::NodeId;
 use warifu_store::{Stored, sortable};
 
 use crate::application::{Application, BUILT_IN, built_in, scoped};
@@ -20,6 +21,7 @@ use crate::billing;
 use crate::kyc::expected::Expected;
 use crate::kyc::identity::Identity;
 use crate::kyc::presented::Showing;
+use crate::kyc::questions::Answered;
 use crate::kyc::review::{Activity, Ruling};
 use crate::kyc::scenario::Scenario;
 use crate::kyc::stage::Stage;
@@ -179,6 +181,12 @@ pub struct Personal {
     /// When the session last went a step through its graph: ages are those of that day.
     #[serde(default)]
     pub walked_at: Option<Timestamp>,
+    /// What the person answered, by the node that asked.
+    #[serde(default)]
+    pub answers: BTreeMap<NodeId, Answered>,
+    /// The webhook nodes that were passed: each is told once.
+    #[serde(default)]
+    pub(crate) called: BTreeSet<NodeId>,
 }
 
 /// An offer as the result page shows it.
@@ -370,6 +378,8 @@ impl OpenSession {
             expected: seed.wanted.expected,
             scenario: seed.wanted.scenario,
             walked_at: None,
+            answers: BTreeMap::new(),
+            called: BTreeSet::new(),
         };
         Ok(Self { session, personal, key, tagger: vault.tagger() })
     }
@@ -501,7 +511,7 @@ impl Session {
 pub(crate) const FINISHED: &str = "finished";
 
 /// Whether the checks have spoken of a session of this status.
-fn is_finished(status: Status) -> bool {
+pub(crate) fn is_finished(status: Status) -> bool {
     match status {
         Status::Approved | Status::Declined | Status::InReview | Status::Resubmitted | Status::KycExpired => true,
         Status::NotStarted | Status::InProgress | Status::AwaitingUser | Status::Expired | Status::Abandoned => false,

@@ -3,16 +3,19 @@
 //! A session keeps the workflow it began with, so a verdict can be explained years later by the rules of its day. Where the
 //! workflow was drawn, its graph is kept with it ([`crate::workflows`]).
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use warifu_models::liveness::Method;
-use warifu_session::workflow::Graph;
+use warifu_session::workflow::{Graph, NodeId};
 
 use crate::kyc::check::{CheckName, Outcome};
 use crate::kyc::checks::FaceMatch;
+use crate::kyc::questions::Pinned;
 
 /// The rules of one workflow, pinned into each session that runs under it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Workflow {
     /// Stable identifier, as integrators name it.
     pub id: Uuid,
@@ -64,6 +67,9 @@ pub struct Workflow {
     /// What a session asks for and how it ends, where the workflow was drawn; the steps of its kind where it was not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub graph: Option<Graph>,
+    /// What its questionnaire nodes ask.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub questionnaires: BTreeMap<NodeId, Pinned>,
 }
 
 /// What a workflow does.
@@ -156,6 +162,15 @@ pub enum Environment {
     Sandbox,
 }
 
+impl From<Environment> for warifu_session::decision::Environment {
+    fn from(environment: Environment) -> Self {
+        match environment {
+            Environment::Live => Self::Live,
+            Environment::Sandbox => Self::Sandbox,
+        }
+    }
+}
+
 /// What an outcome means for the verdict. Ordered: the gravest of a session decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -204,6 +219,7 @@ impl Workflow {
             expected_details_mismatch: Consequence::Review,
             attempts: 20,
             graph: None,
+            questionnaires: BTreeMap::new(),
         }
     }
 

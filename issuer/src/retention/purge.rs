@@ -136,7 +136,7 @@ impl Issuer {
                 let Some(mut open) = OpenSession::open(session.clone(), &self.vault)? else {
                     return Ok((session, going));
                 };
-                going.pictures = open.personal.stage.pictures();
+                going.pictures = open.blobs();
                 going.items = going.pictures.len() as u64;
                 // A fresh key for what stays: the one that opens the pictures is gone with this commit.
                 open.rekey(&self.vault, self.entropy())?;
@@ -148,7 +148,7 @@ impl Issuer {
             }
             Class::Identity => {
                 if let Some(open) = OpenSession::open(session.clone(), &self.vault)? {
-                    going.pictures = open.personal.stage.pictures();
+                    going.pictures = open.blobs();
                 }
                 self.face_goes(&session, &mut going).await?;
                 going.items = 1;

@@ -5,7 +5,7 @@ use serde_json::json;
 use uuid::Uuid;
 use warifu_keys::base64url;
 use warifu_session::Status;
-use warifu_session::decision::{Environment as Where, SessionKind};
+use warifu_session::decision::SessionKind;
 use warifu_session::webhook::{Event, EventType};
 use warifu_store::{Batch, Collection, Cursor, Loaded, Query, Range};
 
@@ -14,7 +14,6 @@ use super::destination::Destination;
 use super::outbox::{Delivery, Outgoing, Payload, State};
 use crate::kyc::service::TRIES;
 use crate::kyc::vault::DataKey;
-use crate::kyc::workflow::Environment;
 use crate::{Error, Issuer};
 
 /// Attempts of a destination, newest first.
@@ -171,12 +170,10 @@ impl Issuer {
             webhook_type,
             created_at: now.as_second(),
             application_id: destination.application,
-            environment: match self.config.environment {
-                Environment::Live => Where::Live,
-                Environment::Sandbox => Where::Sandbox,
-            },
+            environment: self.config.environment.into(),
             session_id,
             session_kind: SessionKind::User,
+            node_id: None,
             status: Status::Approved,
             workflow_id: Uuid::nil(),
             workflow_version: 1,

@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use warifu_session::decision::{Decision, Warning};
 use warifu_session::workflow::engine::{Evidence, Finding, Step, walk};
 use warifu_session::workflow::graph::{Action, Ending};
@@ -30,12 +30,19 @@ pub struct Course {
     pub tags: Vec<String>,
     /// Comments that action nodes on the way left for reviewers.
     pub notes: Vec<String>,
+    /// What it waits for.
     #[serde(skip)]
-    status: Option<Status>,
+    pub(crate) asks: Option<(NodeId, Feature)>,
+    #[serde(skip)]
+    calls: Option<NodeId>,
+    /// What the graph comes to; absent while something is left to do.
+    #[serde(skip)]
+    pub(crate) status: Option<Status>,
     #[serde(skip)]
     statuses: Vec<(NodeId, Feature, FeatureStatus)>,
+    /// The status rules that applied.
     #[serde(skip)]
-    warnings: Vec<Warning>,
+    pub(crate) warnings: Vec<Warning>,
 }
 
 impl Issuer {
@@ -43,9 +50,15 @@ impl Issuer {
     /// `otherwise` while the person has more to do.
     pub(crate) fn settle(&self, open: &mut OpenSession, otherwise: &'static str, now: Timestamp) -> &'static str {
         open.personal.walked_at = Some(now);
+        // To pass a webhook node is to have told it: the event goes out with the commit of this step.
+        while let Some(node) = self.course(open, now).and_then(|course| course.calls) {
+            open.personal.called.insert(node);
+        }
         let complete = open.personal.stage.verdict(&open.session.workflow).is_some();
         let (of_verdict, action) = status_of(&open.personal.stage, &open.session.workflow);
-        let status = match self.course(open, now) {
+        let course = self.course(open, now);
+        let asks_questions = self.asking(open, now).is_some();
+        let status = match course {
             Some(course) => course.status,
             None => complete.then_some(of_verdict),
         };
@@ -59,7 +72,7 @@ impl Issuer {
                 }
             }
             // There is nothing more that could be asked for, and the graph asks: a person has to look.
-            None if complete => {
+            None if complete && !asks_questions => {
                 open.session.status = Status::InReview;
                 "session.in_review"
             }
@@ -101,7 +114,14 @@ impl Issuer {
             Action::AddNote { comment } => Some(comment.clone()),
             Action::AddTag { .. } => None,
         };
+        let (asks, calls) = match walked.step {
+            Step::Ask { node, feature } => (Some((node.clone(), feature.feature)), None),
+            Step::Call { node, .. } => (None, Some(node.clone())),
+            Step::Run { .. } | Step::End { .. } => (None, None),
+        };
         Some(Course {
+            asks,
+            calls,
             passed: walked.passed.iter().map(ToString::to_string).collect(),
             ended_at,
             tags: actions().filter_map(tag).collect(),
@@ -121,10 +141,14 @@ impl Issuer {
         let mut evidence = Evidence::of(&open.session.id.to_string());
         // An action is carried out by being passed: what it leaves behind is read from the course.
         let actions = graph.nodes().iter().filter(|(_, node)| matches!(node, Node::Action(_)));
-        evidence.carried_out = actions.map(|(id, _)| id.clone()).collect();
+        evidence.carried_out = actions.map(|(id, _)| id).chain(&open.personal.called).cloned().collect();
         let decision = decision::of(open, self, now);
         let decided = !open.personal.stage.signals().is_empty();
         for (id, node) in graph.features() {
+            if node.feature == Feature::Questionnaire {
+                evidence.findings.extend(open.answers_found(id).map(|found| (id.clone(), found)));
+                continue;
+            }
             let item = match node.feature {
                 Feature::Ocr => first(decision.id_verifications.as_deref()),
                 Feature::Liveness if decided => first(decision.liveness_checks.as_deref()),
@@ -160,7 +184,10 @@ impl Course {
         };
         for row in &mut decision.features {
             let feature = Feature::ALL.iter().copied().find(|feature| feature.decision_name() == row.feature);
-            if let Some(feature) = feature {
+            if feature == Some(Feature::Questionnaire) {
+                let node = row.node_id.as_deref();
+                row.status = self.status_at(node).unwrap_or(row.status);
+            } else if let Some(feature) = feature {
                 row.node_id = node_of(feature);
                 row.status = status_of(feature).unwrap_or(row.status);
             }
@@ -180,6 +207,20 @@ impl Course {
         items!(decision.id_verifications, Feature::Ocr);
         items!(decision.liveness_checks, Feature::Liveness);
         items!(decision.face_matches, Feature::FaceMatch);
+        for item in decision.questionnaire_responses.iter_mut().flatten() {
+            let node = item["node_id"].as_str().map(str::to_owned);
+            if let Some(status) = self.status_at(node.as_deref()) {
+                item["status"] = status.word().into();
+            }
+            let own = self.warnings.iter().filter(|warning| warning.node_id == node);
+            item["warnings"] = json!(own.collect::<Vec<_>>());
+        }
+    }
+
+    /// The status of a node that was passed.
+    fn status_at(&self, node: Option<&str>) -> Option<FeatureStatus> {
+        let found = self.statuses.iter().find(|(other, _, _)| Some(other.as_str()) == node);
+        found.map(|(_, _, status)| *status)
     }
 }
 

@@ -3,13 +3,18 @@
 //! Nothing is passed over: a feature, a setting or an order of nodes that this issuer can not carry out is refused by name before
 //! anything is published.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 use serde_json::Value;
+use uuid::Uuid;
 use warifu_models::liveness::Method;
 use warifu_session::workflow::graph::{Ending, FeatureNode};
 use warifu_session::workflow::validate::always_before;
 use warifu_session::workflow::{Feature, Graph, Kind, Node, NodeId};
 
+use super::record::Kept;
+use crate::kyc::questions::Pinned;
 use crate::kyc::workflow::{self, Consequence, Workflow};
 
 /// Something that this issuer can not carry out.
@@ -19,7 +24,7 @@ pub struct Unbuilt {
     pub node_id: Option<String>,
     /// The member.
     pub field: String,
-    /// Always `not_built`.
+    /// `not_built`, or `not_found` for something that the application does not have.
     pub code: &'static str,
     /// What it is.
     pub message: String,
@@ -29,6 +34,10 @@ impl Unbuilt {
     fn new(node: Option<&NodeId>, field: impl Into<String>, message: impl Into<String>) -> Self {
         let node_id = node.map(ToString::to_string);
         Self { node_id, field: field.into(), code: "not_built", message: message.into() }
+    }
+
+    fn missing(node: &NodeId, field: &str, message: &str) -> Self {
+        Self { code: "not_found", ..Self::new(Some(node), field, message) }
     }
 }
 
@@ -45,11 +54,31 @@ pub(crate) fn built(kind: Kind) -> Option<workflow::Kind> {
     }
 }
 
+/// What the nodes of a graph can name.
+#[derive(Debug, Default)]
+pub(crate) struct Registered {
+    /// The questionnaires that its nodes name, as far as they are there.
+    pub(crate) questionnaires: BTreeMap<Uuid, Kept>,
+    /// The destinations of webhooks that its nodes name, as far as they are there.
+    pub(crate) destinations: BTreeSet<Uuid>,
+}
+
+/// The questionnaire that a node names.
+pub(crate) fn named_questionnaire(node: &FeatureNode) -> Option<Uuid> {
+    let text = node.config.get("questionnaire_uuid").filter(|_| node.feature == Feature::Questionnaire);
+    text?.as_str()?.parse().ok()
+}
+
 /// The rules of a graph, beginning with those of `base`.
 ///
 /// # Errors
 /// Everything that is not built yet; never an empty list.
-pub(crate) fn rules(graph: &Graph, kind: Kind, base: &Workflow) -> Result<Workflow, Vec<Unbuilt>> {
+pub(crate) fn rules(
+    graph: &Graph,
+    kind: Kind,
+    base: &Workflow,
+    registered: &Registered,
+) -> Result<Workflow, Vec<Unbuilt>> {
     let mut unbuilt = Vec::new();
     let mut rules = Workflow { graph: Some(graph.clone()), ..base.clone() };
     if built(kind) != Some(base.kind) {
@@ -57,15 +86,33 @@ pub(crate) fn rules(graph: &Graph, kind: Kind, base: &Workflow) -> Result<Workfl
     }
     for (id, node) in graph.nodes() {
         match node {
-            Node::Feature(node) => settings(id, node, &mut rules, &mut unbuilt),
-            Node::Webhook(_) => {
-                unbuilt.push(Unbuilt::new(Some(id), "node_type", "nodes of the type `webhook` are not built yet"));
+            Node::Feature(node) if node.feature == Feature::Questionnaire => {
+                match named_questionnaire(node).and_then(|uuid| registered.questionnaires.get(&uuid)) {
+                    Some(kept) => drop(rules.questionnaires.insert(id.clone(), pinned(kept, node))),
+                    None => {
+                        let message = "there is no such questionnaire";
+                        unbuilt.push(Unbuilt::missing(id, "config.questionnaire_uuid", message));
+                    }
+                }
             }
-            Node::Action(_) | Node::Branch(_) | Node::Status(_) => {}
+            Node::Feature(node) => settings(id, node, &mut rules, &mut unbuilt),
+            Node::Webhook(node) if node.destination.is_some_and(|it| !registered.destinations.contains(&it)) => {
+                unbuilt.push(Unbuilt::missing(id, "config.destination", "there is no such destination of webhooks"));
+            }
+            Node::Webhook(_) | Node::Action(_) | Node::Branch(_) | Node::Status(_) => {}
         }
     }
     order(graph, base.kind, &mut unbuilt);
     if unbuilt.is_empty() { Ok(rules) } else { Err(unbuilt) }
+}
+
+fn pinned(kept: &Kept, node: &FeatureNode) -> Pinned {
+    Pinned {
+        id: kept.uuid,
+        version: kept.version,
+        questionnaire: kept.questionnaire.clone(),
+        reviewed: node.config.get("review_questionnaire_manually") == Some(&Value::Bool(true)),
+    }
 }
 
 /// What a session can carry out: the document first, then one selfie for liveness and comparison, each once.

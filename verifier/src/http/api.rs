@@ -74,6 +74,10 @@ impl Refused {
     fn detail(status: StatusCode, text: &str) -> Self {
         Self(status, json!({"detail": text}))
     }
+
+    pub(super) fn field(status: StatusCode, name: &str, text: &str) -> Self {
+        Self(status, json!({ (name): [text] }))
+    }
 }
 
 impl From<Problem> for Refused {

@@ -17,7 +17,7 @@ use warifu_session::share::{Content, Life, NewShare, Scope, Terms, holder_issuer
 use warifu_store::audit::Log;
 use warifu_trust::bundle::Credentials;
 use warifu_trust::entity::{ServiceStatus, ServiceType};
-use warifu_verifier::acceptance::{Begins, Rule};
+use warifu_verifier::acceptance::{Assurance, Begins, Rule};
 
 use crate::world::{AUDIENCE, Answer, WORKFLOW, Wallet, World, asked};
 
@@ -224,6 +224,32 @@ async fn of_racing_imports_one_wins() {
 }
 
 #[tokio::test]
+async fn imports_are_counted_by_the_month() {
+    let world = World::new("counted").await;
+    let usage = async |query: &str| world.get(&format!("v3/billing/usage/{query}")).await;
+    for _ in 0..2 {
+        let token = from_wallet(&world, &world.wallet, &Making::default());
+        assert_eq!(import(&world, &token).await.status, 201);
+        assert_eq!(import(&world, &token).await.status, 403);
+    }
+    let november = usage("").await.json();
+    assert_eq!((&november["month"], &november["environment"]), (&json!("2026-11"), &json!("sandbox")));
+    let line = &november["lines"][0];
+    assert_eq!((&line["item"], &line["count"], &line["unit_price"]), (&json!("import"), &json!(2), &json!("0.3000")));
+    assert_eq!(november["total"], "0.0000", "a sandbox costs nothing");
+    assert_eq!(usage("?month=2026-12").await.json()["lines"][0]["count"], 0);
+    assert_eq!(usage("?month=2026-10").await.json()["lines"][0]["count"], 0);
+    assert_eq!(world.get("v3/billing/prices").await.json()["prices"][0]["paid_by"], "importer");
+    for month in ["2026", "2026-13", "9999-12", "x"] {
+        let refused = usage(&format!("?month={month}")).await;
+        assert_eq!(refused.status, 400, "{month}");
+        assert!(refused.json()["month"].is_array(), "{}", refused.text);
+    }
+    let nobody = world.send(Method::GET, "v3/billing/usage/", &[], Vec::new()).await;
+    assert!(matches!(nobody.status, 401 | 403), "{}", nobody.status);
+}
+
+#[tokio::test]
 async fn tokens_that_are_no_good() {
     let world = World::new("bad tokens").await;
     let good = |making: Making| from_wallet(&world, &world.wallet, &making);
@@ -424,7 +450,12 @@ async fn the_log_has_doors_for_the_partner_only() {
 /// The partner's own rules: which issuers, how old, and whether a person looks first.
 #[tokio::test]
 async fn a_partner_decides_for_itself_whose_verifications_it_takes() {
-    let rule = |issuer: &str, max_age_days, decision| Rule { issuer: issuer.to_owned(), max_age_days, decision };
+    let rule = |issuer: &str, max_age_days, decision| Rule {
+        issuer: issuer.to_owned(),
+        max_age_days,
+        minimum_assurance: None,
+        decision,
+    };
     let day = Duration::from_secs(86_400);
     let shared =
         |world: &World, session| from_issuer(world, &world.signer, &decision(session, "Approved"), &Making::default());
@@ -446,4 +477,10 @@ async fn a_partner_decides_for_itself_whose_verifications_it_takes() {
     old.created_at = world.now() - 8 * day;
     let old = from_issuer(&world, &world.signer, &old, &Making::default());
     refused(&world, &old, 403, "verification_too_old").await;
+
+    let strong = Rule { minimum_assurance: Some(Assurance::Cryptographic), ..rule("*", None, Begins::Automatic) };
+    let world = World::importing("strong only", vec![strong]).await;
+    refused(&world, &shared(&world, 1), 403, "verification_too_weak").await;
+    let wallet = from_wallet(&world, &world.wallet, &Making::default());
+    refused(&world, &wallet, 403, "verification_assurance_unknown").await;
 }

@@ -260,6 +260,7 @@ impl World {
             api_key: ApiKeyHash::of(API_KEY),
             workflow_id: WORKFLOW.to_owned(),
             policies: Policy::built_in(&vct, Formats::Either),
+            import_price: warifu_verifier::config::IMPORT_PRICE,
             imports,
             allowed_models: vec![model()],
             request_seconds: 300,

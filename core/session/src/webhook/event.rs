@@ -185,6 +185,9 @@ pub struct Event {
     pub session_kind: SessionKind,
     /// Status of the session once this had happened.
     pub status: Status,
+    /// The webhook node of the workflow that sent this; absent for everything else. An addition of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_id: Option<String>,
     /// Its workflow.
     pub workflow_id: Uuid,
     /// Version of its workflow.
@@ -277,6 +280,7 @@ pub(super) mod tests {
             session_id: Uuid::from_u128(3),
             session_kind: SessionKind::User,
             status: Status::Approved,
+            node_id: None,
             workflow_id: Uuid::from_u128(4),
             workflow_version: 2,
             sequence: 3,

@@ -80,7 +80,7 @@ async fn decision(
         decision["events"] = json!(front.0.events(id.0).await?);
         decision["activity_reviews"] = json!(front.0.activity(id.0).await?);
         decision["blocklisted"] = json!({ "face": front.0.is_blocked(id.0).await? });
-        decision["cost_breakdown"] = Value::Null;
+        decision["cost_breakdown"] = json!(front.0.cost(id.0).await?);
     }
     Ok(Json(if asked.version.as_deref() == Some("v2") { singular(decision) } else { decision }).into_response())
 }

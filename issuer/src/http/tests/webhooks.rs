@@ -104,7 +104,7 @@ impl Sink {
 
 impl World {
     /// A destination for both types of session events; its identifier and secret.
-    async fn destination(&self, url: &str) -> (String, WebhookSecret) {
+    pub(super) async fn destination(&self, url: &str) -> (String, WebhookSecret) {
         let body = json!({ "label": "x", "url": url, "subscribed_events": ["status.updated", "data.updated"] });
         let made = self.api("POST", "/v3/webhook/destinations/", body).await;
         assert_eq!(made.status, 201, "{}", made.text());
@@ -114,7 +114,7 @@ impl World {
         (made["uuid"].as_str().unwrap().to_owned(), WebhookSecret::from_text(secret))
     }
 
-    async fn deliver(&self) -> usize {
+    pub(super) async fn deliver(&self) -> usize {
         self.issuer.deliver_due().await.unwrap()
     }
 
