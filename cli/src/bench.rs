@@ -31,7 +31,7 @@ pub(crate) enum BenchCommand {
     Reauth(BenchArgs),
     /// Issuance, presentation and import over HTTP.
     Flows(BenchArgs),
-    /// The session API over HTTP: create, decision, lists with every filter, import.
+    /// The session API over HTTP: create, decision, lists with every filter, import, webhooks.
     Api(ApiArgs),
     /// Faces: a 1080p frame step by step, and one template among many.
     Face(BenchArgs),
@@ -56,6 +56,9 @@ pub(crate) struct ApiArgs {
     /// How many sessions there are when lists are measured.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     sessions: u32,
+    /// How many webhooks lie in the outbox when their delivery is measured.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    webhooks: u32,
 }
 
 /// One measured row.
@@ -91,7 +94,7 @@ pub(crate) async fn run(command: BenchCommand) -> Result<()> {
         tokio::task::spawn_blocking(move || Person::fictional(&models)).await??
     };
     let data = files::temporary("bench");
-    let sandbox = Sandbox::start(Options {
+    let mut sandbox = Sandbox::start(Options {
         data: data.clone(),
         clock: Clock::system(),
         entropy: Arc::new(System),
@@ -100,7 +103,7 @@ pub(crate) async fn run(command: BenchCommand) -> Result<()> {
         kdf: Kdf::default(),
     })
     .await?;
-    let rows = measure(&command, &sandbox, &person, args.runs).await;
+    let rows = measure(&command, &mut sandbox, &person, args.runs).await;
     sandbox.stop().await;
     std::fs::remove_dir_all(&data).ok();
     let mut value = json!({"rows": rows?});
@@ -113,7 +116,7 @@ pub(crate) async fn run(command: BenchCommand) -> Result<()> {
     Ok(())
 }
 
-async fn measure(command: &BenchCommand, sandbox: &Sandbox, person: &Person, runs: u32) -> Result<Vec<Row>> {
+async fn measure(command: &BenchCommand, sandbox: &mut Sandbox, person: &Person, runs: u32) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     match command {
         // Measured without a sandbox.

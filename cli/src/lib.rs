@@ -103,7 +103,12 @@ enum ModelsCommand {
 
 /// Runs the command line and gives the exit status: 0 done, 1 failed, 2 wrong usage, 3 not approved.
 pub async fn run() -> ExitCode {
-    let cli = Cli::parse();
+    run_as(std::env::args_os()).await
+}
+
+/// Runs these words as the command line, the name of the program first. Ends the process where they are none.
+pub async fn run_as(arguments: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
+    let cli = Cli::parse_from(arguments);
     telemetry::init(telemetry::Form::Text, "warn");
     match dispatch(cli.command).await {
         Ok(code) => code,
