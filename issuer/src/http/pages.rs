@@ -322,7 +322,7 @@ fn document(words: Words<'_>, view: &View, note: Option<Code>) -> Markup {
         p { (words.say("document-what")) }
         (components::camera(&words, &Camera {
             subject: Subject::Passport, action: &action, field: "image", hidden: &[], upload: true, reason: &reason, send: &send,
-            beside: None, capture: None,
+            beside: None, capture: None, elsewhere: None,
         }))
     }
 }
@@ -345,6 +345,7 @@ fn selfie(words: Words<'_>, view: &View, note: Option<Code>) -> Markup {
             subject: Subject::Face, action: &action, field: "image", hidden: &[], upload: view.takes_files,
             reason: &reason, send: &send, beside: None,
             capture: Some(Capture { look: &path("look"), challenge: &path("challenge") }),
+            elsewhere: None,
         }))
     }
 }
