@@ -70,7 +70,7 @@ field-document = Document
 field-expires = Document valid until
 field-status = Result of the verification
 field-result = Result and score
-callback = Back to where you came from
+callback = Back to { $host }
 
 consent-title = Share your verification
 consent-known-as = Known to the trust registry as { $audience }
@@ -311,3 +311,25 @@ presented-other_person = This credential belongs to another account. Show the on
 presented-no_template = This credential holds no face. Ask whoever sent you here for a link to the full verification.
 presented-other_model = The face in this credential was measured in a way that is not in use any more. Ask whoever sent you here for a link to the full verification.
 step-credential = Credential
+
+handoff-open = Go on with your phone
+handoff-title = Go on with another device
+handoff-what = Scan this code with the camera of your phone. You go on there where you are now, and this page follows.
+handoff-alt = QR code that opens this verification on another device
+handoff-link = The same address to copy
+handoff-private = The code is your personal link. Show it to nobody else.
+handoff-waiting = Waiting for your other device
+handoff-at = Your other device is at step { $step } of { $steps }: { $name }. Leave this page open.
+handoff-done = Finished on your other device
+handoff-stay = Go on with this device
+handoff-late = You went on with another device
+handoff-late-what = What you sent from here was not used. This is the step that is due now.
+handoff-goes-back = You can close this page and go on with your other device.
+again-title = Once more, please
+again-document = Whoever checks your verification needs a new picture of your document. Everything else stays as you handed it in.
+again-selfie = Whoever checks your verification needs a new selfie. Everything else stays as you handed it in.
+again-why = Why
+tries-left = { $count ->
+    [one] You have 1 try left.
+   *[other] You have { $count } tries left.
+ }

@@ -22,6 +22,7 @@ mod applications;
 mod audit;
 mod blocklist;
 mod consents;
+mod device;
 mod pages;
 mod person;
 mod status;

@@ -194,6 +194,7 @@ fn waits_for_selfie(stage: &Stage) -> Result<(), OutOfTurn> {
     match stage {
         Stage::DocumentRead { .. } | Stage::AwaitingFace { .. } => Ok(()),
         Stage::Opened
+        | Stage::DocumentAgain { .. }
         | Stage::Complete { .. }
         | Stage::Decided { .. }
         | Stage::AwaitingCredential
