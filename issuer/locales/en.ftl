@@ -329,6 +329,7 @@ again-title = Once more, please
 again-document = Whoever checks your verification needs a new picture of your document. Everything else stays as you handed it in.
 again-selfie = Whoever checks your verification needs a new selfie. Everything else stays as you handed it in.
 again-why = Why
+reason-with-tries = { $reason } { $tries }
 tries-left = { $count ->
     [one] You have 1 try left.
    *[other] You have { $count } tries left.

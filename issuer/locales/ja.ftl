@@ -291,7 +291,7 @@ presented-no_template = この証明書には顔の情報がありません。�
 presented-other_model = この証明書の顔の情報は、現在使われていない方法で作られたものです。ご案内元に、通常の本人確認のリンクをお求めください。
 step-credential = 証明書
 
-handoff-open = スマートフォンで続ける
+handoff-open = スマホで続ける
 handoff-title = 別の端末で続ける
 handoff-what = スマートフォンのカメラでこのコードを読み取ってください。同じところから続けられ、この画面にも進み具合が表示されます。
 handoff-alt = この本人確認を別の端末で開くQRコード
@@ -308,4 +308,5 @@ again-title = もう一度お願いします
 again-document = 確認の担当者が、身分証の撮り直しをお願いしています。ほかの内容はそのまま使います。
 again-selfie = 確認の担当者が、自撮り写真の撮り直しをお願いしています。ほかの内容はそのまま使います。
 again-why = 理由
+reason-with-tries = { $reason }{ $tries }
 tries-left = あと{ $count }回お試しいただけます。

@@ -78,9 +78,9 @@ fn approved(issuer: &Issuer, words: Words<'_>, view: &View, step: Option<&str>) 
             None => {}
         }
         (said_aloud(words, view))
+        (callback(words, view, leaving))
         (read(words, view))
         (checks(words, view))
-        (callback(words, view, leaving))
     }
 }
 
@@ -102,8 +102,8 @@ fn declined(words: Words<'_>, view: &View) -> Markup {
         @if view.causes.is_empty() { p { (words.say("ended-by-rules")) } }
         (said_aloud(words, view))
         p { (words.say("declined-now")) }
-        (checks(words, view))
         (callback(words, view, Leaving::ByItself))
+        (checks(words, view))
     }
 }
 
@@ -115,8 +115,8 @@ fn in_review(words: Words<'_>, view: &View) -> Markup {
         @if view.causes.is_empty() { p { (words.say("ended-by-rules")) } }
         (said_aloud(words, view))
         p { (words.say("review-when")) }
-        (checks(words, view))
         (callback(words, view, Leaving::ByItself))
+        (checks(words, view))
     }
 }
 
@@ -206,6 +206,10 @@ pub(super) fn callback(words: Words<'_>, view: &View, leaving: Leaving) -> Marku
             }
         };
     };
+    if leaving == Leaving::WhenAsked && !view.progress.status.is_decided() {
+        let words = words.fill("callback", &[("host", callback.host_str().unwrap_or_default().into())]);
+        return html! { p { a href=(callback) target="_top" { (words) } } };
+    }
     let host = callback.host_str().unwrap_or_default().to_owned();
     let soon = words.fill("return-soon", &[("host", host.as_str().into())]);
     html! {

@@ -175,7 +175,8 @@ fn remark(words: Words<'_>, view: &View, visit: Visit<'_>, title: &str) -> Marku
     let tries = words.fill("tries-left", &[("count", view.progress.tries_left.into())]);
     html! {
         @if let Some(note) = visit.note {
-            @let what = format!("{} {tries}", words.say(&format!("reason-{note}")));
+            @let reason = words.say(&format!("reason-{note}"));
+            @let what = words.fill("reason-with-tries", &[("reason", reason.into()), ("tries", tries.into())]);
             (components::notice(&words, Tone::Stop, &words.say(title), &what, Some(note.as_str())))
         } @else if visit.step == Some(handoff::ELSEWHERE) {
             (components::notice(&words, Tone::Warn, &words.say("handoff-late"), &words.say("handoff-late-what"), None))
