@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use url::Url;
 use uuid::Uuid;
 use warifu_issuer::application::NewKey;
+use warifu_issuer::embed::EmbedOrigin;
 use warifu_issuer::kyc::workflow::Environment;
 use warifu_issuer::{Application, Applications};
 use warifu_server::entropy::System;
@@ -44,6 +45,16 @@ pub(crate) enum AppCommand {
     Rotate {
         /// Identifier.
         id: Uuid,
+        #[command(flatten)]
+        of: Of,
+    },
+    /// Say whose pages may embed the sessions of an application, in place of those before.
+    Embed {
+        /// Identifier.
+        id: Uuid,
+        /// Origin of such a page, as in https://bank.example; nobody's where none is given.
+        #[arg(long = "origin", value_name = "ORIGIN")]
+        origins: Vec<EmbedOrigin>,
         #[command(flatten)]
         of: Of,
     },
@@ -92,6 +103,14 @@ pub(crate) async fn run(command: AppCommand) -> Result<()> {
                 Door::Store(kept) => shown(&kept.rotate(id, &System, Timestamp::now()).await?),
             };
             answer(of.json, &made, || key_text(&made));
+        }
+        AppCommand::Embed { id, origins, of } => {
+            let body = json!({ "embed_origins": origins });
+            let shown = match Door::open(&of.config).await? {
+                Door::Running(running) => running.patch(&format!("v3/applications/{id}/"), &body).await?,
+                Door::Store(kept) => row(&kept.embed(id, origins, Timestamp::now()).await?),
+            };
+            answer(of.json, &shown, || format!("{id} may be embedded by {}", shown["embed_origins"]));
         }
         AppCommand::Revoke { id, of } => {
             let gone = match Door::open(&of.config).await? {
@@ -153,6 +172,10 @@ impl Running {
         self.send(Method::POST, path, body.to_string().into_bytes()).await
     }
 
+    async fn patch(&self, path: &str, body: &Value) -> Result<Value> {
+        self.send(Method::PATCH, path, body.to_string().into_bytes()).await
+    }
+
     async fn send(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Value> {
         let headers = [("x-operator-key", self.key.as_str()), ("content-type", "application/json")];
         let response = self.fetcher.send(method, &self.base.join(path)?, &headers, body).await?;
@@ -170,6 +193,7 @@ fn row(application: &Application) -> Value {
         "name": application.name,
         "environment": application.environment,
         "created_at": application.created_at,
+        "embed_origins": application.embed_origins,
         "has_key": application.has_key(),
     })
 }

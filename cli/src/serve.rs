@@ -11,6 +11,7 @@ use serde::Deserialize;
 use url::Url;
 use warifu_credential::face_template::ModelId;
 use warifu_issuer::billing::Prices;
+use warifu_issuer::embed::EmbedOrigin;
 use warifu_issuer::kyc::workflow::{Environment, Workflow};
 use warifu_issuer::retention::{PurgeReceipt, Rules};
 use warifu_issuer::{CredentialConfiguration, Issuer, Keys, Suspension};
@@ -101,6 +102,9 @@ struct IssuerPart {
     suspension: Option<bool>,
     /// For how many days back the issuer says how a status list was; never when absent.
     status_history_days: Option<u16>,
+    /// The origins whose pages may embed the sessions made with `api_keys`.
+    #[serde(default)]
+    embed_origins: Vec<EmbedOrigin>,
     /// For how many days each class of data is kept after the relationship ended.
     #[serde(default)]
     retention: Rules,
@@ -334,6 +338,7 @@ pub(crate) async fn open_issuer(file: &Path, wanted: Parts) -> Result<(Arc<Issue
             Some(false) => Suspension::No,
             None => defaults.suspension,
         },
+        embed_origins: issuer.embed_origins,
         retention: issuer.retention,
         prices: issuer.prices,
         status_history: issuer.status_history_days.map(|days| SignedDuration::from_hours(24 * i64::from(days))),

@@ -70,7 +70,7 @@ field-document = Document
 field-expires = Document valid until
 field-status = Result of the verification
 field-result = Result and score
-callback = Back to where you came from
+callback = Back to { $host }
 
 consent-title = Share your verification
 consent-known-as = Known to the trust registry as { $audience }
@@ -354,3 +354,29 @@ answer-entries = { $min ->
     [0] At most { $max } entries are taken.
    *[other] { $min } to { $max } entries are needed.
   }
+handoff-open = Go on with your phone
+handoff-title = Go on with another device
+handoff-what = Scan this code with the camera of your phone. You go on there where you are now, and this page follows.
+handoff-alt = QR code that opens this verification on another device
+handoff-link = The same address to copy
+handoff-private = The code is your personal link. Show it to nobody else.
+handoff-waiting = Waiting for your other device
+handoff-at = Your other device is at step { $step } of { $steps }: { $name }. Leave this page open.
+handoff-done = Finished on your other device
+handoff-stay = Go on with this device
+handoff-late = You went on with another device
+handoff-late-what = What you sent from here was not used. This is the step that is due now.
+handoff-goes-back = You can close this page and go on with your other device.
+again-title = Once more, please
+again-document = Whoever checks your verification needs a new picture of your document. Everything else stays as you handed it in.
+again-selfie = Whoever checks your verification needs a new selfie. Everything else stays as you handed it in.
+again-why = Why
+reason-with-tries = { $reason } { $tries }
+tries-left = { $count ->
+    [one] You have 1 try left.
+   *[other] You have { $count } tries left.
+ }
+questions-title = Some questions
+step-questions = Questions
+welcome-step-questions = Answer some questions.
+again-questions = Whoever checks your verification asks you these questions once more. Everything else stays as you handed it in.

@@ -70,7 +70,7 @@ field-document = 身分証
 field-expires = 身分証の有効期限
 field-status = 本人確認の結果
 field-result = 結果とスコア
-callback = 元のサービスに戻る
+callback = { $host }に戻る
 
 consent-title = 本人確認の結果を共有
 consent-known-as = 信頼レジストリに { $audience } として登録されています
@@ -330,3 +330,26 @@ answer-entries = { $min ->
     [0] { $max }件まで入力できます。
    *[other] { $min }件から{ $max }件まで入力してください。
   }
+handoff-open = スマホで続ける
+handoff-title = 別の端末で続ける
+handoff-what = スマートフォンのカメラでこのコードを読み取ってください。同じところから続けられ、この画面にも進み具合が表示されます。
+handoff-alt = この本人確認を別の端末で開くQRコード
+handoff-link = 同じアドレスをコピーする場合
+handoff-private = このコードはご本人専用のリンクです。ほかの人には見せないでください。
+handoff-waiting = 別の端末で開かれるのを待っています
+handoff-at = 別の端末で手続き中です({ $steps }ステップ中の{ $step }: { $name })。この画面は開いたままにしてください。
+handoff-done = 別の端末での手続きが終わりました
+handoff-stay = この端末で続ける
+handoff-late = 別の端末で手続きが進んでいます
+handoff-late-what = この端末から送られた内容は使われていません。現在の手順を表示しています。
+handoff-goes-back = この画面は閉じて、もう一方の端末で続けてください。
+again-title = もう一度お願いします
+again-document = 確認の担当者が、身分証の撮り直しをお願いしています。ほかの内容はそのまま使います。
+again-selfie = 確認の担当者が、自撮り写真の撮り直しをお願いしています。ほかの内容はそのまま使います。
+again-why = 理由
+reason-with-tries = { $reason }{ $tries }
+tries-left = あと{ $count }回お試しいただけます。
+questions-title = 質問
+step-questions = 質問
+welcome-step-questions = いくつかの質問に答えます。
+again-questions = 担当者の確認のため、次の質問にもう一度お答えください。そのほかの提出内容はそのまま使います。

@@ -17,6 +17,7 @@ use warifu_store::audit::{Entry, Reference};
 use warifu_store::{Batch, Collection, Loaded, Query, Store, Stored};
 
 use crate::Error;
+use crate::embed::{self, EmbedOrigin};
 use crate::kyc::service::TRIES;
 use crate::kyc::workflow::Environment;
 
@@ -49,6 +50,9 @@ pub struct Application {
     pub environment: Environment,
     /// When it was made.
     pub created_at: Timestamp,
+    /// The origins whose pages may embed its sessions; nobody's where there are none.
+    #[serde(default)]
+    pub embed_origins: Vec<EmbedOrigin>,
     /// Hash of its key; absent once the key was revoked.
     key: Option<String>,
 }
@@ -57,7 +61,14 @@ impl Application {
     /// The application of the keys in the settings.
     #[must_use]
     pub fn built_in(environment: Environment) -> Self {
-        Self { id: BUILT_IN, name: "Settings".to_owned(), environment, created_at: Timestamp::UNIX_EPOCH, key: None }
+        Self {
+            id: BUILT_IN,
+            name: "Settings".to_owned(),
+            environment,
+            created_at: Timestamp::UNIX_EPOCH,
+            embed_origins: Vec::new(),
+            key: None,
+        }
     }
 
     /// Whether it has a key that opens doors.
@@ -129,7 +140,8 @@ impl Applications {
         let id = uuid::Builder::from_random_bytes(entropy.array()).into_uuid();
         let key = fresh_key(environment, entropy);
         let hash = Some(ApiKeyHash::of(&key).to_string());
-        let application = Application { id, name: name.to_owned(), environment, created_at: now, key: hash };
+        let (name, embed_origins) = (name.to_owned(), Vec::new());
+        let application = Application { id, name, environment, created_at: now, embed_origins, key: hash };
         let entry = entry("application.created", id, now);
         self.store.commit(Batch::new().insert(&application).audit(entry)).await?;
         self.remember(&application).await?;
@@ -157,6 +169,24 @@ impl Applications {
     /// [`Error::NoSuchApplication`].
     pub async fn revoke(&self, id: Uuid, now: Timestamp) -> Result<Application, Error> {
         self.change(id, "application.key_revoked", now, |application| application.key = None).await
+    }
+
+    /// Says whose pages may embed the sessions of an application, in place of those before.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchApplication`]; [`Error::Field`] beyond 20 origins.
+    pub async fn embed(&self, id: Uuid, origins: Vec<EmbedOrigin>, now: Timestamp) -> Result<Application, Error> {
+        if origins.len() > embed::MOST {
+            let why = "Ensure this field has at most 20 origins.".to_owned();
+            return Err(Error::Field { field: "embed_origins", why });
+        }
+        self.change(id, "application.embedders_set", now, |application| application.embed_origins.clone_from(&origins))
+            .await
+    }
+
+    /// The application with this identifier.
+    pub(crate) async fn by_id(&self, id: Uuid) -> Result<Option<Application>, Error> {
+        Ok(self.collection().load(&id).await?.map(|loaded| loaded.value))
     }
 
     /// All applications but the built-in one, oldest first.

@@ -9,6 +9,7 @@ use warifu_models::picture::Limits;
 use warifu_server::extract::{ApiKey, ApiKeyHash};
 
 use crate::billing::Prices;
+use crate::embed::EmbedOrigin;
 use crate::kyc::workflow::{Environment, Workflow};
 use crate::retention::Rules;
 use crate::vci::CredentialConfiguration;
@@ -63,6 +64,9 @@ pub struct Config {
     /// Address of a wallet's page for links on this device, which takes `uri` in its query; the links' own schemes
     /// (`openid-credential-offer:`) where `None`.
     pub same_device: Option<Url>,
+    /// The origins whose pages may embed the sessions of the application that is built in; other applications have their
+    /// own. Default: nobody's.
+    pub embed_origins: Vec<EmbedOrigin>,
     /// The certificate that the trusted list is signed under, pinned.
     pub registry_operator: Certificate,
     /// Jurisdiction in consent receipts, two letters or `EU`.
@@ -141,6 +145,7 @@ impl Config {
             registry_url,
             registry_operator,
             same_device: None,
+            embed_origins: Vec::new(),
             jurisdiction: "EU".to_owned(),
             retention: Rules::default(),
         }

@@ -22,6 +22,7 @@ mod applications;
 mod audit;
 mod blocklist;
 mod consents;
+mod device;
 mod media;
 mod pages;
 mod person;

@@ -30,6 +30,7 @@ use warifu_trust::bundle::Credentials;
 pub mod application;
 pub mod billing;
 mod config;
+pub mod embed;
 mod error;
 pub mod http;
 pub mod kyc;

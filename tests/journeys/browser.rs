@@ -3,7 +3,9 @@
 //! The clock and the randomness are the machine's own: pages count down by the browser's clock. Every screen is saved
 //! as a picture for a person to look at, under `target/screenshots` or where `WARIFU_SCREENSHOTS` says.
 
+mod access;
 mod harness;
+mod hosted;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -81,6 +81,11 @@ export class Panel {
     for (const button of [this.start, this.shutter, this.send, this.again]) button.hidden = !shown.includes(button);
   }
 
+  // Tells the page around the form (embed.js) what happened, and nothing of what is seen.
+  tell(what) {
+    this.form.dispatchEvent(new CustomEvent(`warifu:${what}`, { bubbles: true }));
+  }
+
   say(words, state) {
     this.form.dataset.state = state;
     if (this.hint.textContent !== words) this.hint.textContent = words;
@@ -114,6 +119,7 @@ export class Panel {
     this.file.hidden = true;
     this.buttons(this.shutter);
     this.say(this.words.ready, "ready");
+    this.tell("media-started");
     this.shutter.focus({ preventScroll: true });
     this.view.scrollIntoView({ block: "nearest" });
     this.watch();
@@ -125,6 +131,7 @@ export class Panel {
     this.file.hidden = !this.upload;
     const words = { NotFoundError: this.words.absent, OverconstrainedError: this.words.absent, NotReadableError: this.words.busy };
     this.say(words[error.name] ?? this.words.refused, "refused");
+    this.tell("media-refused");
     this.buttons(this.start);
   }
 
@@ -168,6 +175,7 @@ export class Panel {
     this.input.files = files.files;
     this.close();
     this.show();
+    this.tell("media-captured");
     this.file.hidden = true;
     this.send.focus({ preventScroll: true });
   }
@@ -175,8 +183,10 @@ export class Panel {
   // A file was picked: show it in the same place as a captured picture.
   chosen() {
     this.close();
-    if (this.input.files.length) this.show();
-    else this.forget();
+    if (this.input.files.length) {
+      this.show();
+      this.tell("file-chosen");
+    } else this.forget();
   }
 
   show() {

@@ -69,6 +69,7 @@ camera-busy = Another program is using the camera. Close it and try again, or ch
 camera-refused-only = The camera is not allowed for this page. Select the icon beside the address, allow the camera and try again.
 camera-absent-only = No camera was found on this device. Open this page on a device that has one.
 camera-busy-only = Another program is using the camera. Close it and try again.
+camera-elsewhere = Go on with another device
 camera-failed = The recording could not be made. Start the camera again.
 
 capture-look-straight = Look straight into the camera.
@@ -105,3 +106,11 @@ status-resubmitted = Resubmitted
 status-expired = Expired
 status-kyc-expired = Kyc Expired
 status-abandoned = Abandoned
+
+return-soon = You are taken back to { $host } in a few seconds.
+return-stay = Stay on this page
+return-stayed = You stay here. Go back whenever you want.
+embed-close = Close
+embed-stop-title = Stop here?
+embed-stop-what = What you handed over stays encrypted, and you can go on later with the same link.
+embed-stop = Stop and close

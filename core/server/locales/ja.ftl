@@ -66,6 +66,7 @@ camera-busy = ほかのアプリがカメラを使用しています。終了し
 camera-refused-only = このページではカメラが許可されていません。アドレスの横のアイコンからカメラを許可して、もう一度お試しください。
 camera-absent-only = この端末にはカメラが見つかりません。カメラのある端末でこのページを開いてください。
 camera-busy-only = ほかのアプリがカメラを使用しています。終了してから、もう一度お試しください。
+camera-elsewhere = 別の端末で続ける
 camera-failed = 録画できませんでした。もう一度カメラを起動してください。
 
 capture-look-straight = カメラをまっすぐ見てください。
@@ -102,3 +103,11 @@ status-resubmitted = 再提出依頼
 status-expired = 期限切れ
 status-kyc-expired = 本人確認の期限切れ
 status-abandoned = 中断
+
+return-soon = まもなく{ $host }に戻ります。
+return-stay = このページにとどまる
+return-stayed = このページにとどまります。いつでも戻れます。
+embed-close = 閉じる
+embed-stop-title = ここで中断しますか
+embed-stop-what = お預かりした情報は暗号化されたまま残り、同じリンクから後で再開できます。
+embed-stop = 中断して閉じる

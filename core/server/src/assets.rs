@@ -27,6 +27,10 @@ pub enum Script {
     Copy,
     /// Lists of countries.
     Countries,
+    /// Events for a page that embeds this one.
+    Embed,
+    /// The way back to who sent the reader here, by itself after a while.
+    Return,
 }
 
 impl Script {
@@ -37,6 +41,8 @@ impl Script {
             Self::Poll => "poll.js",
             Self::Copy => "copy.js",
             Self::Countries => "countries.js",
+            Self::Embed => "embed.js",
+            Self::Return => "return.js",
         }
     }
 }
@@ -60,6 +66,8 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         ("poll.js", SCRIPT, include_str!("../assets/poll.js")),
         ("copy.js", SCRIPT, include_str!("../assets/copy.js")),
         ("countries.js", SCRIPT, include_str!("../assets/countries.js")),
+        ("embed.js", SCRIPT, include_str!("../assets/embed.js")),
+        ("return.js", SCRIPT, include_str!("../assets/return.js")),
         ("logo.svg", "image/svg+xml", include_str!("../assets/logo.svg")),
     ];
     let mark = |content: &str| base64url::encode(&sha256(content.as_bytes())[..9]);
@@ -104,18 +112,26 @@ pub fn asset(
     (headers, content).into_response()
 }
 
+/// The embedders of a page that nobody may embed.
+const NOBODY: &str = " 'none'";
+
 /// The content security policy of our pages. `form_targets` are further places a form of this page may lead to, such
-/// as `openid4vp:` or `http://127.0.0.1:7002`; browsers judge redirects after a form by this list as well.
+/// as `openid4vp:` or `http://127.0.0.1:7002`; browsers judge redirects after a form by this list as well. `embedders`
+/// are the origins whose pages may show this one in a frame; without any, nobody's may.
 #[must_use]
-pub(crate) fn content_security_policy(form_targets: &[String]) -> HeaderValue {
-    let targets: String = form_targets
-        .iter()
-        .filter(|target| target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';' && byte != b','))
-        .map(|target| format!(" {target}"))
-        .collect();
+pub(crate) fn content_security_policy(form_targets: &[String], embedders: &[String]) -> HeaderValue {
+    let sources = |sources: &[String]| -> String {
+        let plain = |source: &&String| {
+            source.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b';' | b',' | b'*' | b'\''))
+        };
+        sources.iter().filter(plain).map(|source| format!(" {source}")).collect()
+    };
+    let targets = sources(form_targets);
+    let ancestors = sources(embedders);
+    let ancestors = if ancestors.is_empty() { NOBODY } else { &ancestors };
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
-         media-src 'self' blob:; connect-src 'self'; form-action 'self'{targets}; frame-ancestors 'none'; \
+         media-src 'self' blob:; connect-src 'self'; form-action 'self'{targets}; frame-ancestors{ancestors}; \
          base-uri 'none'"
     );
     HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
@@ -125,13 +141,16 @@ pub(crate) fn content_security_policy(form_targets: &[String]) -> HeaderValue {
 pub async fn security_headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert_with(|| content_security_policy(&[]));
+    let policy = headers.entry(header::CONTENT_SECURITY_POLICY).or_insert_with(|| content_security_policy(&[], &[]));
+    // The older header knows all or nobody; where the policy names somebody, it alone speaks.
+    if policy.to_str().is_ok_and(|policy| policy.contains("frame-ancestors 'none'")) {
+        headers.entry("x-frame-options").or_insert(HeaderValue::from_static("DENY"));
+    }
     let others = [
         ("x-content-type-options", "nosniff"),
         ("referrer-policy", "no-referrer"),
         ("permissions-policy", "camera=(self), microphone=(), geolocation=(), payment=(), usb=()"),
         ("cross-origin-opener-policy", "same-origin"),
-        ("x-frame-options", "DENY"),
     ];
     for (name, value) in others {
         headers.entry(HeaderName::from_static(name)).or_insert(HeaderValue::from_static(value));
@@ -169,9 +188,34 @@ mod tests {
 
     #[test]
     fn a_policy_cannot_be_widened_by_a_form_target() {
-        let policy = content_security_policy(&["openid4vp:".to_owned(), "x; script-src *".to_owned()]);
+        let policy = content_security_policy(&["openid4vp:".to_owned(), "x; script-src *".to_owned()], &[]);
         let policy = policy.to_str().unwrap();
         assert!(policy.contains("form-action 'self' openid4vp:;"), "{policy}");
         assert!(!policy.contains('*') && !policy.contains("unsafe"), "{policy}");
+    }
+
+    #[test]
+    fn a_page_is_framed_by_whom_it_names_and_nobody_else() {
+        let framed = |by: &[&str]| {
+            let by: Vec<String> = by.iter().map(|origin| (*origin).to_owned()).collect();
+            content_security_policy(&[], &by).to_str().unwrap().to_owned()
+        };
+        assert!(framed(&[]).contains("frame-ancestors 'none';"));
+        assert!(framed(&["https://bank.example"]).contains("frame-ancestors https://bank.example;"));
+        for wide in ["*", "https://*.example", "x; frame-ancestors *", "'self'"] {
+            assert!(framed(&[wide]).contains("frame-ancestors 'none';"), "{wide}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_older_header_is_silent_where_somebody_is_named() {
+        let answer = async |by: &'static [&'static str]| {
+            let by: Vec<String> = by.iter().map(|origin| (*origin).to_owned()).collect();
+            let page = move || async move { [(header::CONTENT_SECURITY_POLICY, content_security_policy(&[], &by))] };
+            let router = Router::<()>::new().route("/", get(page)).layer(middleware::from_fn(security_headers));
+            router.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap()
+        };
+        assert_eq!(answer(&[]).await.headers()["x-frame-options"], "DENY");
+        assert!(!answer(&["https://bank.example"]).await.headers().contains_key("x-frame-options"));
     }
 }

@@ -34,7 +34,23 @@ pub struct Page<'w> {
     address: Option<Uri>,
     scripts: Vec<String>,
     form_targets: Vec<String>,
+    embedders: Vec<String>,
+    focus: Focus,
     main: Markup,
+}
+
+/// Where the reader's attention begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Focus {
+    /// At the beginning of the page.
+    #[default]
+    Page,
+    /// At the title: this is a step on a way, and the title says which.
+    Title,
+    /// Nowhere, since another page has this one in a frame; a script may move it to the title.
+    Framed,
+    /// At the title, read out with the step header ([`components::steps`]).
+    TitleAndStep,
 }
 
 #[derive(Debug)]
@@ -59,6 +75,8 @@ impl<'w> Page<'w> {
             address: None,
             scripts: Vec::new(),
             form_targets: Vec::new(),
+            embedders: Vec::new(),
+            focus: Focus::Page,
             main: PreEscaped(String::new()),
         }
     }
@@ -126,6 +144,20 @@ impl<'w> Page<'w> {
         self
     }
 
+    /// Lets pages of these origins show this one in a frame, or open it and hear from it. Nobody may where there are none.
+    #[must_use]
+    pub fn embeddable_by(mut self, origins: impl IntoIterator<Item = String>) -> Self {
+        self.embedders.extend(origins);
+        self
+    }
+
+    /// Where the reader's attention begins.
+    #[must_use]
+    pub fn focus(mut self, focus: Focus) -> Self {
+        self.focus = focus;
+        self
+    }
+
     /// Another status than 200, for pages that explain an error.
     #[must_use]
     pub fn status(mut self, status: StatusCode) -> Self {
@@ -178,7 +210,12 @@ impl Render for Page<'_> {
                         }
                     }
                     main id="main" {
-                        h1 { (self.title) }
+                        @match self.focus {
+                            Focus::Page => h1 { (self.title) },
+                            Focus::Framed => h1 tabindex="-1" { (self.title) },
+                            Focus::Title => h1 tabindex="-1" autofocus { (self.title) },
+                            Focus::TitleAndStep => h1 tabindex="-1" autofocus aria-describedby=(components::STEP) { (self.title) },
+                        }
                         (self.main)
                     }
                     footer {
@@ -213,7 +250,14 @@ impl IntoResponse for Page<'_> {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(header::CONTENT_SECURITY_POLICY, assets::content_security_policy(&self.form_targets));
+        headers.insert(
+            header::CONTENT_SECURITY_POLICY,
+            assets::content_security_policy(&self.form_targets, &self.embedders),
+        );
+        if !self.embedders.is_empty() {
+            // Who opened this page in a window of its own may hear from it too.
+            headers.insert("cross-origin-opener-policy", HeaderValue::from_static("unsafe-none"));
+        }
         // Only a choice the reader made is kept.
         if self.address.is_some_and(|address| address.query().unwrap_or("").contains("lang=")) {
             let cookie = match self.words.lang {

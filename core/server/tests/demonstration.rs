@@ -136,6 +136,7 @@ fn capture(words: Words<'_>) -> Page<'_> {
         send: s.send,
         beside: None,
         capture: None,
+        elsewhere: Some("/handoff"),
     };
     let uri = axum::http::Uri::from_static("/capture?code=1");
     Page::new(words, s.capture).role("Bank A").sandbox().at(&uri).script(Script::Camera).main(html! {

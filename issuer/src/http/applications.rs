@@ -6,7 +6,7 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, patch, post};
 use serde_json::{Value, json};
 use uuid::Uuid;
 use warifu_server::Now;
@@ -15,6 +15,7 @@ use warifu_server::extract::{ApiKey, Json, Path};
 use super::Front;
 use super::api::{Body, Refusal, both, text};
 use crate::application::NewKey;
+use crate::embed::NotAnOrigin;
 use crate::kyc::workflow::Environment;
 use crate::{Application, Error};
 
@@ -23,6 +24,7 @@ const OPERATOR_KEY: &str = "x-operator-key";
 
 pub(super) fn router() -> Router<Front> {
     let router = both(Router::new(), "/v3/applications", get(list).post(create));
+    let router = both(router, "/v3/applications/{id}", patch(change));
     let router = both(router, "/v3/applications/{id}/rotate", post(rotate));
     both(router, "/v3/applications/{id}/revoke", post(revoke))
 }
@@ -67,6 +69,26 @@ async fn list(State(front): State<Front>, _: Operator) -> Result<Response, Refus
     Ok(Json(json!({ "count": results.len(), "next": null, "previous": null, "results": results })).into_response())
 }
 
+/// `PATCH /v3/applications/{id}/`: `{"embed_origins": ["https://bank.example"]}` says whose pages may embed its sessions.
+async fn change(
+    State(front): State<Front>,
+    _: Operator,
+    Now(now): Now,
+    Path(id): Path<Uuid>,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let bad = |why: String| Error::Field { field: "embed_origins", why };
+    let body = body?.0;
+    let origins =
+        body.get("embed_origins").and_then(Value::as_array).ok_or_else(|| bad("Send a list of origins.".into()))?;
+    let origin = |origin: &Value| {
+        let parsed = origin.as_str().unwrap_or_default().parse();
+        parsed.map_err(|error: NotAnOrigin| bad(error.to_string()))
+    };
+    let origins = origins.iter().map(origin).collect::<Result<_, _>>()?;
+    Ok(Json(row(&front.0.applications().embed(id, origins, now).await?)).into_response())
+}
+
 /// `POST /v3/applications/{id}/rotate/`: a fresh key in place of the one before.
 async fn rotate(
     State(front): State<Front>,
@@ -100,6 +122,7 @@ fn row(application: &Application) -> Value {
         "name": application.name,
         "environment": application.environment,
         "created_at": application.created_at,
+        "embed_origins": application.embed_origins,
         "has_key": application.has_key(),
     })
 }

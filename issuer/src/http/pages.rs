@@ -1,28 +1,36 @@
-//! What the hosted pages look like.
+//! What the hosted pages look like: which page a session shows, and what every page has. The steps, the result, the way
+//! to another device and the events for embedding pages each have a module.
 
 use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
-use maud::{Markup, html};
+use maud::html;
 use serde_json::{Value, json};
 use warifu_server::Problem;
 use warifu_server::assets::Script;
-use warifu_server::page::components::{self, Camera, Capture, CheckRow, Field, Outcome, QrPanel, Subject, Tone};
-use warifu_server::page::{Icon, Page};
+use warifu_server::page::components::{self, Tone};
+use warifu_server::page::{Focus, Icon, Page};
 use warifu_server::run;
 use warifu_server::text::{Lang, Words};
 use warifu_session::Status;
 use warifu_session::share::Scope;
 
 use super::person::Wants;
+use super::questions::Filled;
 use super::{api, questions};
-use crate::kyc::check::{self, Code, Signal};
+use crate::kyc::check::Code;
 use crate::kyc::presented::Asked;
+use crate::kyc::questions::Slot;
 use crate::kyc::service::View;
-use crate::kyc::threshold::Measure;
 use crate::kyc::workflow::{Environment, Kind};
-use crate::status::Standing;
-use crate::vci::Shown;
 use crate::{Error, Issuer, Next};
+
+pub(super) mod embed;
+pub(super) mod handoff;
+mod result;
+pub(super) mod steps;
+
+#[cfg(test)]
+pub(super) use result::measured;
 
 /// The reason of a check in the reader's language, with what to do.
 pub(super) fn reason(issuer: &Issuer, lang: Lang, code: Code) -> String {
@@ -43,50 +51,137 @@ pub(super) fn home(issuer: &Issuer, lang: Lang, uri: &Uri) -> Response {
     .into_response()
 }
 
-/// The page of a session: whatever it waits for.
-pub(super) fn session(
-    issuer: &Issuer,
-    lang: Lang,
-    uri: &Uri,
-    view: &View,
-    step: Option<&str>,
-    note: Option<Code>,
-) -> Response {
-    let words = issuer.catalogue.words(lang);
-    let page = |title: &str| shell(issuer, words, words.say(title), view.environment).at(uri);
-    match (view.progress.status, view.progress.next, step) {
-        (Status::Expired | Status::Abandoned | Status::KycExpired, _, _) => {
-            page("over-title").main(html! { p { (words.say("over-what")) } (callback(words, view)) }).into_response()
+/// Where a person is in a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Here {
+    /// Before the first step.
+    Welcome,
+    /// At the document.
+    Document,
+    /// Asked for a credential.
+    Credential,
+    /// At the selfie.
+    Selfie,
+    /// At questions, which may be asked more than once.
+    Questions(Slot),
+    /// Looking at the code that leads another device here.
+    Handoff,
+    /// Where nothing more can be done, and nothing was decided.
+    Over,
+    /// At the result.
+    Result,
+}
+
+impl Here {
+    /// The word for it in events; only steps have one.
+    fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Document => Some("document_front"),
+            Self::Credential => Some("credential"),
+            Self::Selfie => Some("face"),
+            Self::Questions(_) => Some("questionnaire"),
+            Self::Welcome | Self::Handoff | Self::Over | Self::Result => None,
         }
-        (_, Next::Document, None) => page("welcome-title").main(welcome(words, view)).into_response(),
-        (_, Next::Document, Some(_)) => {
-            page("document-title").script(Script::Camera).main(document(words, view, note)).into_response()
-        }
-        (_, Next::Credential, _) => page("presented-title")
-            .script(Script::Poll)
-            .script(Script::Copy)
-            .form_may_lead_to("openid4vp:")
-            .main(credential(issuer, words, view))
-            .into_response(),
-        (_, Next::Questionnaire, _) => match &view.asking {
-            Some(asking) => questions::page(issuer, lang, view, asking),
-            None => page("review-title").main(in_review(words, view)).into_response(),
-        },
-        (_, Next::Selfie, Some("again")) if view.kind == Kind::FirstVerification => {
-            page("document-title").script(Script::Camera).main(document(words, view, note)).into_response()
-        }
-        (_, Next::Selfie, _) => {
-            page("selfie-title").script(Script::Capture).main(selfie(words, view, note)).into_response()
-        }
-        (Status::Approved, Next::Result, _) => page("approved-title")
-            .script(Script::Poll)
-            .script(Script::Copy)
-            .form_may_lead_to("openid-credential-offer:")
-            .main(approved(issuer, words, view, step))
-            .into_response(),
-        (Status::Declined, Next::Result, _) => page("declined-title").main(declined(words, view)).into_response(),
-        (_, Next::Result, _) => page("review-title").main(in_review(words, view)).into_response(),
     }
+
+    /// The word for it to a device that waits.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Welcome | Self::Document => "document",
+            Self::Credential => "credential",
+            Self::Selfie => "selfie",
+            Self::Questions(_) => "questionnaire",
+            Self::Handoff => "handoff",
+            Self::Over => "over",
+            Self::Result => "result",
+        }
+    }
+
+    /// The title of its page.
+    fn title(self, view: &View) -> &'static str {
+        match (self, view.progress.status) {
+            (Self::Welcome, _) => "welcome-title",
+            (Self::Document, _) => "document-title",
+            (Self::Credential, _) => "presented-title",
+            (Self::Selfie, _) => "selfie-title",
+            (Self::Questions(_), _) => "questions-title",
+            (Self::Handoff, _) => "handoff-title",
+            (Self::Over, _) if view.progress.tries_left == 0 => "refused-tries",
+            (Self::Over, _) => "over-title",
+            (Self::Result, Status::Approved) => "approved-title",
+            (Self::Result, Status::Declined) => "declined-title",
+            (Self::Result, _) => "review-title",
+        }
+    }
+
+    /// Where a session is, and which of its pages is asked for.
+    fn of(view: &View, step: Option<&str>) -> Self {
+        match (view.progress.status, view.progress.next, step) {
+            (Status::Expired | Status::Abandoned | Status::KycExpired, _, _) => Self::Over,
+            (_, Next::Result, _) => Self::Result,
+            _ if view.is_late || view.progress.tries_left == 0 => Self::Over,
+            (_, _, Some("handoff")) => Self::Handoff,
+            // Whoever is asked once more knows what this is about.
+            (_, Next::Document, None) if view.again.is_none() => Self::Welcome,
+            (_, Next::Document, _) => Self::Document,
+            (_, Next::Credential, _) => Self::Credential,
+            (Status::NotStarted, Next::Questionnaire, None) => Self::Welcome,
+            (_, Next::Questionnaire, _) => {
+                Self::Questions(view.asking.as_ref().map_or(Slot::Last, |asking| asking.slot))
+            }
+            (_, Next::Selfie, Some("again")) if steps::may_retake(view) => Self::Document,
+            (_, Next::Selfie, _) => Self::Selfie,
+        }
+    }
+}
+
+/// What a visit to the page of a session asks for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Visit<'a> {
+    /// The page of the session, where it is not the one that is due.
+    pub(super) step: Option<&'a str>,
+    /// What was wrong with the last upload.
+    pub(super) note: Option<Code>,
+    /// Whether another page shows this one in a frame.
+    pub(super) framed: bool,
+}
+
+/// The page of a session: whatever it waits for.
+pub(super) fn session(issuer: &Issuer, lang: Lang, uri: &Uri, view: &View, visit: Visit<'_>) -> Response {
+    let words = issuer.catalogue.words(lang);
+    let here = Here::of(view, visit.step);
+    let page = match &view.asking {
+        // What a questionnaire is called, it says itself.
+        Some(asking) if matches!(here, Here::Questions(_)) => {
+            shell(issuer, words, questions::title(lang, asking), view.environment)
+        }
+        Some(_) | None => shell(issuer, words, words.say(here.title(view)), view.environment),
+    };
+    let page = page.at(uri);
+    // In a frame the reader may be somewhere else on the page around it.
+    let focus = match here {
+        _ if visit.framed => Focus::Framed,
+        Here::Welcome | Here::Handoff | Here::Over => Focus::Title,
+        Here::Document | Here::Credential | Here::Selfie | Here::Questions(_) | Here::Result => Focus::TitleAndStep,
+    };
+    let page = embed::open(page, &view.embedders).focus(focus);
+    let (page, content) = match here {
+        Here::Welcome => (page, steps::welcome(words, view)),
+        Here::Document => (page.script(Script::Camera), steps::document(words, view, visit)),
+        Here::Credential => (
+            page.script(Script::Poll).script(Script::Copy).form_may_lead_to("openid4vp:"),
+            steps::credential(issuer, words, view),
+        ),
+        Here::Selfie => (page.script(Script::Capture), steps::selfie(words, view, visit)),
+        Here::Handoff => (page.script(Script::Poll).script(Script::Copy), handoff::page(issuer, words, view)),
+        Here::Questions(_) => (page.script(Script::Countries), questions::content(words, view, &Filled::default())),
+        Here::Over => (page, steps::over(words, view)),
+        Here::Result => {
+            let page = page.script(Script::Poll).script(Script::Copy).script(Script::Return);
+            (page.form_may_lead_to("openid-credential-offer:"), result::result(issuer, words, view, visit.step))
+        }
+    };
+    page.main(html! { (content) (embed::told(words, &embed::Facts::of(view, here))) }).into_response()
 }
 
 /// How a session stands, as `poll.js` and programs read it.
@@ -189,6 +284,17 @@ pub(super) fn consent(
 
 /// A refusal: a page for a person, a problem document for a program.
 pub(super) fn refused(issuer: &Issuer, lang: Lang, error: &Error, wants: Wants) -> Response {
+    refused_in(issuer, lang, error, wants, None)
+}
+
+/// The same inside a session, whose pages may be embedded.
+pub(super) fn refused_in(
+    issuer: &Issuer,
+    lang: Lang,
+    error: &Error,
+    wants: Wants,
+    place: Option<&embed::Facts>,
+) -> Response {
     let status = api::status(error);
     let (code, title, text) = match error {
         Error::NoSuchSession => ("no_such_session", "refused-no-session", "refused-no-session-what"),
@@ -249,10 +355,13 @@ pub(super) fn refused(issuer: &Issuer, lang: Lang, error: &Error, wants: Wants) 
     }
     let words = issuer.catalogue.words(lang);
     let reference = run::correlation().map_or_else(|| code.to_owned(), |id| format!("{code} {id}"));
-    shell(issuer, words, words.say("refused-title"), issuer.config().environment)
-        .status(status)
-        .main(components::notice(&words, Tone::Stop, &words.say(title), &words.say(text), Some(&reference)))
-        .into_response()
+    let page = shell(issuer, words, words.say("refused-title"), issuer.config().environment).status(status);
+    let page = embed::open(page, place.map_or(&[], embed::Facts::embedders));
+    page.main(html! {
+        (components::notice(&words, Tone::Stop, &words.say(title), &words.say(text), Some(&reference)))
+        @if let Some(place) = place { (embed::told(words, place)) }
+    })
+    .into_response()
 }
 
 pub(super) fn shell<'w>(issuer: &Issuer, words: Words<'w>, title: String, environment: Environment) -> Page<'w> {
@@ -260,276 +369,5 @@ pub(super) fn shell<'w>(issuer: &Issuer, words: Words<'w>, title: String, enviro
     match environment {
         Environment::Live => page,
         Environment::Sandbox => page.sandbox(),
-    }
-}
-
-/// Where a person is who is asked questions.
-pub(super) fn steps(words: Words<'_>, view: &View) -> Markup {
-    let step = if view.identity.is_some() { 2 } else { 1 };
-    progress(words, view, step)
-}
-
-fn progress(words: Words<'_>, view: &View, step: usize) -> Markup {
-    let (labels, step) = match view.kind {
-        Kind::FirstVerification => (&["step-document", "step-selfie", "step-result"][..], step),
-        Kind::BiometricAuthentication if view.asked != Asked::Not || view.request.is_some() => {
-            (&["step-credential", "step-selfie", "step-result"][..], step)
-        }
-        Kind::BiometricAuthentication => (&["step-selfie", "step-result"][..], step - 1),
-    };
-    let labels: Vec<String> = labels.iter().map(|label| words.say(label)).collect();
-    let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
-    components::steps(&words, step, &labels)
-}
-
-fn welcome(words: Words<'_>, view: &View) -> Markup {
-    html! {
-        p { (words.say("welcome-what")) }
-        ol {
-            li { (words.say("welcome-step-document")) }
-            li { (words.say("welcome-step-selfie")) }
-            li { (words.say("welcome-step-result")) }
-        }
-        p { (Icon::Lock) " " (words.say("welcome-kept")) }
-        p { (words.say("welcome-consent")) }
-        div class="actions" {
-            a class="button" href="?step=document" { (words.say("welcome-start")) (Icon::Next) }
-        }
-        (callback(words, view))
-    }
-}
-
-/// Asks for a credential of this issuer's.
-fn credential(issuer: &Issuer, words: Words<'_>, view: &View) -> Markup {
-    let poll = format!("/session/{}/credential?lang={}", view.token, words.lang);
-    html! {
-        (progress(words, view, 1))
-        @if let Some(request) = &view.request {
-            @if let Some(why) = request.refused {
-                (components::notice(&words, Tone::Stop, &words.say("presented-again"),
-                    &words.say(&format!("presented-{}", why.code())), Some(why.code())))
-            }
-            p { (words.say("presented-what")) }
-            @let here = components::same_device(issuer.config.same_device.as_ref(), &request.link);
-            (components::qr_panel(&words, &QrPanel {
-                payload: &request.link, link: here.as_deref(), expires: Some(request.expires_at), poll: Some(&poll),
-                waiting: &words.say(if view.asked == Asked::Opened { "presented-opened" } else { "presented-waiting" }),
-            }))
-            p { (Icon::Lock) " " (words.say("presented-kept")) }
-            (components::code_block(&words, "request-link", &words.say("wallet-link"), &request.link))
-            p { a class="button secondary" href="?step=request" { (words.say("presented-renew")) } }
-        }
-        (callback(words, view))
-    }
-}
-
-fn document(words: Words<'_>, view: &View, note: Option<Code>) -> Markup {
-    let action = format!("/session/{}/document?lang={}", view.token, words.lang);
-    let (reason, send) = (words.say("document-reason"), words.say("document-send"));
-    html! {
-        (progress(words, view, 1))
-        (noted(words, note, "document-again"))
-        p { (words.say("document-what")) }
-        (components::camera(&words, &Camera {
-            subject: Subject::Passport, action: &action, field: "image", hidden: &[], upload: true, reason: &reason, send: &send,
-            beside: None, capture: None,
-        }))
-    }
-}
-
-fn selfie(words: Words<'_>, view: &View, note: Option<Code>) -> Markup {
-    let action = format!("/session/{}/selfie?lang={}", view.token, words.lang);
-    let path = |door: &str| format!("/session/{}/{door}", view.token);
-    let (reason, send) = (words.say("selfie-reason"), words.say("selfie-send"));
-    let about_document = note.filter(|note| is_about_document(*note));
-    html! {
-        (progress(words, view, 2))
-        @if let Some(note) = about_document {
-            (components::notice(&words, Tone::Warn, &words.say("document-uncertain"), &words.say(&format!("reason-{note}")), None))
-            p { a href="?step=again" { (words.say("document-retake")) } }
-        } @else {
-            (noted(words, note, "selfie-again"))
-        }
-        p { (words.say("selfie-what")) }
-        (components::camera(&words, &Camera {
-            subject: Subject::Face, action: &action, field: "image", hidden: &[], upload: view.takes_files,
-            reason: &reason, send: &send, beside: None,
-            capture: Some(Capture { look: &path("look"), challenge: &path("challenge") }),
-        }))
-    }
-}
-
-/// Advice about a document that was taken nonetheless.
-fn is_about_document(code: Code) -> bool {
-    matches!(
-        code,
-        Code::DigitsUncertain | Code::DigitsWrong | Code::VisualDiffers | Code::PortraitSmall | Code::QualityGlare
-    )
-}
-
-fn noted(words: Words<'_>, note: Option<Code>, title: &str) -> Markup {
-    html! {
-        @if let Some(note) = note {
-            (components::notice(&words, Tone::Stop, &words.say(title), &words.say(&format!("reason-{note}")), Some(note.as_str())))
-        }
-    }
-}
-
-fn approved(issuer: &Issuer, words: Words<'_>, view: &View, step: Option<&str>) -> Markup {
-    let poll = format!("/session/{}/state?lang={}", view.token, words.lang);
-    let waiting = words.say("state-offer");
-    html! {
-        (progress(words, view, 3))
-        (components::proven())
-        (components::status_pill(&words, view.progress.status.word()))
-        @if step == Some("shared") {
-            (components::notice(&words, Tone::Ok, &words.say("shared-title"), &words.say("shared-what"), None))
-        }
-        @if view.has_consents {
-            p { a href={ "/" (words.lang) "/session/" (view.token) "/consents" } { (words.say("consents-title")) } }
-        }
-        p { (words.say(match view.kind { Kind::FirstVerification => "approved-what", Kind::BiometricAuthentication => "recognised-what" })) }
-        @match view.standing {
-            Standing::Valid => {}
-            Standing::Suspended => {
-                (components::notice(&words, Tone::Stop, &words.say("approved-suspended"), &words.say("approved-suspended-what"), None))
-            }
-            Standing::Revoked => {
-                (components::notice(&words, Tone::Stop, &words.say("approved-revoked"), &words.say("approved-revoked-what"), None))
-            }
-        }
-        @match &view.offer {
-            Some(Shown::Open(offered)) => {
-                h2 { (words.say("wallet-title")) }
-                p { (words.say("wallet-what")) }
-                @let here = components::same_device(issuer.config.same_device.as_ref(), &offered.offer);
-                (components::qr_panel(&words, &QrPanel {
-                    payload: &offered.offer, link: here.as_deref(), expires: Some(offered.expires_at), poll: Some(&poll), waiting: &waiting,
-                }))
-                p class="tx-code" {
-                    span { (words.say("wallet-code")) } " "
-                    strong id="tx-code" { (offered.tx_code) }
-                }
-                (components::code_block(&words, "offer-link", &words.say("wallet-link"), &offered.offer))
-            }
-            Some(Shown::Taken) => {
-                (components::notice(&words, Tone::Ok, &words.say("state-taken"), &words.say("wallet-taken-what"), None))
-                p { a class="button secondary" href="?step=offer" { (words.say("wallet-again")) } }
-            }
-            None => {}
-        }
-        (said_aloud(words, view))
-        (read(words, view))
-        (checks(words, view))
-        (callback(words, view))
-    }
-}
-
-/// What the workflow lets pass but wants said aloud.
-fn said_aloud(words: Words<'_>, view: &View) -> Markup {
-    html! {
-        @for cause in &view.causes {
-            (components::notice(&words, Tone::Warn, &words.say(&format!("check-{}", cause.signal.name)),
-                &words.say(&format!("reason-{}", cause.signal.code)), None))
-        }
-    }
-}
-
-fn declined(words: Words<'_>, view: &View) -> Markup {
-    html! {
-        (progress(words, view, 3))
-        (components::status_pill(&words, view.progress.status.word()))
-        p { (words.say("declined-what")) }
-        @if view.causes.is_empty() { p { (words.say("ended-by-rules")) } }
-        (said_aloud(words, view))
-        p { (words.say("declined-now")) }
-        (checks(words, view))
-        (callback(words, view))
-    }
-}
-
-fn in_review(words: Words<'_>, view: &View) -> Markup {
-    html! {
-        (progress(words, view, 3))
-        (components::status_pill(&words, view.progress.status.word()))
-        p { (words.say("review-what")) }
-        @if view.causes.is_empty() { p { (words.say("ended-by-rules")) } }
-        (said_aloud(words, view))
-        p { (words.say("review-when")) }
-        (checks(words, view))
-        (callback(words, view))
-    }
-}
-
-/// What was read from the document.
-fn read(words: Words<'_>, view: &View) -> Markup {
-    let Some(who) = &view.identity else { return html! {} };
-    let day = |date: Option<jiff::civil::Date>| date.map(|date| words.lang.date(date)).unwrap_or_default();
-    let rows = [
-        (words.say("field-name"), who.full_name()),
-        (words.say("field-birth-date"), day(who.birth_date)),
-        (words.say("field-nationality"), who.nationality.clone()),
-        (words.say("field-document"), format!("{} {}", who.issuing_state, who.document_number)),
-        (words.say("field-expires"), day(who.expires)),
-    ];
-    let fields: Vec<Field<'_>> =
-        rows.iter().map(|(label, value)| Field { label, value, source: "", confidence: None }).collect();
-    html! { h2 { (words.say("read-title")) } (components::fields(&fields)) }
-}
-
-fn checks(words: Words<'_>, view: &View) -> Markup {
-    let texts: Vec<[String; 4]> = view
-        .signals
-        .iter()
-        .map(|signal| {
-            let [value, threshold] = measured(words, signal);
-            let name = words.say(&format!("check-{}", signal.name));
-            [name, value, threshold, words.say(&format!("reason-{}", signal.code))]
-        })
-        .collect();
-    let rows: Vec<CheckRow<'_>> = view
-        .signals
-        .iter()
-        .zip(&texts)
-        .map(|(signal, [name, value, threshold, why])| CheckRow {
-            name,
-            value,
-            threshold,
-            why,
-            outcome: match signal.outcome {
-                check::Outcome::Pass => Outcome::Pass,
-                check::Outcome::Warn => Outcome::Warn,
-                check::Outcome::Fail => Outcome::Fail,
-                check::Outcome::NotRun => Outcome::NotPerformed,
-            },
-        })
-        .collect();
-    html! { @if !rows.is_empty() { (components::checks(&words, &words.say("checks-title"), &rows)) } }
-}
-
-/// The value with its unit and the threshold, in the reader's language.
-pub(super) fn measured(words: Words<'_>, signal: &Signal) -> [String; 2] {
-    let Some(threshold) = &signal.threshold else { return Default::default() };
-    let measure = threshold.measure();
-    // As people read numbers: a share in per cent, no digits behind the point from 10 on and three at most below.
-    let shown = |number: f64| {
-        let number = if measure == Measure::Glare { number * 100.0 } else { number };
-        let steps = if number.abs() >= 10.0 { 1.0 } else { 1000.0 };
-        (number * steps).round() / steps
-    };
-    let value = signal.value.map(|value| match measure {
-        Measure::DaysLeft if value < 0.0 => words.fill("value-days_over", &[("value", shown(-value).into())]),
-        _ => words.fill(&format!("value-{}", measure.as_str()), &[("value", shown(value).into())]),
-    });
-    let limits = ["limit", "upper"].into_iter().zip(threshold.numbers());
-    let limits: Vec<_> = limits.map(|(name, number)| (name, shown(*number).into())).collect();
-    [value.unwrap_or_default(), words.fill(&format!("threshold-{}", measure.as_str()), &limits)]
-}
-
-fn callback(words: Words<'_>, view: &View) -> Markup {
-    html! {
-        @if let Some(callback) = &view.callback {
-            p { a href=(callback) { (words.say("callback")) } }
-        }
     }
 }

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use warifu_models::liveness::{NotARecording, Recording, framing};
@@ -16,9 +17,15 @@ use warifu_server::page::components::RECORDING;
 use warifu_server::text::Lang;
 use warifu_server::{Now, Problem, csrf};
 
+use super::device::Visitor;
+use super::pages::Visit;
+use super::pages::embed::Facts;
+use super::pages::handoff::ELSEWHERE;
 use super::{Front, api, pages};
 use crate::kyc::capture::Submission;
 use crate::kyc::check::Code;
+use crate::kyc::device::DeviceId;
+use crate::kyc::service::View;
 use crate::vci::Renew;
 use crate::{Consented, Error, Next, Progress};
 
@@ -46,6 +53,7 @@ pub(super) fn router() -> Router<Front> {
         .route("/{lang}/session/{token}", get(session))
         .route("/{lang}/session/{token}/consent", get(ask_consent))
         .route("/session/{token}/state", get(state))
+        .route("/session/{token}/step", get(step))
         .route("/session/{token}/credential", get(credential_state))
         .route("/session/{token}/consent", post(consent))
         .layer(middleware::from_fn(csrf::same_origin))
@@ -62,6 +70,13 @@ pub(super) struct SessionPath {
     pub(super) token: String,
 }
 
+/// Which page an upload answers; programs need not say.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Answered {
+    turn: Option<String>,
+}
+
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Asked {
@@ -75,16 +90,48 @@ async fn session(
     Now(now): Now,
     Path(path): Path<SessionPath>,
     Query(asked): Query<Asked>,
+    visitor: Visitor,
     lang: Lang,
     uri: Uri,
 ) -> Result<Response, Response> {
-    let refuse = |error: Error| pages::refused(&front.0, lang, &error, Wants::Page);
     if path.lang.parse::<Lang>().is_err() {
         return Err(Problem::not_found("there is nothing at this address").into_response());
     }
     let renew = if matches!(asked.step.as_deref(), Some("offer" | "request")) { Renew::Now } else { Renew::WhenOver };
-    let view = front.0.view(&path.token, Some(renew), now).await.map_err(refuse)?;
-    Ok(pages::session(&front.0, lang, &uri, &view, asked.step.as_deref(), asked.note))
+    let token = &path.token;
+    match opened(&front, token, &visitor, renew, now).await {
+        Ok((view, device)) => {
+            let visit = Visit { step: asked.step.as_deref(), note: asked.note, framed: visitor.framed };
+            let mut response = pages::session(&front.0, lang, &uri, &view, visit);
+            if let Some(device) = device.filter(|_| visitor.device.is_none()) {
+                visitor.remember(&mut response, &front.0, token, &device);
+            }
+            Ok(response)
+        }
+        Err(error) => Err(refusal(&front, lang, token, &error, Wants::Page).await),
+    }
+}
+
+/// What the page of a session shows on this device, which is noted.
+async fn opened(
+    front: &Front,
+    token: &str,
+    visitor: &Visitor,
+    renew: Renew,
+    now: Timestamp,
+) -> Result<(View, Option<DeviceId>), Error> {
+    let device = match visitor.looks_ahead {
+        true => visitor.device.clone(),
+        false => Some(front.0.opened_on(token, visitor.device.clone(), now).await?),
+    };
+    Ok((front.0.view_on(token, device.as_ref(), Some(renew), now).await?, device))
+}
+
+/// A refusal at the pages of a session, which may stand in a frame.
+async fn refusal(front: &Front, lang: Lang, token: &str, error: &Error, wants: Wants) -> Response {
+    let place = front.0.place(token).await;
+    let facts = place.map(|(session, embedders)| Facts::of_refusal(session, embedders, error));
+    pages::refused_in(&front.0, lang, error, wants, facts.as_ref())
 }
 
 /// `POST /session/{token}/document`: the picture of the document.
@@ -92,16 +139,20 @@ async fn document(
     State(front): State<Front>,
     Now(now): Now,
     Path(token): Path<String>,
+    Query(answered): Query<Answered>,
     lang: Lang,
     headers: HeaderMap,
     request: Request,
 ) -> Response {
-    let wants = Wants::of(&headers);
-    let done = match picture(request, &front).await {
-        Ok(picture) => front.0.submit_document(&token, picture, now).await,
+    let picture = match picture(request, &front).await {
+        Ok(picture) => picture,
         Err(problem) => return problem.into_response(),
     };
-    uploaded(&front, lang, wants, (&token, Next::Document), done)
+    let done = match front.0.check_turn(&token, answered.turn.as_deref()).await {
+        Ok(()) => front.0.submit_document(&token, picture, now).await,
+        Err(error) => Err(error),
+    };
+    uploaded(&front, lang, &headers, (&token, Next::Document), done, now).await
 }
 
 /// `POST /session/{token}/selfie`.
@@ -109,16 +160,20 @@ async fn selfie(
     State(front): State<Front>,
     Now(now): Now,
     Path(token): Path<String>,
+    Query(answered): Query<Answered>,
     lang: Lang,
     headers: HeaderMap,
     request: Request,
 ) -> Response {
-    let wants = Wants::of(&headers);
-    let done = match submission(request, &front).await {
-        Ok(submission) => front.0.submit_selfie(&token, submission, now).await,
+    let submission = match submission(request, &front).await {
+        Ok(submission) => submission,
         Err(problem) => return problem.into_response(),
     };
-    uploaded(&front, lang, wants, (&token, Next::Selfie), done)
+    let done = match front.0.check_turn(&token, answered.turn.as_deref()).await {
+        Ok(()) => front.0.submit_selfie(&token, submission, now).await,
+        Err(error) => Err(error),
+    };
+    uploaded(&front, lang, &headers, (&token, Next::Selfie), done, now).await
 }
 
 /// `POST /session/{token}/challenge`: what the person is to do in front of the camera.
@@ -198,19 +253,30 @@ impl Wants {
     }
 }
 
-/// The answer to an upload: JSON for programs, the next page for people.
-pub(super) fn uploaded(
+/// The answer to an upload: JSON for programs, the next page for people. Whoever answered a page that was left behind is
+/// shown the one that is due.
+pub(super) async fn uploaded(
     front: &Front,
     lang: Lang,
-    wants: Wants,
-    of: (&str, Next),
+    headers: &HeaderMap,
+    (token, handed): (&str, Next),
     done: Result<Progress, Error>,
+    now: Timestamp,
 ) -> Response {
-    let (token, handed) = of;
+    let wants = Wants::of(headers);
     let progress = match done {
         Ok(progress) => progress,
-        Err(error) => return pages::refused(&front.0, lang, &error, wants),
+        Err(Error::OutOfTurn(_)) if wants == Wants::Page => {
+            return Redirect::to(&format!("/{lang}/session/{token}?step={ELSEWHERE}")).into_response();
+        }
+        Err(error) => return refusal(front, lang, token, &error, wants).await,
     };
+    if let (true, Next::Result, Some(device)) = (progress.accepted, progress.next, Visitor::of(headers).device)
+        && let Err(error) = front.0.completed_on(token, &device, now).await
+    {
+        // The picture is taken; only the way back is less certain.
+        tracing::warn!(%error, "the device that finished could not be noted");
+    }
     match wants {
         Wants::Page => Redirect::to(&next_page(lang, token, handed, &progress)).into_response(),
         Wants::Json => {
@@ -270,6 +336,19 @@ async fn state(State(front): State<Front>, Now(now): Now, Path(token): Path<Stri
         Err(error) => return refuse(error),
     };
     ([(header::CACHE_CONTROL, "no-store")], Json(pages::state(&front.0, lang, &view))).into_response()
+}
+
+/// `GET /session/{token}/step`: which step is due and nothing else, for the device that shows the code for another one.
+async fn step(
+    State(front): State<Front>,
+    Now(now): Now,
+    Path(token): Path<String>,
+    lang: Lang,
+) -> Result<Response, Response> {
+    let refuse = |error: Error| pages::refused(&front.0, lang, &error, Wants::Json);
+    let view = front.0.view(&token, None, now).await.map_err(refuse)?;
+    let step = pages::handoff::step(&front.0, lang, &view);
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(step)).into_response())
 }
 
 /// `GET /session/{token}/credential`: how the request for a credential stands.

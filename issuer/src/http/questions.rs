@@ -11,14 +11,15 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use warifu_server::assets::Script;
 use warifu_server::extract::{Form, FormParts, Json, Path};
-use warifu_server::page::Icon;
 use warifu_server::page::components::{self, Tone};
+use warifu_server::page::{Focus, Icon};
 use warifu_server::text::{Lang, Words};
 use warifu_server::{Now, Problem, csrf};
 use warifu_session::workflow::questionnaire::answers::{ADDRESS, MAX_LONG, MAX_SHORT, countries};
 use warifu_session::workflow::questionnaire::form::{Fields, entry_name};
 use warifu_session::workflow::questionnaire::{AnswerFault, AnswerProblem, Element, ElementType, MAX_ENTRIES};
 
+use super::pages::Here;
 use super::person::{Wants, uploaded};
 use super::{Front, pages};
 use crate::kyc::questions::{Asking, FILE, Given, Handing};
@@ -69,17 +70,18 @@ async fn answer(
     if sent.more.is_some() {
         return again(fields, Vec::new(), sent.more).await;
     }
-    match front.0.answer_questions(&token, &sent.node, sent.given, now).await {
-        Ok(Err(problems)) if wants == Wants::Page => again(fields, problems, None).await,
+    let done = match front.0.answer_questions(&token, &sent.node, sent.given, now).await {
+        Ok(Err(problems)) if wants == Wants::Page => return again(fields, problems, None).await,
         Ok(Err(problems)) => {
             let words = front.0.catalogue.words(lang);
             let row = |problem: &AnswerProblem| json!({ "element": problem.element, "fault": problem.fault, "message": message(words, &problem.fault) });
             let problems: Vec<Value> = problems.iter().map(row).collect();
-            (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({ "problems": problems }))).into_response()
+            return (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({ "problems": problems }))).into_response();
         }
-        Ok(Ok(progress)) => uploaded(&front, lang, wants, (&token, Next::Questionnaire), Ok(progress)),
-        Err(error) => refuse(error),
-    }
+        Ok(Ok(progress)) => Ok(progress),
+        Err(error) => Err(error),
+    };
+    uploaded(&front, lang, &headers, (&token, Next::Questionnaire), done, now).await
 }
 
 /// What came.
@@ -128,7 +130,7 @@ async fn sent(request: Request, front: &Front) -> Result<Sent, Problem> {
 
 /// What the form was filled in with.
 #[derive(Debug, Default)]
-struct Filled {
+pub(super) struct Filled {
     fields: Fields,
     problems: Vec<AnswerProblem>,
     /// The group that gets another entry.
@@ -145,54 +147,63 @@ impl Filled {
     }
 }
 
-/// The page of the questionnaire that the session waits for.
-pub(super) fn page(issuer: &Issuer, lang: Lang, view: &View, asking: &Asking) -> Response {
-    shown(issuer, lang, view, asking, &Filled::default(), StatusCode::OK)
-}
-
-fn asked_again(issuer: &Issuer, lang: Lang, view: &View, filled: &Filled) -> Response {
-    let status = if filled.problems.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    match &view.asking {
-        Some(asking) => shown(issuer, lang, view, asking, filled, status),
-        None => {
-            let error = crate::kyc::stage::OutOfTurn("questionnaire").into();
-            pages::refused(issuer, lang, &error, Wants::Page)
-        }
-    }
-}
-
-fn shown(issuer: &Issuer, lang: Lang, view: &View, asking: &Asking, filled: &Filled, status: StatusCode) -> Response {
-    let words = issuer.catalogue.words(lang);
+/// What a questionnaire is called.
+pub(super) fn title(lang: Lang, asking: &Asking) -> String {
     let questionnaire = &asking.pinned.questionnaire;
-    let sheet = Sheet { words, filled, otherwise: questionnaire.default_language() };
+    questionnaire.title().text(lang.tag(), questionnaire.default_language()).to_owned()
+}
+
+/// The page once more, with what was filled in.
+fn asked_again(issuer: &Issuer, lang: Lang, view: &View, filled: &Filled) -> Response {
+    let Some(asking) = &view.asking else {
+        let error = crate::kyc::stage::OutOfTurn("questionnaire").into();
+        return pages::refused(issuer, lang, &error, Wants::Page);
+    };
+    let words = issuer.catalogue.words(lang);
+    let status = if filled.problems.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let page = pages::shell(issuer, words, title(lang, asking), view.environment).status(status);
+    let facts = pages::embed::Facts::of(view, Here::Questions(asking.slot));
+    pages::embed::open(page, &view.embedders)
+        .focus(Focus::TitleAndStep)
+        .script(Script::Countries)
+        .main(html! { (content(words, view, filled)) (pages::embed::told(words, &facts)) })
+        .into_response()
+}
+
+/// The questionnaire that the session waits for, as a form.
+pub(super) fn content(words: Words<'_>, view: &View, filled: &Filled) -> Markup {
+    let Some(asking) = &view.asking else { return html! {} };
+    let questionnaire = &asking.pinned.questionnaire;
+    let (lang, otherwise) = (words.lang, questionnaire.default_language());
+    let sheet = Sheet { words, filled, otherwise };
     let own = questionnaire.languages().iter().any(|language| language == lang.tag());
-    let written_in = (!own).then(|| questionnaire.default_language());
-    let title = questionnaire.title().text(lang.tag(), questionnaire.default_language());
+    let written_in = (!own).then_some(otherwise);
     let action = format!("/session/{}/questions?lang={lang}", view.token);
     let encoding =
         if questionnaire.takes_files() { "multipart/form-data" } else { "application/x-www-form-urlencoded" };
-    pages::shell(issuer, words, title.to_owned(), view.environment)
-        .status(status)
-        .script(Script::Countries)
-        .main(html! {
-            (pages::steps(words, view))
-            @if !filled.problems.is_empty() {
-                (components::notice(&words, Tone::Stop, &words.say("questions-again"),
-                    &words.fill("questions-again-what", &[("count", filled.problems.len().into())]), None))
+    let again = view.again.as_ref().and_then(|again| again.questions.get(&asking.node));
+    html! {
+        (pages::steps::progress(words, view, Here::Questions(asking.slot)))
+        @if let Some(why) = again {
+            (components::notice(&words, Tone::Warn, &words.say("again-title"), &words.say("again-questions"), None))
+            @if let Some(why) = why { h2 { (words.say("again-why")) } p { (why) } }
+        }
+        @if !filled.problems.is_empty() {
+            (components::notice(&words, Tone::Stop, &words.say("questions-again"),
+                &words.fill("questions-again-what", &[("count", filled.problems.len().into())]), None))
+        }
+        @if let Some(description) = questionnaire.description() {
+            p lang=[written_in] { (description.text(lang.tag(), otherwise)) }
+        }
+        p { (Icon::Lock) " " (words.say("questions-kept")) }
+        form class="questions" method="post" action=(action) enctype=(encoding) lang=[written_in] {
+            input type="hidden" name=(NODE) value=(asking.node);
+            @for element in questionnaire.elements() { (sheet.element(element, "")) }
+            div class="actions" {
+                button class="button" type="submit" { (words.say("questions-send")) (Icon::Next) }
             }
-            @if let Some(description) = questionnaire.description() {
-                p lang=[written_in] { (description.text(lang.tag(), questionnaire.default_language())) }
-            }
-            p { (Icon::Lock) " " (words.say("questions-kept")) }
-            form class="questions" method="post" action=(action) enctype=(encoding) lang=[written_in] {
-                input type="hidden" name=(NODE) value=(asking.node);
-                @for element in questionnaire.elements() { (sheet.element(element, "")) }
-                div class="actions" {
-                    button class="button" type="submit" { (words.say("questions-send")) (Icon::Next) }
-                }
-            }
-        })
-        .into_response()
+        }
+    }
 }
 
 /// One questionnaire as it is written out.

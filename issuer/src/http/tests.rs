@@ -37,6 +37,7 @@ mod api;
 mod applications;
 mod audit;
 mod faces;
+mod flow;
 mod issuance;
 mod list;
 mod person;

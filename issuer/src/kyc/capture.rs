@@ -55,7 +55,7 @@ impl Issuer {
     /// [`Error::NoSuchSession`], [`Error::OutOfTurn`], [`Error::Over`], [`Error::TooManyTries`].
     pub async fn give_challenge(&self, token: &str, now: Timestamp) -> Result<Challenge, Error> {
         let seen = self.seen_by_token(token).await?;
-        self.check_turn(&seen.open, now)?;
+        self.check_due(&seen.open, now)?;
         waits_for_selfie(&seen.open.personal.stage)?;
         let challenge = Challenge::new(seen.open.session.workflow.liveness_method, self.entropy().array(), now);
         self.change(token, now, |open| {
@@ -78,7 +78,7 @@ impl Issuer {
         now: Timestamp,
     ) -> Result<Framing, Error> {
         let seen = self.seen_by_token(token).await?;
-        self.check_turn(&seen.open, now)?;
+        self.check_due(&seen.open, now)?;
         waits_for_selfie(&seen.open.personal.stage)?;
         let look = move |models: &warifu_models::Models, bytes: &[u8], _: &Limits| {
             let picture = Picture::decode(bytes, &LIVE).map_err(|_| ReadError::Picture(Code::PictureDamaged))?;
@@ -194,6 +194,7 @@ fn waits_for_selfie(stage: &Stage) -> Result<(), OutOfTurn> {
     match stage {
         Stage::DocumentRead { .. } | Stage::AwaitingFace { .. } => Ok(()),
         Stage::Opened
+        | Stage::DocumentAgain { .. }
         | Stage::Complete { .. }
         | Stage::Decided { .. }
         | Stage::AwaitingCredential

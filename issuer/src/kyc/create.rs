@@ -135,6 +135,7 @@ fn begins_otherwise(stage: &Stage) -> bool {
         Stage::AwaitingFace { reference } => !matches!(reference, Reference::Enrolled(_)),
         Stage::Opened
         | Stage::DocumentRead { .. }
+        | Stage::DocumentAgain { .. }
         | Stage::Complete { .. }
         | Stage::Decided { .. }
         | Stage::Compared { .. } => false,

@@ -184,6 +184,7 @@ pub(crate) fn of(open: &OpenSession, issuer: &Issuer, now: Timestamp) -> Decisio
             Stage::Compared { compared, .. } => (compared.score, compared.session),
             Stage::Opened
             | Stage::DocumentRead { .. }
+            | Stage::DocumentAgain { .. }
             | Stage::Complete { .. }
             | Stage::Decided { .. }
             | Stage::AwaitingCredential

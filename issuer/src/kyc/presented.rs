@@ -452,6 +452,7 @@ fn waits_for_credential(stage: &Stage) -> Result<(), OutOfTurn> {
         Stage::AwaitingCredential => Ok(()),
         Stage::Opened
         | Stage::DocumentRead { .. }
+        | Stage::DocumentAgain { .. }
         | Stage::Complete { .. }
         | Stage::Decided { .. }
         | Stage::AwaitingFace { .. }

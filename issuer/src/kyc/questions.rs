@@ -13,7 +13,8 @@ use warifu_session::FeatureStatus;
 use warifu_session::workflow::engine::Finding;
 use warifu_session::workflow::questionnaire::form::Fields;
 use warifu_session::workflow::questionnaire::{About, AnswerFault, AnswerProblem, Answers, Questionnaire};
-use warifu_session::workflow::{Feature, Graph, NodeId};
+use warifu_session::workflow::validate::always_before;
+use warifu_session::workflow::{Feature, Graph, Node, NodeId};
 use warifu_store::blob::BlobId;
 
 use crate::kyc::evidence::Kept;
@@ -73,11 +74,24 @@ pub struct Handing {
     pub bytes: Vec<u8>,
 }
 
+/// Where questions are asked among the other steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Slot {
+    /// Before everything else.
+    First,
+    /// Behind the document.
+    BehindDocument,
+    /// Behind the selfie.
+    Last,
+}
+
 /// What a session asks for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Asking {
     /// The node of the graph.
     pub node: NodeId,
+    /// Where that is.
+    pub slot: Slot,
     /// What it asks.
     pub pinned: Pinned,
 }
@@ -96,11 +110,27 @@ impl Issuer {
     pub(crate) fn asking(&self, open: &OpenSession, now: Timestamp) -> Option<Asking> {
         let (node, feature) = self.course(open, now)?.asks?;
         let pinned = open.session.workflow.questionnaires.get(&node).filter(|_| feature == Feature::Questionnaire)?;
-        Some(Asking { pinned: pinned.clone(), node })
+        let slot = slot(open.session.workflow.graph.as_ref()?, &node);
+        Some(Asking { pinned: pinned.clone(), slot, node })
+    }
+
+    /// Where a session asks questions, as far as can be said: a graph that branches may ask less than it has, so only what was
+    /// asked counts there.
+    pub(crate) fn slots(&self, open: &OpenSession, now: Timestamp) -> Vec<Slot> {
+        let Some(graph) = &open.session.workflow.graph else { return Vec::new() };
+        let branches = graph.nodes().values().any(|node| matches!(node, Node::Branch(_)));
+        let asked = self.asking(open, now).map(|asking| asking.node);
+        let counts =
+            |node: &NodeId| !branches || open.personal.answers.contains_key(node) || asked.as_ref() == Some(node);
+        let nodes = open.session.workflow.questionnaires.keys().filter(|node| counts(node));
+        let mut slots: Vec<Slot> = nodes.map(|node| slot(graph, node)).collect();
+        slots.sort_unstable();
+        slots.dedup();
+        slots
     }
 
     /// Refuses everything but answers while the graph asks a questionnaire.
-    pub(crate) fn check_turn(&self, open: &OpenSession, now: Timestamp) -> Result<(), Error> {
+    pub(crate) fn check_due(&self, open: &OpenSession, now: Timestamp) -> Result<(), Error> {
         self.check_open(&open.session, now)?;
         match self.asking(open, now) {
             Some(_) => Err(OutOfTurn("picture").into()),
@@ -123,7 +153,7 @@ impl Issuer {
         let seen = self.seen_by_token(token).await?;
         self.check_open(&seen.open.session, now)?;
         let asking = self.asking(&seen.open, now).filter(|asking| asking.node.as_str() == node);
-        let Asking { node, pinned } = asking.ok_or(OutOfTurn("questionnaire"))?;
+        let Asking { node, pinned, .. } = asking.ok_or(OutOfTurn("questionnaire"))?;
         let (answers, handed) = match self.judge(&pinned.questionnaire, given) {
             Ok(fitting) => fitting,
             Err(problems) => return Ok(Err(problems)),
@@ -245,6 +275,17 @@ impl OpenSession {
         let nodes = graph.into_iter().flat_map(Graph::features);
         let asks = nodes.filter(|(_, node)| node.feature == Feature::Questionnaire);
         asks.map(|(node, _)| (node, self.answers_status(node))).collect()
+    }
+}
+
+/// Where a node stands among the steps that take pictures.
+fn slot(graph: &Graph, node: &NodeId) -> Slot {
+    let before = always_before(graph);
+    let has = |feature| before.get(node).is_some_and(|before| before.contains(&feature));
+    match (has(Feature::Ocr), has(Feature::FaceMatch)) {
+        (_, true) => Slot::Last,
+        (true, false) => Slot::BehindDocument,
+        (false, false) => Slot::First,
     }
 }
 

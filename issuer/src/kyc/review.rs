@@ -4,19 +4,16 @@
 //! signals alone ([`crate::kyc::stage::Stage::verdict`]), so nothing is minted of an approval against them. Corrections
 //! stand beside what was read. All of it is sealed with the session and goes when it is erased.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 use warifu_session::decision::{Correction, StatusOverride};
-use warifu_session::webhook::ResubmitInfo;
 use warifu_session::{FeatureStatus, Status};
-use warifu_store::blob::BlobId;
 
 use crate::kyc::decision;
+use crate::kyc::resubmit::{Reopen, reopen};
 use crate::kyc::reuse::Reference;
 use crate::kyc::service::{Written, status_of};
 use crate::kyc::session::OpenSession;
@@ -116,15 +113,6 @@ pub struct Ruling {
     pub at: Timestamp,
 }
 
-/// Where a session is reopened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reopen {
-    /// At the first step whose feature is not approved.
-    Worst,
-    /// At the earliest of these.
-    At(Vec<Feature>),
-}
-
 /// A change of status that a reviewer asks for.
 #[derive(Debug, Clone)]
 pub struct StatusChange {
@@ -138,10 +126,11 @@ pub struct StatusChange {
 
 impl Issuer {
     /// Gives a session another status, and reopens it where that is `Resubmitted`: the person's link works again and leads
-    /// to the step that is to be repeated; what was handed over for it before is dropped.
+    /// to what is to be repeated; what was handed over for it before is dropped, and the rest stays.
     ///
     /// # Errors
-    /// [`Error::Transition`] for a change that may not happen, [`Error::OutOfTurn`] where there is nothing to repeat.
+    /// [`Error::Transition`] for a change that may not happen, [`Error::OutOfTurn`] where there is nothing to repeat,
+    /// [`Error::Field`] for a step that the session does not have.
     pub async fn update_status(&self, id: Uuid, change: StatusChange, by: &str, now: Timestamp) -> Result<(), Error> {
         let fresh = self.seen_by_id(id).await?.open;
         let reference = self.kept_reference(&fresh).await?;
@@ -155,10 +144,7 @@ impl Issuer {
             }
             let after = before.to(change.status)?;
             if after == Status::Resubmitted {
-                dropped = reopen(open, &change.reopen, reference.clone())?;
-                let node = decision::NODE.to_owned();
-                let reasons = BTreeMap::from([(node.clone(), change.comment.clone())]);
-                open.personal.resubmission = Some(ResubmitInfo { nodes_to_resubmit: vec![node], reasons });
+                dropped = reopen(open, &change.reopen, &change.comment, reference.clone())?;
                 let life = self.config.session_life;
                 open.session.expires_at = now.saturating_add(life).unwrap_or(Timestamp::MAX);
                 open.session.attempts = 0;
@@ -340,40 +326,6 @@ impl Issuer {
         let key = self.face_secret.owner(open.session.application, vendor_data);
         Ok(self.faces().load(&key).await?.map(|_| Reference::Enrolled(key)))
     }
-}
-
-/// Opens the step again, and gives the pictures that are no part of the session any more.
-fn reopen(open: &mut OpenSession, wanted: &Reopen, reference: Option<Reference>) -> Result<Vec<BlobId>, Error> {
-    let stage = &open.personal.stage;
-    let blobs = |stage: &Stage| {
-        [stage.document().map(|it| it.picture.blob), stage.selfie().map(|it| it.picture.blob)].into_iter().flatten()
-    };
-    let before: Vec<BlobId> = blobs(stage).collect();
-    let document = match wanted {
-        Reopen::At(features) => features.contains(&Feature::IdVerification),
-        Reopen::Worst => match stage {
-            Stage::Opened => true,
-            Stage::DocumentRead { .. }
-            | Stage::Complete { .. }
-            | Stage::AwaitingCredential
-            | Stage::AwaitingFace { .. }
-            | Stage::Compared { .. } => false,
-            Stage::Decided { .. } => decision::feature_status(open, Feature::IdVerification) != FeatureStatus::Approved,
-        },
-    };
-    let stage = stage.clone();
-    let next = if document { stage.reopened_at_document()? } else { stage.reopened_at_selfie(reference)? };
-    let kept: Vec<BlobId> = blobs(&next).collect();
-    open.personal.stage = next;
-    open.personal.challenge = None;
-    open.personal.failed_challenges = 0;
-    open.personal.offer = None;
-    // What was said of the old evidence says nothing of the new.
-    open.personal.rulings.clear();
-    if document {
-        open.personal.corrections.clear();
-    }
-    Ok(before.into_iter().filter(|blob| !kept.contains(blob)).collect())
 }
 
 fn log(open: &mut OpenSession, entry: Activity) -> Result<(), Error> {

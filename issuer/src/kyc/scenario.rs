@@ -18,6 +18,7 @@ use crate::kyc::evidence::{
 };
 use crate::kyc::identity::{DocumentKind, Identity, Sex};
 use crate::kyc::service::{Progress, expectations, today};
+use crate::kyc::stage::Stage;
 use crate::kyc::workflow::{Environment, Kind, Workflow};
 use crate::{Error, Issuer};
 
@@ -155,7 +156,14 @@ impl Issuer {
                 signals.extend(expectations(open, document.identity.as_ref()));
                 let stage = open.personal.stage.clone();
                 let stage = stage.with_document(Handed { picture: kept.clone(), read: document.clone() })?;
-                let stage = stage.with_selfie(Handed { picture: kept.clone(), read: selfie.clone() })?;
+                let stage = match stage {
+                    // The selfie stayed; what it shows is stated anew, as everything in a scenario.
+                    Stage::Complete { document, identity, selfie: stayed } => {
+                        let selfie = Handed { picture: stayed.picture, read: selfie.clone() };
+                        Stage::Complete { document, identity, selfie: Box::new(selfie) }
+                    }
+                    other => other.with_selfie(Handed { picture: kept.clone(), read: selfie.clone() })?,
+                };
                 open.personal.stage = stage.decided(signals, now)?;
                 Ok(self.settle(open, "session.in_review", now))
             })

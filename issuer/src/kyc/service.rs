@@ -11,18 +11,22 @@ use uuid::Uuid;
 use warifu_models::picture::Limits;
 use warifu_models::{Models, ModelsError};
 use warifu_session::Status;
+use warifu_session::workflow::Feature;
 use warifu_store::audit::{Entry, Log};
 use warifu_store::{Batch, Collection, Loaded, Version};
 
+use crate::embed::EmbedOrigin;
 use crate::kyc::capture::{Asked, Submission};
 use crate::kyc::check::{CheckName, Outcome, Signal};
 use crate::kyc::checks;
 use crate::kyc::decision;
+use crate::kyc::device::DeviceId;
 use crate::kyc::evidence::{Against, Evidence, Handed, Kept};
 use crate::kyc::identity::Identity;
 use crate::kyc::presented;
-use crate::kyc::questions::Asking;
+use crate::kyc::questions::{Asking, Slot};
 use crate::kyc::read::{self, ReadError};
+use crate::kyc::resubmit::{Again, Part};
 use crate::kyc::session::{OpenSession, Session, token_hash};
 use crate::kyc::stage::{OutOfTurn, Stage};
 use crate::kyc::verdict::{Cause, Verdict};
@@ -77,7 +81,25 @@ pub(crate) struct View {
     pub(crate) signals: Vec<Signal>,
     pub(crate) causes: Vec<Cause>,
     pub(crate) identity: Option<Identity>,
+    /// Where the person goes back to; nowhere on a device that does not.
     pub(crate) callback: Option<Url>,
+    /// Whether it is another device of the person's that goes back.
+    pub(crate) returns_elsewhere: bool,
+    pub(crate) id: Uuid,
+    /// Which page this is for; whoever answers another one comes late.
+    pub(crate) turn: String,
+    /// Whether the person has it open on several devices.
+    pub(crate) has_others: bool,
+    /// What a reviewer asked for once more, while that is due.
+    pub(crate) again: Option<Again>,
+    /// Whether the time to hand something in is over.
+    pub(crate) is_late: bool,
+    /// Whose pages may embed this one.
+    pub(crate) embedders: Vec<EmbedOrigin>,
+    /// The nodes of its graph, where it has one: of the document and of the selfie.
+    pub(crate) nodes: [Option<String>; 2],
+    /// Where it asks questions.
+    pub(crate) slots: Vec<Slot>,
     pub(crate) taken: bool,
     pub(crate) standing: Standing,
     pub(crate) offer: Option<Shown>,
@@ -144,7 +166,7 @@ impl Issuer {
             // The graph of a workflow may end a session before everything was handed over, or go on after that.
             _ if session.status.is_decided() => Next::Result,
             _ if self.asking(open, now).is_some() => Next::Questionnaire,
-            Stage::Opened => Next::Document,
+            Stage::Opened | Stage::DocumentAgain { .. } => Next::Document,
             Stage::AwaitingCredential => Next::Credential,
             Stage::DocumentRead { .. } | Stage::AwaitingFace { .. } => Next::Selfie,
             Stage::Complete { .. } | Stage::Decided { .. } | Stage::Compared { .. } => Next::Result,
@@ -213,17 +235,45 @@ impl Issuer {
         Ok(self.progress_of(&seen, Vec::new(), now))
     }
 
+    /// Refuses what answers a page that the session has left behind: another device, or another window, went on meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::OutOfTurn`], and as [`Issuer::progress`].
+    pub(crate) async fn check_turn(&self, token: &str, turn: Option<&str>) -> Result<(), Error> {
+        let Some(turn) = turn else { return Ok(()) };
+        let now = self.seen_by_token(token).await?.open.personal.stage.turn();
+        if now == turn { Ok(()) } else { Err(OutOfTurn("page that was answered").into()) }
+    }
+
     /// Everything the pages of a session show. Where `shown` is given, the offer of an approved session and the request of
     /// one that waits for a credential are among it, made anew where that is due.
     ///
     /// # Errors
     /// As [`Issuer::progress`].
     pub(crate) async fn view(&self, token: &str, shown: Option<Renew>, now: Timestamp) -> Result<View, Error> {
+        self.view_on(token, None, shown, now).await
+    }
+
+    /// The same on one of the person's devices, which may be the one that goes back to the client.
+    pub(crate) async fn view_on(
+        &self,
+        token: &str,
+        device: Option<&DeviceId>,
+        shown: Option<Renew>,
+        now: Timestamp,
+    ) -> Result<View, Error> {
         let mut seen = self.seen_by_token(token).await?;
         seen.open.session.status = seen.open.session.status_at(now);
         let session = &seen.open.session;
         let standing = self.credential_standing(session.id).await?;
         let waits = matches!(session.status, Status::NotStarted | Status::InProgress | Status::Resubmitted);
+        let waits = waits && !session.is_late_at(now);
+        let goes_back = seen.open.personal.devices.goes_back(session.callback_method, device);
+        let graph = session.workflow.graph.as_ref();
+        let node = |feature: Feature| {
+            let (id, _) = graph?.features().find(|(_, node)| node.feature == feature)?;
+            Some(id.to_string())
+        };
         let request = match (shown, &seen.open.personal.stage) {
             (Some(renew), Stage::AwaitingCredential) if waits => Some(self.shown_request(token, renew, now).await?),
             (_, _) => None,
@@ -248,7 +298,16 @@ impl Issuer {
             signals: seen.open.personal.stage.signals().to_vec(),
             causes: decision::Explained::of(&seen.open, self, now).causes,
             identity: seen.open.personal.stage.identity().cloned(),
-            callback: session.callback.clone().map(|url| returned(url, session)),
+            callback: session.callback.clone().filter(|_| goes_back).map(|url| returned(url, session)),
+            returns_elsewhere: session.callback.is_some() && !goes_back,
+            id: session.id,
+            turn: seen.open.personal.stage.turn(),
+            has_others: seen.open.personal.devices.has_others(),
+            again: seen.open.personal.again.clone().filter(|_| session.status == Status::Resubmitted),
+            is_late: session.is_late_at(now),
+            embedders: self.embedders(session.application).await?,
+            slots: self.slots(&seen.open, now),
+            nodes: [node(Feature::Ocr), node(Feature::Liveness).or_else(|| node(Feature::FaceMatch))],
             taken: self.offer_is_taken(&seen.open, now).await?,
             standing,
             offer,
@@ -266,15 +325,20 @@ impl Issuer {
     /// answer says what to do.
     pub async fn submit_document(&self, token: &str, picture: Vec<u8>, now: Timestamp) -> Result<Progress, Error> {
         let seen = self.seen_by_token(token).await?;
-        self.check_turn(&seen.open, now)?;
-        match &seen.open.personal.stage {
-            Stage::Opened | Stage::DocumentRead { .. } => {}
+        self.check_due(&seen.open, now)?;
+        if !repeats(&seen.open, Part::Document) {
+            return Err(OutOfTurn("document").into());
+        }
+        let turn = seen.open.personal.stage.turn();
+        let stayed = match &seen.open.personal.stage {
+            Stage::Opened | Stage::DocumentRead { .. } => None,
+            Stage::DocumentAgain { selfie } => Some(selfie.read.clone()),
             Stage::Complete { .. }
             | Stage::Decided { .. }
             | Stage::AwaitingCredential
             | Stage::AwaitingFace { .. }
             | Stage::Compared { .. } => return Err(OutOfTurn("document").into()),
-        }
+        };
         if let Some(scenario) = seen.open.personal.scenario {
             return self.play(token, scenario, picture, now).await;
         }
@@ -292,13 +356,27 @@ impl Issuer {
             return self.refuse(token, blocking, now).await;
         }
         let advice = signals.into_iter().filter(is_advice).collect();
+        // Who else has the face that stayed is asked anew: the document may name another person than the one before.
+        let searched = match &stayed {
+            Some(selfie) => Some(self.search_faces(&seen.open, read.value.identity.as_ref(), selfie).await?),
+            None => None,
+        };
         let kept = self.keep(&seen.open, "document", &picture, read.media_type).await?;
         let document = Handed { picture: kept, read: read.value };
         let mut dropped = None;
         let done = self
             .change(token, now, |open| {
+                // Another device was faster while this picture was read.
+                if open.personal.stage.turn() != turn {
+                    return Err(OutOfTurn("document").into());
+                }
                 dropped = open.personal.stage.document().map(|document| document.picture.blob);
-                open.personal.stage = open.personal.stage.clone().with_document(document.clone())?;
+                let mut next = open.personal.stage.clone().with_document(document.clone())?;
+                if let (Stage::Complete { selfie, .. }, Some(searched)) = (&mut next, &searched) {
+                    selfie.read.searched = searched.clone();
+                    next = decide(next, open, now)?;
+                }
+                open.personal.stage = next;
                 Ok(self.settle(open, "session.document_received", now))
             })
             .await;
@@ -327,7 +405,7 @@ impl Issuer {
         now: Timestamp,
     ) -> Result<Progress, Error> {
         let seen = self.seen_by_token(token).await?;
-        self.check_turn(&seen.open, now)?;
+        self.check_due(&seen.open, now)?;
         if let Stage::AwaitingFace { reference } = &seen.open.personal.stage {
             let reference = reference.clone();
             return self.submit_reuse_selfie(token, seen, reference, shown.into(), now).await;
@@ -462,6 +540,7 @@ impl Issuer {
 
     pub(crate) fn check_open(&self, session: &Session, now: Timestamp) -> Result<(), Error> {
         match session.status_at(now) {
+            Status::Resubmitted if session.is_late_at(now) => return Err(Error::Over(Status::Expired)),
             Status::NotStarted | Status::InProgress | Status::Resubmitted => {}
             Status::Approved | Status::Declined | Status::InReview => return Err(OutOfTurn("picture").into()),
             over @ (Status::AwaitingUser | Status::Expired | Status::KycExpired | Status::Abandoned) => {
@@ -527,6 +606,12 @@ impl Issuer {
 /// What a picture is sealed for.
 fn picture_context(id: Uuid, what: &str) -> String {
     format!("warifu {what} of session {id}")
+}
+
+/// Whether this part may be handed in: in a session that a reviewer opened again only what was asked for.
+fn repeats(open: &OpenSession, part: Part) -> bool {
+    let asked = open.personal.again.as_ref().filter(|_| open.session.status == Status::Resubmitted);
+    asked.is_none_or(|again| again.parts.contains(&part))
 }
 
 /// The first thing that arrives begins the session.

@@ -18,10 +18,12 @@ use warifu_store::{Stored, sortable};
 
 use crate::application::{Application, BUILT_IN, built_in, scoped};
 use crate::billing;
+use crate::kyc::device::Devices;
 use crate::kyc::expected::Expected;
 use crate::kyc::identity::Identity;
 use crate::kyc::presented::Showing;
 use crate::kyc::questions::Answered;
+use crate::kyc::resubmit::Again;
 use crate::kyc::review::{Activity, Ruling};
 use crate::kyc::scenario::Scenario;
 use crate::kyc::stage::Stage;
@@ -157,6 +159,12 @@ pub struct Personal {
     /// What a reviewer asked the person to repeat last; told in the event of `Resubmitted`.
     #[serde(default)]
     pub resubmission: Option<ResubmitInfo>,
+    /// The same as the person reads it; speaks only while the session is `Resubmitted`.
+    #[serde(default)]
+    pub again: Option<Again>,
+    /// On which devices the person goes through it.
+    #[serde(default)]
+    pub devices: Devices,
     /// What reviewers did and noted, oldest first.
     #[serde(default)]
     pub(crate) reviews: Vec<Activity>,
@@ -370,6 +378,8 @@ impl OpenSession {
             showing: Showing::NotAsked,
             offer: None,
             resubmission: None,
+            again: None,
+            devices: Devices::default(),
             reviews: Vec::new(),
             rulings: Vec::new(),
             corrections: BTreeMap::new(),
@@ -451,6 +461,13 @@ impl Session {
             Status::InProgress if now > self.expires_at => Status::Abandoned,
             other => other,
         }
+    }
+
+    /// Whether the time to hand something in is over, also where nobody wrote that down: a session that was reopened keeps
+    /// its status.
+    #[must_use]
+    pub fn is_late_at(&self, now: Timestamp) -> bool {
+        self.status == Status::Resubmitted && now > self.expires_at
     }
 
     /// The session without its key and what that key opened: what remains after erasure.

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use warifu_keys::{base64url, sha256};
 use warifu_store::blob::BlobId;
 
 use crate::kyc::check::Signal;
@@ -28,6 +29,11 @@ pub enum Stage {
         document: Box<Handed<Document>>,
         /// Whom the document names.
         identity: Identity,
+    },
+    /// A reviewer asked for the document once more; the selfie stays.
+    DocumentAgain {
+        /// The selfie.
+        selfie: Box<Handed<Selfie>>,
     },
     /// Everything is there; no verdict yet.
     Complete {
@@ -72,7 +78,8 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// The stage after a document was read. A second document replaces the first until the selfie is there.
+    /// The stage after a document was read. A second document replaces the first until the selfie is there; with a selfie
+    /// that stayed, everything is there.
     ///
     /// # Errors
     /// [`OutOfTurn`] once the selfie is there, or for a document that names nobody.
@@ -82,6 +89,7 @@ impl Stage {
             Self::Opened | Self::DocumentRead { .. } => {
                 Ok(Self::DocumentRead { document: Box::new(document), identity })
             }
+            Self::DocumentAgain { selfie } => Ok(Self::Complete { document: Box::new(document), identity, selfie }),
             Self::Complete { .. }
             | Self::Decided { .. }
             | Self::AwaitingCredential
@@ -100,6 +108,7 @@ impl Stage {
                 Ok(Self::Complete { document, identity, selfie: Box::new(selfie) })
             }
             Self::Opened
+            | Self::DocumentAgain { .. }
             | Self::Complete { .. }
             | Self::Decided { .. }
             | Self::AwaitingCredential
@@ -119,6 +128,7 @@ impl Stage {
             }
             Self::Opened
             | Self::DocumentRead { .. }
+            | Self::DocumentAgain { .. }
             | Self::Decided { .. }
             | Self::AwaitingCredential
             | Self::AwaitingFace { .. }
@@ -135,6 +145,7 @@ impl Stage {
             Self::AwaitingCredential => Ok(Self::AwaitingFace { reference }),
             Self::Opened
             | Self::DocumentRead { .. }
+            | Self::DocumentAgain { .. }
             | Self::Complete { .. }
             | Self::Decided { .. }
             | Self::AwaitingFace { .. }
@@ -157,6 +168,7 @@ impl Stage {
             Self::AwaitingFace { .. } => Ok(Self::Compared { compared, selfie: Box::new(selfie), signals, at }),
             Self::Opened
             | Self::DocumentRead { .. }
+            | Self::DocumentAgain { .. }
             | Self::Complete { .. }
             | Self::Decided { .. }
             | Self::AwaitingCredential
@@ -171,7 +183,25 @@ impl Stage {
     /// [`OutOfTurn`] for a reuse session, which has no document.
     pub fn reopened_at_document(self) -> Result<Self, OutOfTurn> {
         match self {
-            Self::Opened | Self::DocumentRead { .. } | Self::Complete { .. } | Self::Decided { .. } => Ok(Self::Opened),
+            Self::Opened
+            | Self::DocumentRead { .. }
+            | Self::DocumentAgain { .. }
+            | Self::Complete { .. }
+            | Self::Decided { .. } => Ok(Self::Opened),
+            Self::AwaitingCredential | Self::AwaitingFace { .. } | Self::Compared { .. } => Err(OutOfTurn("document")),
+        }
+    }
+
+    /// The stage in which the document alone is handed over again, and the selfie stays.
+    ///
+    /// # Errors
+    /// [`OutOfTurn`] for a reuse session, which has no document.
+    pub fn reopened_at_document_only(self) -> Result<Self, OutOfTurn> {
+        match self {
+            Self::DocumentAgain { selfie } | Self::Complete { selfie, .. } | Self::Decided { selfie, .. } => {
+                Ok(Self::DocumentAgain { selfie })
+            }
+            Self::Opened | Self::DocumentRead { .. } => Ok(Self::Opened),
             Self::AwaitingCredential | Self::AwaitingFace { .. } | Self::Compared { .. } => Err(OutOfTurn("document")),
         }
     }
@@ -192,7 +222,9 @@ impl Stage {
             (Self::AwaitingFace { .. } | Self::Compared { .. }, Some(reference)) => {
                 Ok(Self::AwaitingFace { reference })
             }
-            (Self::Compared { .. }, None) | (Self::Opened | Self::AwaitingCredential, _) => Err(OutOfTurn("selfie")),
+            // Without a document there is nothing to compare a selfie with.
+            (Self::Compared { .. }, None)
+            | (Self::Opened | Self::DocumentAgain { .. } | Self::AwaitingCredential, _) => Err(OutOfTurn("selfie")),
         }
     }
 
@@ -202,6 +234,7 @@ impl Stage {
         match self {
             Self::Opened
             | Self::DocumentRead { .. }
+            | Self::DocumentAgain { .. }
             | Self::Complete { .. }
             | Self::AwaitingCredential
             | Self::AwaitingFace { .. } => None,
@@ -214,7 +247,11 @@ impl Stage {
     #[must_use]
     pub fn document(&self) -> Option<&Handed<Document>> {
         match self {
-            Self::Opened | Self::AwaitingCredential | Self::AwaitingFace { .. } | Self::Compared { .. } => None,
+            Self::Opened
+            | Self::DocumentAgain { .. }
+            | Self::AwaitingCredential
+            | Self::AwaitingFace { .. }
+            | Self::Compared { .. } => None,
             Self::DocumentRead { document, .. } | Self::Complete { document, .. } | Self::Decided { document, .. } => {
                 Some(document)
             }
@@ -226,10 +263,29 @@ impl Stage {
     pub fn selfie(&self) -> Option<&Handed<Selfie>> {
         match self {
             Self::Opened | Self::DocumentRead { .. } | Self::AwaitingCredential | Self::AwaitingFace { .. } => None,
-            Self::Complete { selfie, .. } | Self::Decided { selfie, .. } | Self::Compared { selfie, .. } => {
-                Some(selfie)
-            }
+            Self::DocumentAgain { selfie }
+            | Self::Complete { selfie, .. }
+            | Self::Decided { selfie, .. }
+            | Self::Compared { selfie, .. } => Some(selfie),
         }
+    }
+
+    /// A short name of exactly this stage with exactly this evidence: two devices that were shown the same page know the
+    /// same turn, and whoever comes late does not.
+    #[must_use]
+    pub fn turn(&self) -> String {
+        let place = match self {
+            Self::Opened => "opened",
+            Self::DocumentRead { .. } => "document read",
+            Self::DocumentAgain { .. } => "document again",
+            Self::Complete { .. } => "complete",
+            Self::Decided { .. } => "decided",
+            Self::AwaitingCredential => "awaiting credential",
+            Self::AwaitingFace { .. } => "awaiting face",
+            Self::Compared { .. } => "compared",
+        };
+        let pictures: Vec<String> = self.pictures().iter().map(ToString::to_string).collect();
+        base64url::encode(&sha256(format!("{place} {}", pictures.join(" ")).as_bytes())[..6])
     }
 
     /// Where the pictures of document and selfie are kept.
@@ -242,7 +298,11 @@ impl Stage {
     #[must_use]
     pub fn identity(&self) -> Option<&Identity> {
         match self {
-            Self::Opened | Self::AwaitingCredential | Self::AwaitingFace { .. } | Self::Compared { .. } => None,
+            Self::Opened
+            | Self::DocumentAgain { .. }
+            | Self::AwaitingCredential
+            | Self::AwaitingFace { .. }
+            | Self::Compared { .. } => None,
             Self::DocumentRead { identity, .. } | Self::Complete { identity, .. } | Self::Decided { identity, .. } => {
                 Some(identity)
             }
@@ -255,6 +315,7 @@ impl Stage {
         match self {
             Self::Opened
             | Self::DocumentRead { .. }
+            | Self::DocumentAgain { .. }
             | Self::Complete { .. }
             | Self::AwaitingCredential
             | Self::AwaitingFace { .. } => &[],
@@ -288,6 +349,23 @@ mod tests {
         assert!(matches!(decided.verdict(&Workflow::live()), Some(Verdict::InReview { .. })));
         let text = serde_json::to_string(&decided).unwrap();
         assert_eq!(serde_json::from_str::<Stage>(&text).unwrap(), decided);
+    }
+
+    #[test]
+    fn a_document_again_keeps_the_selfie() {
+        let at = Timestamp::UNIX_EPOCH;
+        let complete = Stage::Opened.with_document(document()).unwrap().with_selfie(selfie()).unwrap();
+        let decided = complete.decided(vec![], at).unwrap();
+        let again = decided.clone().reopened_at_document_only().unwrap();
+        assert_eq!((again.document(), again.selfie()), (None, decided.selfie()));
+        assert_eq!(again.identity(), None);
+        assert_eq!(again.clone().with_selfie(selfie()), Err(OutOfTurn("selfie")));
+        assert_eq!(again.clone().decided(vec![], at), Err(OutOfTurn("verdict")));
+        assert_eq!(again.clone().reopened_at_selfie(None), Err(OutOfTurn("selfie")), "no document to compare with");
+        assert!(matches!(again.clone().with_document(document()), Ok(Stage::Complete { .. })));
+        assert_eq!(Stage::AwaitingCredential.reopened_at_document_only(), Err(OutOfTurn("document")));
+        let turns = [Stage::Opened.turn(), decided.turn(), again.turn()];
+        assert!(turns[0] != turns[1] && turns[1] != turns[2] && turns[0] != turns[2], "{turns:?}");
     }
 
     #[test]

@@ -160,7 +160,7 @@ impl Browser {
         Ok(Self { client, driver, screenshots, looks: looks.to_vec(), _profile: profile })
     }
 
-    async fn devtools(&self, command: &str, parameters: Value) -> Result<Value> {
+    pub(crate) async fn devtools(&self, command: &str, parameters: Value) -> Result<Value> {
         let body = json!({"cmd": command, "params": parameters});
         Ok(self.client.issue_cmd(Vendor { path: "goog/cdp/execute", body }).await?)
     }
@@ -172,7 +172,7 @@ impl Browser {
     }
 
     /// Changes how the window looks. Motion is reduced, so that pictures show how things end.
-    async fn look(&self, look: Look) -> Result<()> {
+    pub(crate) async fn look(&self, look: Look) -> Result<()> {
         let Look { width, height, dark, .. } = look;
         let screen = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
         self.devtools("Emulation.setDeviceMetricsOverride", screen).await?;
@@ -183,6 +183,21 @@ impl Browser {
         ]);
         self.devtools("Emulation.setEmulatedMedia", json!({"features": features})).await?;
         Ok(())
+    }
+
+    /// Goes back to how the window looks to the person.
+    pub(crate) async fn look_again(&self) -> Result<()> {
+        self.look(self.looks[0]).await
+    }
+
+    /// Works in the first frame of the page from now on.
+    pub(crate) async fn into_frame(&self) -> Result<()> {
+        Ok(self.find("iframe").await?.enter_frame().await?)
+    }
+
+    /// Works in the page itself again.
+    pub(crate) async fn out_of_frame(&self) -> Result<()> {
+        Ok(self.client.enter_parent_frame().await?)
     }
 
     /// Whether scripts of pages run.

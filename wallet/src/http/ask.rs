@@ -265,6 +265,7 @@ fn question_page(agent: &Agent, lang: Lang, question: &Question, above: Option<M
                     DemandedBy::OwnSetting => words.say("wallet-consent-selfie-own"),
                 },
                 send: &act,
+                elsewhere: None,
                 beside: Some(&refuse),
                 capture: Some(Capture { look: &format!("{action}/look"), challenge: &format!("{action}/challenge") }),
             }))

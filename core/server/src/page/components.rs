@@ -99,6 +99,9 @@ pub fn status_pill(words: &Words<'_>, status: &str) -> Markup {
     pill(tone, if said == id { status } else { &said })
 }
 
+/// Identifier of the line that says where the reader is.
+pub(super) const STEP: &str = "step";
+
 /// Where the reader is: "Step 2 of 4", and a bar of that many pieces. `step` counts from 1.
 #[must_use]
 pub fn steps(words: &Words<'_>, step: usize, labels: &[&str]) -> Markup {
@@ -106,7 +109,7 @@ pub fn steps(words: &Words<'_>, step: usize, labels: &[&str]) -> Markup {
     let here = step.checked_sub(1).and_then(|before| labels.get(before)).copied().unwrap_or("");
     html! {
         nav class="steps" aria-label=(words.say("steps-label")) {
-            p { (text) " · " strong { (here) } }
+            p id=(STEP) { (text) " · " strong { (here) } }
             ol aria-hidden="true" {
                 @for (number, label) in (1..).zip(labels) {
                     li class=(match number.cmp(&step) {
@@ -397,6 +400,8 @@ pub struct Camera<'a> {
     pub beside: Option<&'a Markup>,
     /// Where a recording is asked for instead of one picture.
     pub capture: Option<Capture<'a>>,
+    /// Where the reader learns how to go on with another device.
+    pub elsewhere: Option<&'a str>,
 }
 
 /// A recording of a face for a liveness challenge (`capture.js`).
@@ -479,6 +484,11 @@ pub fn camera(words: &Words<'_>, camera: &Camera<'_>) -> Markup {
                 label for=(id) { (Icon::Upload) (words.say("camera-upload")) }
                 input id=(id) type="file" name=(camera.field) accept="image/jpeg,image/png,image/webp" required
                     multiple[camera.capture.is_some()] aria-describedby={ (id) "-reason" };
+            }
+            @if let Some(elsewhere) = camera.elsewhere {
+                p class="camera-elsewhere" data-elsewhere {
+                    (Icon::Phone) a href=(elsewhere) { (words.say("camera-elsewhere")) }
+                }
             }
             div class="actions" {
                 button class="button" type="button" data-start hidden { (Icon::Camera) (words.say("camera-start")) }

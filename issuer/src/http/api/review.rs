@@ -11,7 +11,8 @@ use warifu_session::{FeatureStatus, Status};
 
 use super::{Body, Client, Front, Id, Refusal, both, text};
 use crate::Error;
-use crate::kyc::review::{COMMENT, Feature, Reopen, StatusChange};
+use crate::kyc::resubmit::{REASON, Reopen, Repeat};
+use crate::kyc::review::{COMMENT, Feature, StatusChange};
 use crate::kyc::scenario::Scenario;
 
 /// Most steps that a request names.
@@ -147,11 +148,29 @@ fn nodes(body: &Map<String, Value>) -> Result<Reopen, Error> {
     if nodes.is_empty() {
         return Err(bad("nodes_to_resubmit", "Name at least one step to repeat."));
     }
-    let feature = |node: &Value| {
-        let name = node.get("feature").or_else(|| node.get("node_id")).and_then(Value::as_str).ok_or_else(wrong)?;
-        Feature::named(name).ok_or_else(|| bad("nodes_to_resubmit", "This step can not be repeated."))
+    nodes.iter().map(repeat).collect::<Result<_, _>>().map(Reopen::At)
+}
+
+/// `{"node_id": …, "feature": …, "reason": …}`: the reason is what the person reads.
+fn repeat(node: &Value) -> Result<Repeat, Error> {
+    const FIELD: &str = "nodes_to_resubmit";
+    let node = node.as_object().ok_or_else(|| bad(FIELD, "Send a list of objects with node_id and feature."))?;
+    let member = |name: &str| match node.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.trim()).filter(|text| !text.is_empty())),
+        Some(_) => Err(bad(FIELD, "Send a list of objects with node_id and feature.")),
     };
-    Ok(Reopen::At(nodes.iter().map(feature).collect::<Result<_, _>>()?))
+    // What a questionnaire asks follows from its node alone.
+    let feature = member("feature")?.filter(|name| *name != "QUESTIONNAIRE" || !node.contains_key("node_id"));
+    let feature = feature.map(|name| Feature::named(name).ok_or_else(|| bad(FIELD, "This step can not be repeated.")));
+    let (feature, id, reason) = (feature.transpose()?, member("node_id")?, member("reason")?);
+    if feature.is_none() && id.is_none() {
+        return Err(bad(FIELD, "Send a list of objects with node_id and feature."));
+    }
+    if reason.is_some_and(|reason| reason.chars().count() > REASON || reason.chars().any(char::is_control)) {
+        return Err(bad(FIELD, "Ensure that each reason is one line of at most 500 characters."));
+    }
+    Ok(Repeat { node: id.map(str::to_owned), feature, reason: reason.map(str::to_owned) })
 }
 
 fn bad(field: &'static str, why: &str) -> Error {
