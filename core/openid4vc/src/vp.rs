@@ -1,4 +1,4 @@
-//! Presentation: OpenID for Verifiable Presentations 1.0, over redirects here.
+//! Presentation: OpenID for Verifiable Presentations 1.0, over redirects and over the Digital Credentials API ([`dc_api`]).
 //! Unless somebody says otherwise it is as HAIP 1.0 section 5 demands: signed requests of the client identifier prefix
 //! `x509_hash`, encrypted answers.
 //!
@@ -8,6 +8,7 @@
 //! entries of the request's `verifier_info`.
 
 pub mod client_id;
+pub mod dc_api;
 pub mod holder;
 pub mod identity;
 pub mod purpose;
