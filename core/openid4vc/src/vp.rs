@@ -4,7 +4,7 @@
 //!
 //! [`verifier`] asks and takes the answer, [`holder`] reads the request and answers. Whose request it is stands in
 //! [`client_id`], how that is proved in [`identity`], what a wallet says about itself in [`wallet_metadata`]. Both halves
-//! speak in the wire types of [`request`], [`response`] and [`transaction_data`]; [`purpose`] is one of the
+//! speak in the wire types of [`request`], [`response`] and [`transaction_data`]; [`purpose`] and [`registration`] are
 //! entries of the request's `verifier_info`.
 
 pub mod client_id;
@@ -12,6 +12,7 @@ pub mod dc_api;
 pub mod holder;
 pub mod identity;
 pub mod purpose;
+pub mod registration;
 pub mod request;
 pub mod response;
 mod secret_text;

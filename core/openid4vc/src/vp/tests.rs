@@ -25,6 +25,7 @@ use crate::http::{self, Method, Request, Response};
 
 mod dc_api;
 mod identity;
+mod registration;
 mod request_uri;
 
 fn now() -> Timestamp {
