@@ -23,6 +23,7 @@ use super::wallet_metadata::RequestUriPost;
 use crate::dcql::{CredentialQuery, Query};
 use crate::http::{self, Method, Request, Response};
 
+mod conformance;
 mod dc_api;
 mod identity;
 mod registration;
