@@ -262,7 +262,8 @@ impl AwaitingResponse {
     #[must_use]
     pub fn is_meant_by(&self, received: &Received) -> bool {
         match received {
-            Received::Encrypted(_) => received.key_id() == Some(self.key_id()),
+            // A request without a key has no answer that is encrypted, to a key without a name neither.
+            Received::Encrypted(_) => self.key.is_some() && received.key_id() == Some(self.key_id()),
             Received::Plain(_) => {
                 received.state().is_some_and(|state| equal_in_constant_time(state.as_bytes(), self.state().as_bytes()))
             }

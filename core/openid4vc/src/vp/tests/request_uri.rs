@@ -196,6 +196,9 @@ fn responses_in_the_clear() {
     let body = sealed(&other, json!({}), Encryption::A256Gcm, other.request().encryption_key().unwrap());
     assert!(matches!(accept(awaiting.clone(), &body, now()), Err(Error::OtherKey)));
     assert!(!awaiting.is_meant_by(&Received::parse(&body).unwrap()));
+    let nameless = Jwk { kid: Some(String::new()), ..other.request().encryption_key().unwrap().clone() };
+    let body = sealed(&other, json!({}), Encryption::A256Gcm, &nameless);
+    assert!(!awaiting.is_meant_by(&Received::parse(&body).unwrap()));
 }
 
 /// A key that the mode does not need is not looked at.
