@@ -134,8 +134,11 @@ fn reason(error: &vp::Error) -> &'static str {
         vp::Error::NoVpToken | vp::Error::VpToken(_) => "no_usable_vp_token",
         vp::Error::ResponseUri(_)
         | vp::Error::Request(_)
-        | vp::Error::OtherCertificate(_)
-        | vp::Error::Certificate(_)
+        | vp::Error::Query(_)
+        | vp::Error::ForeignResponseUri(_)
+        | vp::Error::Proof(_)
+        | vp::Error::Wallet(_)
+        | vp::Error::Encryption(_)
         | vp::Error::Signer(_) => "internal",
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use warifu_credential::selfie_reauth::{self, Demand, Liveness};
 use warifu_credential::{ClaimPath, Format};
-use warifu_openid4vc::dcql::{CredentialQuery, CredentialSetQuery, DcqlError, Query};
+use warifu_openid4vc::dcql::{AuthorityType, CredentialQuery, CredentialSetQuery, DcqlError, Query};
 use warifu_openid4vc::vp::purpose::{self, Purpose};
 use warifu_schemas::kyc;
 
@@ -241,6 +241,7 @@ impl Policy {
     /// wallet has answered it.
     pub fn query(&self) -> Result<Query, QueryError> {
         let query = Query::from_value(&self.dcql_query)?;
+        query.check_own()?;
         for credential in &query.credentials {
             let refuse = |what| Err(QueryError::Unsupported { id: credential.id.clone(), what });
             // Answers are read in these formats only, so nothing else is asked for.
@@ -250,7 +251,7 @@ impl Policy {
             if !credential.require_cryptographic_holder_binding {
                 return refuse("a presentation without holder binding");
             }
-            if credential.trusted_authorities.iter().any(|authority| authority.r#type != "aki") {
+            if credential.trusted_authorities.iter().any(|authority| authority.r#type != AuthorityType::Aki) {
                 return refuse("another kind of trusted authority than `aki`");
             }
         }

@@ -306,13 +306,18 @@ fn check_query(query: &Query, presented: &[(&str, Settled)]) -> Result<(), Strin
 }
 
 fn candidate(query_id: &str, verified: &Verified) -> Candidate {
+    // What the issuer says that the credential is also known as is signed, and never withheld (SD-JWT VC draft-19).
+    let also = verified.claims().get("aka_vcts").and_then(Value::as_array).into_iter().flatten();
+    let also = also.filter_map(|vct| vct.as_str().map(str::to_owned));
+    let also = also.filter(|_| verified.format() == Format::SdJwtVc);
     Candidate {
         id: query_id.to_owned(),
         format: verified.format().identifier().to_owned(),
-        types: vec![verified.vct().to_owned()],
+        types: std::iter::once(verified.vct().to_owned()).chain(also).collect(),
         claims: verified.claims().clone(),
         authority_key_identifiers: verified.issuer().leaf.authority_key_identifier().into_iter().collect(),
         holder_bound: verified.holder_key().is_some(),
+        ..Candidate::default()
     }
 }
 

@@ -392,6 +392,9 @@ fn candidate(
             .iter()
             .filter_map(|certificate| certificate.authority_key_identifier())
             .collect(),
+        // No list of ETSI TS 119 612 and no federation is read here.
+        trusted_lists: Vec::new(),
+        federation_entities: Vec::new(),
         holder_bound: held.holder_bound(),
     }))
 }

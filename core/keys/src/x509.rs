@@ -11,7 +11,7 @@ use serde_json::Value;
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::oid::AssociatedOid;
 use x509_cert::der::{Decode as _, DecodePem as _, Encode as _, EncodePem as _};
-use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::name::{DirectoryString, GeneralName};
 use x509_cert::ext::pkix::{
     AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName, SubjectKeyIdentifier,
 };
@@ -27,6 +27,8 @@ pub const MAX_CHAIN: usize = 4;
 /// Largest certificate accepted, in DER bytes.
 pub const MAX_BYTES: usize = 16 * 1024;
 
+/// `organizationIdentifier` (ETSI EN 319 412-1 section 5.1.4).
+const ORGANIZATION_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.97");
 /// `ecdsa-with-SHA256` (RFC 5758 section 3.2).
 const ECDSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
 /// `ecdsa-with-SHA384` (RFC 5758 section 3.2).
@@ -149,6 +151,8 @@ pub enum Purpose {
     ListSigner,
     /// Signs wallet attestations.
     WalletProvider,
+    /// Signs registration certificates of relying parties (ETSI TS 119 475).
+    Registrar,
 }
 
 impl Purpose {
@@ -157,7 +161,7 @@ impl Purpose {
         match self {
             Self::DocumentSigner => Some(ObjectIdentifier::new_unwrap("1.0.18013.5.1.2")),
             Self::Access => Some(ObjectIdentifier::new_unwrap("1.0.18013.5.1.6")),
-            Self::ListSigner | Self::WalletProvider => None,
+            Self::ListSigner | Self::WalletProvider | Self::Registrar => None,
         }
     }
 
@@ -169,6 +173,7 @@ impl Purpose {
             Self::Access => "signing presentation requests",
             Self::ListSigner => "signing trusted lists",
             Self::WalletProvider => "signing wallet attestations",
+            Self::Registrar => "signing registration certificates",
         }
     }
 }
@@ -267,6 +272,14 @@ impl Certificate {
     #[must_use]
     pub fn organization(&self) -> Option<String> {
         let name = self.parsed.tbs_certificate().subject().organization().ok()??;
+        Some(name.value().into_owned())
+    }
+
+    /// The subject's identifier as an organisation, such as `VATES-…` (ETSI EN 319 412-1 section 5.1.4).
+    #[must_use]
+    pub fn organization_identifier(&self) -> Option<String> {
+        let name =
+            self.parsed.tbs_certificate().subject().by_oid::<DirectoryString>(ORGANIZATION_IDENTIFIER).ok()??;
         Some(name.value().into_owned())
     }
 

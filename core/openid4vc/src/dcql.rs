@@ -9,8 +9,12 @@ mod query;
 mod select;
 
 pub use check::{ResponseError, check_response};
-pub use query::{ClaimsQuery, CredentialQuery, CredentialSetQuery, DcqlError, Meta, Query, TrustedAuthority, limits};
+pub use query::{
+    AuthorityType, ClaimsQuery, CredentialQuery, CredentialSetQuery, DcqlError, Meta, Query, TrustedAuthority, limits,
+};
 pub use select::{Answer, Candidate, Choice, Disclosure, NotSatisfiable, Selection, Unmet, select};
 
+#[cfg(test)]
+mod small_model;
 #[cfg(test)]
 mod tests;

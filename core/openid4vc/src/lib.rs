@@ -10,12 +10,12 @@
 //! | [`oauth`] | RFC 6749 errors, RFC 8414 metadata, RFC 9449 DPoP |
 //! | [`vci`] | OpenID4VCI 1.0: pre-authorised code with `tx_code`, nonce, `jwt` proofs, batch |
 //! | [`dcql`] | OpenID4VP 1.0 section 6: the query language |
-//! | [`vp`] | OpenID4VP 1.0: signed request objects by reference, `x509_hash`, `direct_post.jwt` |
+//! | [`vp`] | OpenID4VP 1.0 and HAIP 1.0: requests over redirects and the Digital Credentials API, client identifier prefixes |
 //! | [`link`] | the links and QR texts that start an exchange |
 //!
 //! Left out so far: the authorization code flow with PAR, client attestation, encrypted credential requests and
-//! responses, deferred issuance on the holder's side, the Digital Credentials API, client identifier prefixes other than
-//! `x509_hash`.
+//! responses, deferred issuance on the holder's side, the client identifier prefix `openid_federation` and clients that were
+//! registered before, queries by `scope`.
 
 pub mod dcql;
 pub mod http;

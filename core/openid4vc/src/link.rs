@@ -76,7 +76,7 @@ impl Link {
 mod tests {
     use super::*;
     use crate::http;
-    use crate::vp::request::ClientId;
+    use crate::vp::client_id::ClientId;
 
     fn request() -> Link {
         let client_id = ClientId::parse("x509_hash:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").unwrap();
@@ -114,7 +114,9 @@ mod tests {
         check(&format!("{id}&{uri}&request=a.b.c"), |e| matches!(e, holder::Error::LinkParameter(_)));
         check(&format!("{id}&{uri}&request_uri_method=POST"), |e| matches!(e, holder::Error::RequestUriMethod(_)));
         check(&format!("{id}&request_uri=http%3A%2F%2Fverifier.example%2F"), |e| matches!(e, holder::Error::Url(_)));
-        check(&format!("client_id=x509_san_dns%3Averifier.example&{uri}"), |e| matches!(e, holder::Error::ClientId(_)));
+        check(&format!("client_id=origin%3Ahttps%3A%2F%2Fverifier.example&{uri}"), |e| {
+            matches!(e, holder::Error::ClientId(_))
+        });
         check(&format!("client_id=https%3A%2F%2Fverifier.example&{uri}"), |e| matches!(e, holder::Error::ClientId(_)));
         let offer = r#"{"credential_issuer":"https://i.example","credential_configuration_ids":["LONG"]}"#;
         let offer = offer.replace("LONG", &"x".repeat(3000));

@@ -10,9 +10,12 @@ use crate::vci::credential::{CredentialRequest, CredentialResponse, Proofs, Want
 use crate::vci::metadata::{Configuration, IssuerMetadata};
 use crate::vci::offer::{CredentialOffer, InputMode, OfferLink, Scheme};
 use crate::vci::token::AuthorizationDetails;
+use crate::vp::dc_api::{self, Content};
+use crate::vp::request::ResponseMode;
+use crate::vp::response::ErrorCode;
 
 /// The text of a shared file; `None`, and a line about it, where the shared data is absent.
-fn shared(test: &str, file: &str) -> Option<String> {
+pub(crate) fn shared(test: &str, file: &str) -> Option<String> {
     let root = std::env::var_os("WARIFU_SHARED").map(PathBuf::from);
     let root = root.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared"));
     if !root.is_dir() {
@@ -125,6 +128,24 @@ fn dcql_examples_with_sets() {
     let vehicle = credential("mso_mdoc", &["org.iso.7367.1.mVRC"], vehicle);
     assert_eq!(answered(&asked, &[vehicle, pid()]).unwrap(), ["pid", "mdl"]);
     assert_eq!(answered(&asked, &[pid()]), None);
+}
+
+#[test]
+fn digital_credentials_api_examples() {
+    const TEST: &str = "digital_credentials_api_examples";
+    const QUERY: &str = r#"{"credentials":[{"id":"q","format":"dc+sd-jwt","meta":{"vct_values":["t"]}}]}"#;
+    for file in ["signed_request_payload", "signed_request_payload_compact"] {
+        let Some(text) = shared(TEST, &format!("openid4vp/digital_credentials_api/{file}.json")) else { return };
+        // The examples leave the query out, and what can be verified.
+        let mut claims = parse(text.replace("{...}", QUERY).as_bytes()).unwrap();
+        claims["client_metadata"]["vp_formats_supported"] = json!({ "dc+sd-jwt": {} });
+        let content = Content::try_from(claims.as_object().unwrap().clone()).unwrap_or_else(|e| panic!("{file}: {e}"));
+        assert_eq!(content.nonce, "n-0S6_WzA2Mj");
+        assert_eq!(content.expected_origins, ["https://origin1.example.com", "https://origin2.example.com"]);
+        assert_eq!((content.response_mode(), content.encryption_key()), (ResponseMode::DcApi, None));
+    }
+    let text = shared(TEST, "openid4vp/digital_credentials_api/error_invalid_request.json").unwrap();
+    assert_eq!(parse(text.as_bytes()).unwrap(), dc_api::holder::refusal(ErrorCode::InvalidRequest));
 }
 
 #[test]

@@ -16,6 +16,11 @@ use warifu_credential::type_metadata::{Progress, Resolving};
 use warifu_credential::{mdoc, sd_jwt};
 use warifu_keys::entropy::Seeded;
 use warifu_keys::{HashAlgorithm, Signer as _, SigningKey, cbor, cose, json, jwe, jws, x509};
+use warifu_openid4vc::dcql::{Candidate, Query, check_response, select};
+use warifu_openid4vc::vp::dc_api::{self, Protocol};
+use warifu_openid4vc::vp::identity::{Answers, Terms};
+use warifu_openid4vc::vp::registration::ReceivedRegistration;
+use warifu_openid4vc::vp::wallet_metadata::{RequestUriPost, WalletMetadata};
 use warifu_session::status::FeatureStatus;
 use warifu_session::workflow::engine::{Evidence, Finding, Step, walk};
 use warifu_session::workflow::questionnaire::Questionnaire;
@@ -53,6 +58,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("device_response", device_response),
     ("workflow", workflow),
     ("questionnaire", questionnaire),
+    ("dcql", dcql),
+    ("dc_api_request", dc_api_request),
+    ("request_uri_post", request_uri_post),
 ];
 
 /// An SD-JWT VC as an issuer sends it, opened without its signature: what is kept comes back letter by letter.
@@ -331,5 +339,63 @@ pub fn questionnaire(bytes: &[u8]) {
     let given = json::parse_object(parts.next().unwrap_or(b"{}")).unwrap_or_default();
     if let Ok(answers) = questionnaire.answer(&given) {
         assert_eq!(questionnaire.answer(answers.values()), Ok(answers));
+    }
+}
+
+/// A query, and behind a form feed the claims of a credential: what is read is written and read again, and what is selected
+/// is found again by the re-check.
+pub fn dcql(bytes: &[u8]) {
+    let mut parts = bytes.splitn(2, |byte| *byte == 0x0c);
+    let Ok(query) = Query::parse(parts.next().unwrap_or_default()) else { return };
+    assert_eq!(Query::from_value(&query.to_value()), Ok(query.clone()));
+    let claims = json::parse_object(parts.next().unwrap_or(b"{}")).unwrap_or_default();
+    let held = |id: &str, format: &str| Candidate {
+        id: id.to_owned(),
+        format: format.to_owned(),
+        types: vec!["urn:x".to_owned()],
+        claims: serde_json::Value::Object(claims.clone()),
+        holder_bound: true,
+        ..Candidate::default()
+    };
+    let candidates = [held("a", "dc+sd-jwt"), held("b", "mso_mdoc")];
+    if let Ok(selection) = select(&query, &candidates) {
+        let chosen = |id: &String| candidates.iter().find(|candidate| candidate.id == *id).cloned();
+        let presented = selection
+            .answers
+            .iter()
+            .filter_map(|answer| Some((answer.query_id.clone(), vec![chosen(&answer.choices.first()?.candidate)?])));
+        assert_eq!(check_response(&query, &presented.collect()), Ok(()));
+    }
+}
+
+/// A request over the Digital Credentials API, in each protocol, up to what the user would be asked; and its attestations.
+pub fn dc_api_request(bytes: &[u8]) {
+    let terms = Terms { answers: Answers::AsAsked, ..Terms::default() };
+    for protocol in Protocol::ALL {
+        let Ok(received) = dc_api::holder::ReceivedRequest::parse(protocol.name(), bytes, "https://verifier.example")
+        else {
+            continue;
+        };
+        let _ = received.verification_methods();
+        if let Ok(authentic) = received.authenticate(&terms, Timestamp::UNIX_EPOCH)
+            && let Ok(request) = authentic.understand(&["urn:x"])
+        {
+            let _ = request.session_transcript();
+        }
+    }
+    if let Ok(data) = json::parse_object(bytes)
+        && let Some(info) = data.get("verifier_info")
+        && let Ok(found) = ReceivedRegistration::from_verifier_info(info)
+    {
+        for received in found {
+            let _ = received.authenticate(&[AUTHORITY.certificate().clone()], Timestamp::UNIX_EPOCH);
+        }
+    }
+}
+
+/// What a wallet posts to the request URI: metadata that are read are written and read again.
+pub fn request_uri_post(bytes: &[u8]) {
+    if let Ok(RequestUriPost { wallet_metadata: Some(metadata), .. }) = RequestUriPost::parse(bytes) {
+        assert_eq!(WalletMetadata::parse(&metadata.to_value().to_string()), Ok(metadata));
     }
 }

@@ -95,7 +95,7 @@ fn changed(response: &[u8], path: &[&str], change: impl FnOnce(&mut Value)) -> V
 /// The transcript of a request with one part that is wrong.
 fn transcript(request: &PresentationRequest, wrong: &str, other: &PublicKey) -> SessionTranscript {
     let object = request.object();
-    let key = object.client_metadata.encryption_key.public_key().unwrap();
+    let key = object.encryption_key().unwrap().public_key().unwrap();
     let part = |name: &str, right, instead| if name == wrong { instead } else { right };
     SessionTranscript::new(&Handover::OpenId4Vp {
         client_id: part("client_id", object.client_id.as_str(), "x509_hash:another"),

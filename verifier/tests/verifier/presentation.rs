@@ -485,7 +485,7 @@ async fn an_answer_in_the_wrong_form_ends_it() {
     ] {
         let (id, link) = world.ask(policy("identity")).await;
         let request = world.open(&link).await;
-        let key = &request.object().client_metadata.encryption_key;
+        let key = request.object().encryption_key().unwrap();
         let another = AgreementKey::generate(&*world.entropy).public_jwk();
         let to = if ours { key.clone() } else { Jwk { kid: key.kid.clone(), ..another } };
         let payload = payload.to_string().replace("STATE", request.object().state.as_deref().unwrap());

@@ -127,15 +127,19 @@ impl Held {
         }
     }
 
-    /// Every type that it is of: the identifier and, for an SD-JWT VC, those it is also known as.
+    /// Every type that it is of: the identifier and, for an SD-JWT VC, those it is also known as and those that its type
+    /// extends.
     pub(crate) fn types(&self) -> Vec<String> {
-        let also = match self {
-            Self::SdJwtVc(held, _) => held.claims().get("aka_vcts").and_then(Value::as_array).cloned(),
-            Self::Mdoc(_) => None,
-        };
-        let also = also.unwrap_or_default();
-        let also = also.iter().filter_map(|vct| vct.as_str().map(str::to_owned));
-        std::iter::once(self.vct().to_owned()).chain(also).collect()
+        let mut types = vec![self.vct().to_owned()];
+        match self {
+            Self::SdJwtVc(held, metadata) => {
+                let also = held.claims().get("aka_vcts").and_then(Value::as_array).into_iter().flatten();
+                types.extend(also.filter_map(|vct| vct.as_str().map(str::to_owned)));
+                types.extend(metadata.extends.iter().cloned());
+            }
+            Self::Mdoc(_) => {}
+        }
+        types
     }
 
     /// What people call the type: as it says about itself, for an mdoc as our own profile of the document type does; the

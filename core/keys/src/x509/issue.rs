@@ -395,6 +395,21 @@ mod tests {
         Authority::self_signed(&subject("Root"), key, period, "https://example.org", &entropy)
     }
 
+    /// `organizationIdentifier` is in no certificate that is made here, so this one is put together by hand.
+    #[test]
+    fn organization_identifier() {
+        let authority = authority("root");
+        assert_eq!(authority.certificate().organization_identifier(), None);
+        let text = "VATES-B12345678";
+        let hex: String = text.bytes().map(|byte| format!("{byte:02X}")).collect();
+        let subject = Name::from_str(&format!("CN=Shop,2.5.4.97=#0C{:02X}{hex}", text.len())).unwrap();
+        let period = Period::days(NOW.parse().unwrap(), 10);
+        let (serial, public_key) = (SerialNumber::new(&[1]).unwrap(), &authority.key().public_key());
+        let parts = Parts { serial, issuer: subject.clone(), subject, public_key, period, extensions: Vec::new() };
+        let certificate = build(parts, authority.key()).unwrap();
+        assert_eq!(certificate.organization_identifier().as_deref(), Some(text));
+    }
+
     fn leaf(authority: &Authority, purpose: Purpose) -> Certificate {
         leaf_with(Algorithm::Es256, authority, purpose)
     }

@@ -34,6 +34,9 @@ pub enum ResponseError {
     /// A credential query, or a required set of them, was not answered.
     #[error("what was asked for is incomplete")]
     Incomplete,
+    /// An answer to a credential query that belongs to no option answered whole: nobody asked for it alone.
+    #[error("the answer to `{0}` is not needed by any combination that was asked for")]
+    Surplus(String),
 }
 
 /// Checks the disclosed claims of every presentation, by credential query identifier, against the query.
@@ -50,14 +53,20 @@ pub fn check_response(query: &Query, presented: &BTreeMap<String, Vec<Candidate>
             check(credential, candidate)?;
         }
     }
-    let complete = match &query.credential_sets {
-        None => query.credentials.iter().all(|credential| presented.contains_key(&credential.id)),
-        Some(sets) => sets
-            .iter()
-            .filter(|set| set.required)
-            .all(|set| set.options.iter().any(|option| option.iter().all(|id| presented.contains_key(id)))),
+    let answered = |option: &Vec<String>| option.iter().all(|id| presented.contains_key(id));
+    let Some(sets) = &query.credential_sets else {
+        let complete = query.credentials.iter().all(|credential| presented.contains_key(&credential.id));
+        return if complete { Ok(()) } else { Err(ResponseError::Incomplete) };
     };
-    if complete { Ok(()) } else { Err(ResponseError::Incomplete) }
+    if !sets.iter().filter(|set| set.required).all(|set| set.options.iter().any(answered)) {
+        return Err(ResponseError::Incomplete);
+    }
+    // Section 6.4.2: what is asked for is whole options, so a part of one, and what stands in none, is too much.
+    let whole = || sets.iter().flat_map(|set| &set.options).filter(|option| answered(option));
+    match presented.keys().find(|id| !whole().any(|option| option.contains(id))) {
+        None => Ok(()),
+        Some(id) => Err(ResponseError::Surplus(id.clone())),
+    }
 }
 
 fn check(query: &CredentialQuery, candidate: &Candidate) -> Result<(), ResponseError> {

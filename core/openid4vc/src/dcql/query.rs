@@ -21,7 +21,7 @@ pub mod limits {
     pub const CREDENTIAL_SETS: usize = 64;
     /// Trusted authorities of one credential query, values of one, and types in `meta`.
     pub const AUTHORITIES: usize = 256;
-    /// Longest identifier, type or value, in bytes.
+    /// Longest identifier, format, type or value, in bytes.
     pub const TEXT: usize = 1024;
 }
 
@@ -43,6 +43,10 @@ pub enum DcqlError {
     /// `claim_sets` without `claims`, or with claims that have no `id`.
     #[error("claim_sets need claims with identifiers")]
     ClaimSetsWithoutIds,
+    /// A credential query that points to one claim twice, which a verifier must not (section 6.1). A wallet reads such a
+    /// query all the same: only [`Query::check_own`] gives this.
+    #[error("credential query `{0}` points to one claim twice")]
+    SameClaimTwice(String),
 }
 
 /// A whole query. Unknown members are ignored everywhere.
@@ -114,10 +118,47 @@ pub struct CredentialSetQuery {
 /// An authority that should stand behind a credential (section 6.1.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustedAuthority {
-    /// `aki`, `etsi_tl`, `openid_federation` or another.
-    pub r#type: String,
-    /// Key identifiers in base64url, list URLs or entity identifiers.
+    /// What the values are.
+    pub r#type: AuthorityType,
+    /// Key identifiers in base64url, identifiers of lists or of entities.
     pub values: Vec<String>,
+}
+
+/// What a [`TrustedAuthority`] is known by (sections 6.1.1.1 to 6.1.1.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuthorityType {
+    /// `aki`: the key identifier in the authority key identifier of a certificate in the credential.
+    Aki,
+    /// `etsi_tl`: the identifier of a trusted list (ETSI TS 119 612).
+    EtsiTl,
+    /// `openid_federation`: the entity identifier of a member of a federation, usually its trust anchor.
+    OpenidFederation,
+    /// A type that is not known here. Nothing matches it.
+    Other(String),
+}
+
+impl AuthorityType {
+    /// The type as it stands in `type`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Aki => "aki",
+            Self::EtsiTl => "etsi_tl",
+            Self::OpenidFederation => "openid_federation",
+            Self::Other(name) => name,
+        }
+    }
+
+    /// The type of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Self {
+        match name {
+            "aki" => Self::Aki,
+            "etsi_tl" => Self::EtsiTl,
+            "openid_federation" => Self::OpenidFederation,
+            other => Self::Other(other.to_owned()),
+        }
+    }
 }
 
 impl Query {
@@ -153,6 +194,18 @@ impl Query {
     #[must_use]
     pub fn credential(&self, id: &str) -> Option<&CredentialQuery> {
         self.credentials.iter().find(|query| query.id == id)
+    }
+
+    /// Whether a verifier may send it, which is more than that a wallet reads it: no credential query points to one claim
+    /// twice (section 6.1).
+    pub fn check_own(&self) -> Result<(), DcqlError> {
+        for query in &self.credentials {
+            let mut paths = std::collections::BTreeSet::new();
+            if !query.claims.iter().flatten().all(|claim| paths.insert(&claim.path)) {
+                return Err(DcqlError::SameClaimTwice(query.id.clone()));
+            }
+        }
+        Ok(())
     }
 
     /// The query as a JSON value.
@@ -217,9 +270,8 @@ impl CredentialQuery {
         let claims = objects(&value, "claims", limits::CLAIMS)?;
         let claims = claims.map(|claims| claims.into_iter().map(ClaimsQuery::from_map).collect::<Result<Vec<_>, _>>());
         let claims = claims.transpose()?;
-        // Section 7.2: in an mdoc the first two components are namespace and element.
-        let in_namespace =
-            |claim: &ClaimsQuery| matches!(claim.path.steps(), [PathStep::Name(_), PathStep::Name(_), ..]);
+        // Section 7.2.1: in an mdoc the path is namespace and element, nothing below.
+        let in_namespace = |claim: &ClaimsQuery| matches!(claim.path.steps(), [PathStep::Name(_), PathStep::Name(_)]);
         if matches!(meta, Meta::Mdoc(_)) && !claims.iter().flatten().all(in_namespace) {
             return Err(DcqlError::Member("path"));
         }
@@ -256,7 +308,7 @@ impl CredentialQuery {
             query["require_cryptographic_holder_binding"] = json!(false);
         }
         if !self.trusted_authorities.is_empty() {
-            let authority = |item: &TrustedAuthority| json!({ "type": item.r#type, "values": item.values });
+            let authority = |item: &TrustedAuthority| json!({ "type": item.r#type.name(), "values": item.values });
             query["trusted_authorities"] = self.trusted_authorities.iter().map(authority).collect();
         }
         if let Some(claims) = &self.claims {
@@ -306,7 +358,9 @@ impl ClaimsQuery {
         let path = map.get("path").ok_or(DcqlError::Member("path"))?;
         let values = match map.get("values") {
             None => None,
-            Some(Value::Array(list)) if list.len() > limits::VALUES => return Err(DcqlError::TooLarge("values")),
+            Some(Value::Array(list)) if list.len() > limits::VALUES || list.iter().any(is_long) => {
+                return Err(DcqlError::TooLarge("values"));
+            }
             Some(Value::Array(list)) if !list.is_empty() && list.iter().all(is_comparable) => Some(list.clone()),
             Some(_) => return Err(DcqlError::Member("values")),
         };
@@ -336,11 +390,14 @@ impl ClaimsQuery {
 /// Section 6.3: texts, whole numbers and booleans can be asked for.
 fn is_comparable(value: &Value) -> bool {
     match value {
-        Value::String(text) => text.len() <= limits::TEXT,
         Value::Number(number) => number.is_i64() || number.is_u64(),
-        Value::Bool(_) => true,
+        Value::String(_) | Value::Bool(_) => true,
         Value::Null | Value::Array(_) | Value::Object(_) => false,
     }
+}
+
+fn is_long(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.len() > limits::TEXT)
 }
 
 impl CredentialSetQuery {
@@ -361,7 +418,7 @@ impl CredentialSetQuery {
 impl TrustedAuthority {
     fn from_map(map: &Map<String, Value>) -> Result<Self, DcqlError> {
         let values = texts(map.get("values"), "values", limits::AUTHORITIES)?;
-        Ok(Self { r#type: text(map.get("type"), "type")?, values })
+        Ok(Self { r#type: AuthorityType::from_name(&text(map.get("type"), "type")?), values })
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 use warifu_credential::{ClaimPath, PathStep};
 use warifu_keys::base64url;
 
-use super::query::{ClaimsQuery, CredentialQuery, Meta, Query};
+use super::query::{AuthorityType, ClaimsQuery, CredentialQuery, Meta, Query, TrustedAuthority};
 
 /// A credential that could answer, as far as a query can ask about it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -21,6 +21,11 @@ pub struct Candidate {
     pub claims: Value,
     /// Authority key identifiers of the certificates in its chain.
     pub authority_key_identifiers: Vec<Vec<u8>>,
+    /// Identifiers of the trusted lists (ETSI TS 119 612), cascading ones included, that have an entry for a certificate of
+    /// its chain; empty where the caller reads none.
+    pub trusted_lists: Vec<String>,
+    /// Entity identifiers on a valid path of its issuer's federation; empty where the caller resolves none.
+    pub federation_entities: Vec<String>,
     /// Whether possession of its key can be (wallet) or was (verifier) proved.
     pub holder_bound: bool,
 }
@@ -166,15 +171,20 @@ pub(super) fn has_type(query: &CredentialQuery, candidate: &Candidate) -> bool {
         }
 }
 
-/// Section 6.1.1. Only `aki` can be decided from the credential alone; another type is not matched by it, which leaves a
+/// Section 6.1.1: one value of one of the authorities is enough. A type that is not known matches nothing, which leaves a
 /// query that names nothing else unanswered rather than answered wrongly.
 pub(super) fn has_authority(query: &CredentialQuery, candidate: &Candidate) -> bool {
-    query.trusted_authorities.is_empty()
-        || query.trusted_authorities.iter().filter(|authority| authority.r#type == "aki").any(|authority| {
-            authority.values.iter().any(|value| {
+    let stands_behind = |authority: &TrustedAuthority| {
+        authority.values.iter().any(|value| match &authority.r#type {
+            AuthorityType::Aki => {
                 base64url::decode(value).is_ok_and(|wanted| candidate.authority_key_identifiers.contains(&wanted))
-            })
+            }
+            AuthorityType::EtsiTl => candidate.trusted_lists.contains(value),
+            AuthorityType::OpenidFederation => candidate.federation_entities.contains(value),
+            AuthorityType::Other(_) => false,
         })
+    };
+    query.trusted_authorities.is_empty() || query.trusted_authorities.iter().any(stands_behind)
 }
 
 /// What `candidate` must disclose for `query`; `None` when it does not match.
@@ -188,34 +198,41 @@ pub(super) fn disclosures(
         return None;
     }
     let Some(claims) = &query.claims else { return Some(Vec::new()) };
-    let found: Vec<Option<Disclosure>> =
-        claims.iter().map(|claim| disclosure(claim, &candidate.claims, positions)).collect();
+    let all = |wanted: Vec<&ClaimsQuery>| -> Option<Vec<Disclosure>> {
+        without_repetition(wanted).map(|claim| disclosure(claim, &candidate.claims, positions)).collect()
+    };
     match &query.claim_sets {
-        None => found.into_iter().collect(),
+        None => all(claims.iter().collect()),
         // The first set that can be given whole; none says that the credential does not match (section 6.4.1).
         Some(sets) => sets.iter().find_map(|set| {
-            set.iter()
-                .map(|id| {
-                    let at = claims.iter().position(|claim| claim.id.as_ref() == Some(id))?;
-                    found.get(at).cloned().flatten()
-                })
-                .collect()
+            let named = |id: &String| claims.iter().find(|claim| claim.id.as_ref() == Some(id));
+            all(set.iter().map(named).collect::<Option<_>>()?)
         }),
     }
 }
 
+/// Section 6.1: of several queries that point to one claim, the first counts.
+fn without_repetition(claims: Vec<&ClaimsQuery>) -> impl Iterator<Item = &ClaimsQuery> {
+    let mut seen = BTreeSet::new();
+    claims.into_iter().filter(move |claim| seen.insert(&claim.path))
+}
+
 /// Where a claim stands in `claims`. A path that does not fit the credential's structure, and values that are not among
-/// those asked for, count as an absent claim (sections 6.4.1 and 7.1).
+/// those asked for by type and value, count as an absent claim (sections 6.4.1 and 7.1). 1 and 1.0 are different values
+/// here: only whole numbers can be asked for.
 fn disclosure(claim: &ClaimsQuery, claims: &Value, positions: Positions) -> Option<Disclosure> {
-    let path = match positions {
-        Positions::Exact => claim.path.clone(),
-        Positions::Shrunk => without_positions(&claim.path),
+    let found = |path: &ClaimPath| -> Option<Disclosure> {
+        let (values, places) = (path.select(claims).ok()?, path.resolve(claims).ok()?);
+        let wanted = |value: &Value| claim.values.as_ref().is_none_or(|wanted| wanted.contains(value));
+        let resolved: Vec<ClaimPath> =
+            values.into_iter().zip(places).filter(|(value, _)| wanted(value)).map(|(_, place)| place).collect();
+        if resolved.is_empty() { None } else { Some(Disclosure { path: claim.path.clone(), resolved }) }
     };
-    let (values, places) = (path.select(claims).ok()?, path.resolve(claims).ok()?);
-    let wanted = |value: &Value| claim.values.as_ref().is_none_or(|wanted| wanted.iter().any(|item| same(item, value)));
-    let resolved: Vec<ClaimPath> =
-        values.into_iter().zip(places).filter(|(value, _)| wanted(value)).map(|(_, place)| place).collect();
-    if resolved.is_empty() { None } else { Some(Disclosure { path: claim.path.clone(), resolved }) }
+    match positions {
+        Positions::Exact => found(&claim.path),
+        // Where every entry came, the position may still be meant to the letter.
+        Positions::Shrunk => found(&claim.path).or_else(|| found(&without_positions(&claim.path))),
+    }
 }
 
 fn without_positions(path: &ClaimPath) -> ClaimPath {
@@ -224,9 +241,4 @@ fn without_positions(path: &ClaimPath) -> ClaimPath {
         PathStep::Name(_) | PathStep::Every => step.clone(),
     });
     ClaimPath::new(steps.collect()).unwrap_or_else(|_| path.clone())
-}
-
-/// Same type and same value (section 6.3). 1 and 1.0 are different numbers here: only whole numbers can be asked for.
-fn same(wanted: &Value, found: &Value) -> bool {
-    wanted == found
 }

@@ -27,6 +27,7 @@ fn candidate(id: &str, types: &[&str], claims: Value) -> Candidate {
         claims,
         authority_key_identifiers: vec![vec![1, 2, 3]],
         holder_bound: true,
+        ..Candidate::default()
     }
 }
 
@@ -268,6 +269,10 @@ fn malformed_queries() {
     let mdoc =
         json!({ "format": "mso_mdoc", "meta": { "doctype_value": "t" }, "claims": [{ "path": ["given_name"] }] });
     refused(with(mdoc), DcqlError::Member("path"));
+    for path in [json!(["ns", null]), json!(["ns", "e", "below"]), json!(["ns", "e", 0])] {
+        let mdoc = json!({ "format": "mso_mdoc", "meta": { "doctype_value": "t" }, "claims": [{ "path": path }] });
+        refused(with(mdoc), DcqlError::Member("path"));
+    }
     refused(with(json!({ "format": "ldp_vc", "meta": { "type_values": [[]] } })), DcqlError::Member("type_values"));
     refused(with(json!({ "multiple": "yes" })), DcqlError::Member("multiple"));
     refused(with(json!({ "claims": [] })), DcqlError::Member("claims"));
@@ -320,6 +325,8 @@ fn caps() {
     );
     let long = "x".repeat(limits::TEXT + 1);
     refused(json!({ "credentials": [{ "id": "a", "format": long, "meta": {} }] }), DcqlError::TooLarge("format"));
+    let long_value = json!([{ "path": ["a"], "values": ["x".repeat(limits::TEXT + 1)] }]);
+    refused(json!({ "credentials": [credential(0, long_value)] }), DcqlError::TooLarge("values"));
     let wide = vec![json!({ "path": ["x".repeat(200), "y".repeat(200), "z".repeat(200)] }); limits::CLAIMS];
     refused(json!({ "credentials": [credential(0, json!(wide))] }), DcqlError::TooLarge("bytes"));
     assert_eq!(Query::parse(&vec![b' '; limits::BYTES + 1]), Err(DcqlError::TooLarge("bytes")));
@@ -365,11 +372,22 @@ fn response_needs_the_required_sets() {
         (&["a"][..], Ok(())),
         (&["b", "c"], Ok(())),
         (&["b", "c", "d"], Ok(())),
+        (&["a", "d"], Ok(())),
+        (&["a", "b"], Err(ResponseError::Surplus("b".to_owned()))),
         (&["b", "d"], Err(ResponseError::Incomplete)),
         (&["d"], Err(ResponseError::Incomplete)),
     ] {
         assert_eq!(response(&asked, shown(ids)), expected, "{ids:?}");
     }
+}
+
+/// A verifier must not point to one claim twice; a wallet that meets it reads the first only (section 6.1).
+#[test]
+fn one_claim_twice() {
+    let twice = || json!([{ "path": ["age"], "values": [36] }, { "path": ["age"], "values": [7] }]);
+    check(twice(), json!({}), Some(json!([["age"]])));
+    assert_eq!(one(twice(), json!({})).check_own(), Err(DcqlError::SameClaimTwice("q".to_owned())));
+    assert_eq!(one(json!([{ "path": ["age"] }, { "path": ["member"] }]), json!({})).check_own(), Ok(()));
 }
 
 /// Any JSON a stranger may send as a query: never a panic, and what is accepted is written and read back the same.

@@ -4,118 +4,30 @@
 //! [`ReceivedRequest`] until its signature is checked, then [`AuthenticRequest`]: now the caller asks its trusted lists
 //! about the certificate chain, and only then [`AuthenticRequest::understand`] gives the [`PresentationRequest`].
 
-use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value, json};
+use jiff::Timestamp;
+use serde_json::{Map, Value};
 use url::{Url, form_urlencoded};
 use warifu_credential::mdoc::SessionTranscript;
 use warifu_keys::Entropy;
-use warifu_keys::jwe::{self, Encryption, JweError};
+use warifu_keys::json;
+use warifu_keys::jwe::{AgreementKey, Encryption, Sealed};
 use warifu_keys::jwk::KeyError;
-use warifu_keys::jws::{JwsError, Unverified};
-use warifu_keys::x509::{Certificate, X509Error};
+use warifu_keys::jws::Unverified;
+use warifu_keys::x509::Certificate;
 
 use crate::dcql::Query;
-use crate::http::{self, Request, Response, UrlError};
+use crate::http::{self, Request, Response};
 
-use super::request::{
-    self, AUDIENCE, ClientId, ClientMetadata, MAX_BYTES, NotAClientId, RequestError, RequestObject, TYP,
-};
-use super::response::{ErrorCode, VpToken, VpTokenError};
+use super::client_id::{ClientId, Prefix};
+use super::identity::{self, Answers, MAX_AHEAD, Maker, Terms};
+use super::request::{self, AUDIENCE, Asked, MAX_BYTES, RequestError, RequestObject, ResponseMode, TYP};
+use super::response::{ErrorCode, VpToken};
 use super::transaction_data::{self, TransactionData};
+use super::wallet_metadata::WalletMetadata;
 
-/// How far ahead of this clock a request may be dated.
-const MAX_AHEAD: SignedDuration = SignedDuration::from_secs(60);
+mod error;
 
-/// Why a request is not answered.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Not a link of a known scheme.
-    #[error("not a presentation request link")]
-    NotARequestLink,
-    /// A parameter of the link is missing, repeated or malformed.
-    #[error("link parameter `{0}` is missing or malformed")]
-    LinkParameter(String),
-    /// `request_uri_method` is neither `get` nor `post`.
-    #[error("request_uri_method `{0}` is not known")]
-    RequestUriMethod(String),
-    /// A URL that will not be called.
-    #[error("request_uri: {0}")]
-    Url(#[from] UrlError),
-    /// The client identifier has another prefix.
-    #[error(transparent)]
-    ClientId(#[from] NotAClientId),
-    /// The request URI did not answer with 200.
-    #[error("the request URI answered with status {0}")]
-    Status(u16),
-    /// Longer than [`MAX_BYTES`], or not text.
-    #[error("the request object is too large or not text")]
-    Body,
-    /// Not a signed request object.
-    #[error("the request object: {0}")]
-    Jws(#[from] JwsError),
-    /// A certificate can not be used.
-    #[error("the verifier's certificate: {0}")]
-    Certificate(#[from] X509Error),
-    /// The certificate is not the one that the client identifier names.
-    #[error("the certificate does not belong to the client identifier")]
-    OtherCertificate,
-    /// The client identifier inside the object differs from the link's.
-    #[error("the request object is of another client identifier")]
-    OtherClientId,
-    /// `aud` is not a wallet's.
-    #[error("the request object is for another audience")]
-    OtherAudience,
-    /// `wallet_nonce` is missing or another.
-    #[error("the request object does not carry the wallet's nonce")]
-    WalletNonce,
-    /// `exp` has passed.
-    #[error("the request expired at {at}")]
-    Expired {
-        /// When it ended.
-        at: Timestamp,
-    },
-    /// `iat` lies ahead.
-    #[error("the request is dated ahead")]
-    Ahead,
-    /// The content is malformed or not supported.
-    #[error(transparent)]
-    Request(#[from] RequestError),
-    /// The answer does not fit the query.
-    #[error("the answer: {0}")]
-    VpToken(#[from] VpTokenError),
-    /// The answer can not be encrypted.
-    #[error("the answer: {0}")]
-    Encryption(#[from] JweError),
-}
-
-impl Error {
-    /// What the verifier may be told about it.
-    #[must_use]
-    pub fn code(&self) -> ErrorCode {
-        match self {
-            Self::RequestUriMethod(_) => ErrorCode::InvalidRequestUriMethod,
-            Self::Request(RequestError::TransactionData(_)) => ErrorCode::InvalidTransactionData,
-            Self::Request(RequestError::Scope) => ErrorCode::InvalidScope,
-            Self::NotARequestLink
-            | Self::LinkParameter(_)
-            | Self::Url(_)
-            | Self::ClientId(_)
-            | Self::Status(_)
-            | Self::Body
-            | Self::Jws(_)
-            | Self::Certificate(_)
-            | Self::OtherCertificate
-            | Self::OtherClientId
-            | Self::OtherAudience
-            | Self::WalletNonce
-            | Self::Expired { .. }
-            | Self::Ahead
-            | Self::Request(_)
-            | Self::VpToken(_)
-            | Self::Encryption(_) => ErrorCode::InvalidRequest,
-        }
-    }
-}
+pub use error::Error;
 
 /// The scheme of a request link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,16 +63,7 @@ pub struct RequestUri {
 impl RequestUri {
     /// Reads a link or QR text. Parameters that count inside the request object only are ignored here.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let text = text.trim();
-        let (scheme, rest) = text.split_once(':').ok_or(Error::NotARequestLink)?;
-        let known = [Scheme::Openid4vp, Scheme::HaipVp];
-        if text.len() > 2 * http::MAX_URL_BYTES || !known.iter().any(|known| known.name().eq_ignore_ascii_case(scheme))
-        {
-            return Err(Error::NotARequestLink);
-        }
-        let (_, query) = rest.split_once('?').ok_or(Error::NotARequestLink)?;
-        let query = query.split('#').next().unwrap_or_default();
-        let fields = http::form_fields(query.as_bytes()).map_err(Error::LinkParameter)?;
+        let fields = link_parameters(text, 2 * http::MAX_URL_BYTES)?;
         let parameter = |name: &str| http::field(&fields, name).ok_or_else(|| Error::LinkParameter(name.to_owned()));
         let method = match http::field(&fields, "request_uri_method") {
             None | Some("get") => http::Method::Get,
@@ -189,34 +92,54 @@ impl RequestUri {
     /// The request for the signed object; by `POST` with a fresh nonce, which the object must carry.
     #[must_use]
     pub fn fetch(self, entropy: &dyn Entropy) -> AwaitingRequest {
+        self.fetch_as(&WalletMetadata::own(&[Prefix::X509Hash, Prefix::X509SanDns]), entropy)
+    }
+
+    /// [`RequestUri::fetch`] by a wallet that says this about itself; a `GET` says nothing.
+    #[must_use]
+    pub fn fetch_as(self, metadata: &WalletMetadata, entropy: &dyn Entropy) -> AwaitingRequest {
         let accept = format!("application/{TYP}");
         match self.method {
             http::Method::Get => {
                 let request = Request::get(self.request_uri, &accept);
-                AwaitingRequest { request, client_id: self.client_id, wallet_nonce: None }
+                AwaitingRequest { request, client_id: self.client_id, wallet_nonce: None, key: None }
             }
             http::Method::Post => {
                 let nonce = entropy.token();
-                let metadata = wallet_metadata().to_string();
+                let metadata = metadata.to_value().to_string();
                 let fields = [("wallet_metadata", metadata.as_str()), ("wallet_nonce", nonce.as_str())];
                 let mut request = Request::form(self.request_uri, &fields);
                 request.headers.retain(|(name, _)| *name != "accept");
                 let request = request.header("accept", accept);
-                AwaitingRequest { request, client_id: self.client_id, wallet_nonce: Some(nonce) }
+                AwaitingRequest { request, client_id: self.client_id, wallet_nonce: Some(nonce), key: None }
             }
         }
     }
+
+    /// [`RequestUri::fetch_as`] with a fresh key for the request object, which must then come encrypted. A link that is to
+    /// be fetched by `GET` can not carry a key: [`Error::RequestUriMethod`].
+    pub fn fetch_sealed(self, metadata: &WalletMetadata, entropy: &dyn Entropy) -> Result<AwaitingRequest, Error> {
+        if self.method == http::Method::Get {
+            return Err(Error::RequestUriMethod("get".to_owned()));
+        }
+        let key = AgreementKey::generate(entropy);
+        let encryptions = vec![Encryption::A256Gcm, Encryption::A128Gcm];
+        let metadata = WalletMetadata { request_encryption: Some((key.public_jwk(), encryptions)), ..metadata.clone() };
+        Ok(AwaitingRequest { key: Some(key), ..self.fetch_as(&metadata, entropy) })
+    }
 }
 
-/// What the wallet says about itself (section 10).
-fn wallet_metadata() -> Value {
-    json!({
-        "vp_formats_supported": ClientMetadata::default_formats(),
-        "client_id_prefixes_supported": ["x509_hash"],
-        "request_object_signing_alg_values_supported": ["ES256", "EdDSA"],
-        "authorization_encryption_alg_values_supported": ["ECDH-ES"],
-        "authorization_encryption_enc_values_supported": ["A256GCM", "A128GCM"],
-    })
+/// The parameters of a link of a known scheme.
+fn link_parameters(text: &str, most: usize) -> Result<Vec<(String, String)>, Error> {
+    let text = text.trim();
+    let (scheme, rest) = text.split_once(':').ok_or(Error::NotARequestLink)?;
+    let known = [Scheme::Openid4vp, Scheme::HaipVp];
+    if text.len() > most || !known.iter().any(|known| known.name().eq_ignore_ascii_case(scheme)) {
+        return Err(Error::NotARequestLink);
+    }
+    let (_, query) = rest.split_once('?').ok_or(Error::NotARequestLink)?;
+    let query = query.split('#').next().unwrap_or_default();
+    http::form_fields(query.as_bytes()).map_err(Error::LinkParameter)
 }
 
 /// The request object is to be fetched.
@@ -225,6 +148,8 @@ pub struct AwaitingRequest {
     request: Request,
     client_id: ClientId,
     wallet_nonce: Option<String>,
+    /// What the object must be encrypted to, if anything.
+    key: Option<AgreementKey>,
 }
 
 impl AwaitingRequest {
@@ -242,7 +167,14 @@ impl AwaitingRequest {
         if response.body.len() > MAX_BYTES {
             return Err(Error::Body);
         }
-        let jwt = std::str::from_utf8(&response.body).map_err(|_| Error::Body)?.trim().to_owned();
+        let text = std::str::from_utf8(&response.body).map_err(|_| Error::Body)?.trim();
+        let jwt = match &self.key {
+            None => text.to_owned(),
+            Some(key) => {
+                let opened = Sealed::parse(text).and_then(|sealed| sealed.decrypt(key)).map_err(|_| Error::Sealed)?;
+                std::str::from_utf8(&opened).map_err(|_| Error::Body)?.to_owned()
+            }
+        };
         let origin = Some(self.request.url);
         Ok(ReceivedRequest { jwt, client_id: self.client_id, wallet_nonce: self.wallet_nonce, origin })
     }
@@ -265,26 +197,34 @@ impl ReceivedRequest {
         Self { jwt, client_id, wallet_nonce: None, origin: None }
     }
 
-    /// Checks that the object was signed by the certificate that the client identifier names, for wallets, in time.
-    ///
-    /// Whether that certificate is trusted is the caller's question to its trusted lists, with
-    /// [`AuthenticRequest::chain`]. Until this returns no error may be sent anywhere: the response URI is a stranger's.
+    /// The DID URL whose key [`Terms`] must bring, where the client identifier is a DID; `None` for the other prefixes.
+    /// Nothing is verified yet: it says only what to resolve.
+    pub fn verification_method(&self) -> Result<Option<String>, Error> {
+        match self.client_id.prefix() {
+            Prefix::DecentralizedIdentifier => {
+                let jws = Unverified::parse(&self.jwt)?;
+                Ok(Some(jws.header_text("kid").ok_or(Error::OtherMethod)?.to_owned()))
+            }
+            Prefix::X509Hash | Prefix::X509SanDns | Prefix::VerifierAttestation | Prefix::RedirectUri => Ok(None),
+        }
+    }
+
+    /// [`ReceivedRequest::authenticate_with`] on the default terms: only certificates prove a client identifier, and
+    /// answers are encrypted.
     pub fn authenticate(self, now: Timestamp) -> Result<AuthenticRequest, Error> {
+        self.authenticate_with(&Terms::default(), now)
+    }
+
+    /// Checks that the object was signed by whom the client identifier names, for wallets, in time.
+    ///
+    /// Whether a certificate is trusted is the caller's question to its trusted lists, with [`AuthenticRequest::chain`].
+    /// Until this returns no error may be sent anywhere: the response URI is a stranger's.
+    pub fn authenticate_with(self, terms: &Terms<'_>, now: Timestamp) -> Result<AuthenticRequest, Error> {
         if self.jwt.len() > MAX_BYTES {
             return Err(Error::Body);
         }
         let jws = Unverified::parse(&self.jwt)?;
-        jws.expect_typ(TYP)?;
-        let chain = jws.x5c()?;
-        let [leaf, ..] = &chain[..] else { return Err(X509Error::Missing.into()) };
-        if !self.client_id.is_of(leaf) {
-            return Err(Error::OtherCertificate);
-        }
-        let claims = jws.verify_claims(&leaf.public_key()?)?;
-        // Section 5.10.1: the same inside and outside, and only what is inside counts.
-        if request::client_id(&claims)? != self.client_id {
-            return Err(Error::OtherClientId);
-        }
+        let (maker, claims) = identity::authenticate(&jws, &self.client_id, terms, now)?;
         if claims.get("aud").and_then(Value::as_str) != Some(AUDIENCE) {
             return Err(Error::OtherAudience);
         }
@@ -293,28 +233,57 @@ impl ReceivedRequest {
         {
             return Err(Error::WalletNonce);
         }
-        if let Some(at) = request::instant(&claims, "exp")?.filter(|at| now >= *at) {
-            return Err(Error::Expired { at });
-        }
-        for name in ["iat", "nbf"] {
-            if request::instant(&claims, name)?.is_some_and(|at| at.duration_since(now) > MAX_AHEAD) {
-                return Err(Error::Ahead);
-            }
-        }
-        request::check_response_parameters(&claims)?;
-        let response_uri = request::response_uri(&claims)?;
-        if let Some(origin) = &self.origin {
-            http::check_callable_from(&response_uri, origin).map_err(RequestError::ResponseUri)?;
-        }
-        Ok(AuthenticRequest { client_id: self.client_id, chain, response_uri, state: request::state(&claims), claims })
+        check_times(&claims, now)?;
+        AuthenticRequest::of(self.client_id, maker, claims, terms, self.origin.as_ref())
     }
 }
 
-/// A request whose maker is certain. Whether that maker may ask is the question to the trusted lists.
+/// `exp`, `iat` and `nbf` of a signed request.
+pub(super) fn check_times(claims: &Map<String, Value>, now: Timestamp) -> Result<(), Error> {
+    if let Some(at) = request::instant(claims, "exp")?.filter(|at| now >= *at) {
+        return Err(Error::Expired { at });
+    }
+    for name in ["iat", "nbf"] {
+        if request::instant(claims, name)?.is_some_and(|at| at.duration_since(now) > MAX_AHEAD) {
+            return Err(Error::Ahead);
+        }
+    }
+    Ok(())
+}
+
+/// A request in the link itself, by whoever receives at its response URI: the client identifier prefix `redirect_uri`
+/// (section 5.9.3). Nobody has signed it, so that nothing is known about its maker.
+///
+/// The parameters of a link count one by one; those that hold an object are JSON text.
+pub fn unsigned_request(link: &str, terms: &Terms<'_>) -> Result<AuthenticRequest, Error> {
+    let fields = link_parameters(link, MAX_BYTES)?;
+    let client_id = http::field(&fields, "client_id").ok_or_else(|| Error::LinkParameter("client_id".to_owned()))?;
+    let client_id = ClientId::parse(client_id)?;
+    if client_id.prefix().is_signed() {
+        return Err(Error::NotSigned);
+    }
+    let mut claims = Map::new();
+    for (name, value) in &fields {
+        let value = match name.as_str() {
+            "request" | "request_uri" | "request_uri_method" => return Err(Error::LinkParameter(name.clone())),
+            "dcql_query" | "client_metadata" | "transaction_data" | "verifier_info" => {
+                json::parse(value.as_bytes()).map_err(|_| Error::LinkParameter(name.clone()))?
+            }
+            _ => Value::from(value.as_str()),
+        };
+        claims.insert(name.clone(), value);
+    }
+    // The response URI may be left out, because the client identifier is it.
+    claims.entry("response_uri").or_insert_with(|| Value::from(client_id.original()));
+    AuthenticRequest::of(client_id, Maker::Anybody, claims, terms, None)
+}
+
+/// A request whose maker is known as well as its client identifier allows. Whether that maker may ask is the question to
+/// the trusted lists.
 #[derive(Debug, Clone)]
 pub struct AuthenticRequest {
     client_id: ClientId,
-    chain: Vec<Certificate>,
+    maker: Maker,
     response_uri: Url,
     state: Option<String>,
     claims: Map<String, Value>,
@@ -332,16 +301,45 @@ pub struct Misunderstood {
 }
 
 impl AuthenticRequest {
+    fn of(
+        client_id: ClientId,
+        maker: Maker,
+        claims: Map<String, Value>,
+        terms: &Terms<'_>,
+        origin: Option<&Url>,
+    ) -> Result<Self, Error> {
+        // Section 5.10.1: the same inside and outside, and only what is inside counts.
+        if request::client_id(&claims)? != client_id {
+            return Err(Error::OtherClientId);
+        }
+        let mode = request::check_response_parameters(&claims)?;
+        check_answers(mode, terms)?;
+        let response_uri = request::response_uri(&claims)?;
+        if let Some(origin) = origin {
+            http::check_callable_from(&response_uri, origin).map_err(RequestError::ResponseUri)?;
+        }
+        let written = claims.get("response_uri").and_then(Value::as_str).unwrap_or_default();
+        maker.check_response_uri(&client_id, written, &response_uri)?;
+        Ok(Self { client_id, maker, response_uri, state: request::state(&claims), claims })
+    }
+
     /// The verifier's client identifier.
     #[must_use]
     pub fn client_id(&self) -> &ClientId {
         &self.client_id
     }
 
-    /// The verifier's certificates, leaf first, as they came: the leaf made the request, nothing else is checked.
+    /// Who made the request, and how that is known.
+    #[must_use]
+    pub fn maker(&self) -> &Maker {
+        &self.maker
+    }
+
+    /// The verifier's certificates, leaf first, as they came: the leaf made the request, nothing else is checked. Empty
+    /// where something else proves the client identifier, so that a trusted list of certificates refuses it.
     #[must_use]
     pub fn chain(&self) -> &[Certificate] {
-        &self.chain
+        self.maker.chain()
     }
 
     /// Attestations about the verifier (`verifier_info`), for the trusted lists; as they came.
@@ -353,7 +351,12 @@ impl AuthenticRequest {
     /// Reads what is asked. Transaction data of a type outside `known_types` is refused (section 8.4: the one parameter
     /// that may not be ignored).
     pub fn understand(self, known_types: &[&str]) -> Result<PresentationRequest, Box<Misunderstood>> {
-        match RequestObject::from_claims(&self.claims).and_then(|object| check_types(object, known_types)) {
+        let understood = RequestObject::from_claims(&self.claims).and_then(|object| {
+            check_types(&object.transaction_data, known_types)?;
+            Asked::check_formats(&object.query, &object.client_metadata)?;
+            Ok(object)
+        });
+        match understood {
             Ok(object) => Ok(PresentationRequest { authentic: self, object }),
             Err(error) => {
                 let reason = Error::Request(error);
@@ -373,10 +376,19 @@ impl AuthenticRequest {
     }
 }
 
-fn check_types(object: RequestObject, known_types: &[&str]) -> Result<RequestObject, RequestError> {
-    match object.transaction_data.iter().find(|entry| !known_types.contains(&entry.kind())) {
+/// Whether the wallet answers in this response mode.
+pub(super) fn check_answers(mode: ResponseMode, terms: &Terms<'_>) -> Result<(), Error> {
+    match terms.answers {
+        Answers::Encrypted if !mode.is_encrypted() => Err(Error::NotEncrypted),
+        Answers::Encrypted | Answers::AsAsked => Ok(()),
+    }
+}
+
+/// Transaction data of a type that is not known must be refused (section 8.4).
+pub(super) fn check_types(entries: &[TransactionData], known_types: &[&str]) -> Result<(), RequestError> {
+    match entries.iter().find(|entry| !known_types.contains(&entry.kind())) {
         Some(entry) => Err(transaction_data::Error::UnknownType(http::shorten(entry.kind())).into()),
-        None => Ok(object),
+        None => Ok(()),
     }
 }
 
@@ -397,7 +409,13 @@ impl PresentationRequest {
     /// The verifier's certificates, leaf first.
     #[must_use]
     pub fn chain(&self) -> &[Certificate] {
-        &self.authentic.chain
+        self.authentic.chain()
+    }
+
+    /// Who made the request, and how that is known.
+    #[must_use]
+    pub fn maker(&self) -> &Maker {
+        &self.authentic.maker
     }
 
     /// What is asked.
@@ -436,21 +454,24 @@ impl PresentationRequest {
         self.object.session_transcript_at(written)
     }
 
-    /// The encrypted response (`direct_post.jwt`, section 8.3.1); `A256GCM` where the verifier takes it (HAIP 1.0
-    /// section 5). The shape must fit the query.
+    /// The response: encrypted (`direct_post.jwt`, section 8.3.1), `A256GCM` where the verifier takes it, or form fields in
+    /// the clear (`direct_post`, section 8.2) where the [`Terms`] allowed that. The shape must fit the query.
     pub fn respond(&self, vp_token: &VpToken, entropy: &dyn Entropy) -> Result<Request, Error> {
         vp_token.check(&self.object.query)?;
-        let mut members = Map::new();
-        members.insert("vp_token".to_owned(), vp_token.to_value());
-        if let Some(state) = &self.object.state {
-            members.insert("state".to_owned(), Value::from(state.as_str()));
+        let (url, state) = (self.object.response_uri.clone(), self.object.state.as_deref());
+        match &self.object.client_metadata.response_encryption {
+            Some(encryption) => {
+                let mut members = Map::from_iter([("vp_token".to_owned(), vp_token.to_value())]);
+                members.extend(state.map(|state| ("state".to_owned(), Value::from(state))));
+                Ok(Request::form(url, &[("response", &encryption.seal(members, entropy)?)]))
+            }
+            None => {
+                let vp_token = vp_token.to_value().to_string();
+                let mut fields = vec![("vp_token", vp_token.as_str())];
+                fields.extend(state.map(|state| ("state", state)));
+                Ok(Request::form(url, &fields))
+            }
         }
-        let metadata = &self.object.client_metadata;
-        let strong = metadata.encryptions.contains(&Encryption::A256Gcm);
-        let encryption = if strong { Encryption::A256Gcm } else { Encryption::A128Gcm };
-        let payload = Value::Object(members).to_string();
-        let jwe = jwe::encrypt(payload.as_bytes(), &metadata.encryption_key, encryption, Map::new(), entropy)?;
-        Ok(Request::form(self.object.response_uri.clone(), &[("response", &jwe)]))
     }
 
     /// An error response, see [`AuthenticRequest::refuse`].

@@ -1,90 +1,72 @@
 //! The request object: what a verifier asks, signed as a JWT (OpenID4VP 1.0 section 5, RFC 9101).
 
-use std::fmt;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use url::Url;
 use warifu_credential::mdoc::{Handover, SessionTranscript};
-use warifu_keys::jwe::Encryption;
+use warifu_keys::jwe::{self, Encryption, JweError};
 use warifu_keys::jwk::KeyError;
-use warifu_keys::x509::Certificate;
-use warifu_keys::{Jwk, base64url};
+use warifu_keys::{Entropy, Jwk};
 
 use crate::dcql::{DcqlError, Query};
 use crate::http::{self, UrlError};
 
+use super::client_id::{ClientId, NotAClientId};
 use super::transaction_data::{self, TransactionData};
 
 /// `typ` of a request object.
 pub const TYP: &str = "oauth-authz-req+jwt";
 /// `aud` of a request to a wallet that was not discovered (section 5.8).
 pub const AUDIENCE: &str = "https://self-issued.me/v2";
-/// The one response mode supported here.
-pub const RESPONSE_MODE: &str = "direct_post.jwt";
 /// Longest signed request object, in bytes.
 pub const MAX_BYTES: usize = 256 * 1024;
+/// Most entries of `verifier_info`.
+pub const MAX_VERIFIER_INFO: usize = 16;
+/// Most keys in `jwks`.
+const MAX_KEYS: usize = 32;
 
-/// A client identifier with its prefix, such as `x509_hash:…`: the verifier's name everywhere, in `aud` too.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct ClientId(String);
+/// How a response goes back (sections 8.2 and 8.3, appendix A).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ResponseMode {
+    /// `direct_post`: posted to the response URI in the clear.
+    DirectPost,
+    /// `direct_post.jwt`: posted to the response URI, encrypted (HAIP 1.0 section 5.1).
+    DirectPostJwt,
+    /// `dc_api`: over the Digital Credentials API in the clear.
+    DcApi,
+    /// `dc_api.jwt`: over the Digital Credentials API, encrypted (HAIP 1.0 section 5.2).
+    DcApiJwt,
+}
 
-/// The text is no client identifier of a supported prefix.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("client identifier `{0}` is not of the prefix x509_hash")]
-pub struct NotAClientId(String);
+impl ResponseMode {
+    /// All that are supported.
+    pub const ALL: [Self; 4] = [Self::DirectPost, Self::DirectPostJwt, Self::DcApi, Self::DcApiJwt];
 
-impl ClientId {
-    const PREFIX: &'static str = "x509_hash";
-
-    /// The identifier that belongs to an access certificate (section 5.9.3).
+    /// The mode as it stands in `response_mode`.
     #[must_use]
-    pub fn x509_hash(leaf: &Certificate) -> Self {
-        Self(format!("{}:{}", Self::PREFIX, leaf.sha256_base64url()))
-    }
-
-    /// Reads an identifier: the prefix is what stands before the first colon (section 5.9.1), the rest a SHA-256 hash.
-    pub fn parse(text: &str) -> Result<Self, NotAClientId> {
-        let refuse = || NotAClientId(http::shorten(text));
-        let (prefix, hash) = text.split_once(':').ok_or_else(refuse)?;
-        if prefix != Self::PREFIX || !base64url::decode(hash).is_ok_and(|hash| hash.len() == 32) {
-            return Err(refuse());
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DirectPost => "direct_post",
+            Self::DirectPostJwt => "direct_post.jwt",
+            Self::DcApi => "dc_api",
+            Self::DcApiJwt => "dc_api.jwt",
         }
-        Ok(Self(text.to_owned()))
     }
 
-    /// The whole identifier, prefix included.
+    /// The mode of this name.
     #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.name() == name)
     }
 
-    /// Whether the identifier is this certificate's.
+    /// Whether responses are encrypted.
     #[must_use]
-    pub fn is_of(&self, leaf: &Certificate) -> bool {
-        *self == Self::x509_hash(leaf)
-    }
-}
-
-impl fmt::Display for ClientId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl TryFrom<String> for ClientId {
-    type Error = NotAClientId;
-
-    fn try_from(text: String) -> Result<Self, NotAClientId> {
-        Self::parse(&text)
-    }
-}
-
-impl From<ClientId> for String {
-    fn from(id: ClientId) -> Self {
-        id.0
+    pub fn is_encrypted(self) -> bool {
+        match self {
+            Self::DirectPost | Self::DcApi => false,
+            Self::DirectPostJwt | Self::DcApiJwt => true,
+        }
     }
 }
 
@@ -105,7 +87,7 @@ pub enum RequestError {
         /// Its value.
         found: String,
     },
-    /// The client identifier has another prefix.
+    /// The client identifier is none, or of a prefix that is not supported.
     #[error(transparent)]
     ClientId(#[from] NotAClientId),
     /// `response_uri` will not be called.
@@ -123,17 +105,65 @@ pub enum RequestError {
     /// Transaction data that can not be accepted.
     #[error(transparent)]
     TransactionData(#[from] transaction_data::Error),
+    /// None of the formats asked for, with the algorithms that the verifier takes, can be presented.
+    #[error("none of the formats asked for can be presented")]
+    Formats,
 }
 
 /// `client_metadata` (section 5.1): how to encrypt, and what can be verified.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClientMetadata {
-    /// The verifier's key for this request.
-    pub encryption_key: Jwk,
-    /// Content encryption in the verifier's order; absent says `A128GCM` only.
-    pub encryptions: Vec<Encryption>,
+    /// How responses are encrypted; `None` where they are not.
+    pub response_encryption: Option<ResponseEncryption>,
     /// Formats and their algorithms.
     pub vp_formats_supported: Map<String, Value>,
+}
+
+/// How a response is to be encrypted (section 8.3).
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResponseEncryption {
+    /// The verifier's key for this request.
+    pub key: Jwk,
+    /// Content encryption in the verifier's order; absent says `A128GCM` only.
+    pub encryptions: Vec<Encryption>,
+}
+
+impl ResponseEncryption {
+    /// A response of these members, encrypted: `A256GCM` where the verifier takes it (HAIP 1.0 section 5).
+    pub(super) fn seal(&self, members: Map<String, Value>, entropy: &dyn Entropy) -> Result<String, JweError> {
+        let strong = self.encryptions.contains(&Encryption::A256Gcm);
+        let encryption = if strong { Encryption::A256Gcm } else { Encryption::A128Gcm };
+        jwe::encrypt(Value::Object(members).to_string().as_bytes(), &self.key, encryption, Map::new(), entropy)
+    }
+
+    fn from_map(metadata: &Map<String, Value>) -> Result<Self, RequestError> {
+        let key = usable_key(metadata)?.ok_or(RequestError::Encryption("no P-256 key for ECDH-ES"))?;
+        let encryptions = match metadata.get("encrypted_response_enc_values_supported") {
+            None => vec![Encryption::A128Gcm],
+            Some(Value::Array(names)) => {
+                names.iter().filter_map(Value::as_str).filter_map(Encryption::from_name).collect()
+            }
+            Some(_) => return Err(RequestError::Parameter("encrypted_response_enc_values_supported")),
+        };
+        if encryptions.is_empty() {
+            return Err(RequestError::Encryption("no common content encryption"));
+        }
+        Ok(Self { key, encryptions })
+    }
+}
+
+/// The first key of `jwks` that something can be encrypted to: P-256 for ECDH-ES, with `use` absent or `enc`. Keys of other
+/// kinds, also of kinds that nobody here knows, are for others (RFC 7517 section 5).
+pub(super) fn usable_key(metadata: &Map<String, Value>) -> Result<Option<Jwk>, RequestError> {
+    let keys = metadata.get("jwks").and_then(|jwks| jwks.get("keys")).and_then(Value::as_array);
+    let keys = keys.filter(|keys| keys.len() <= MAX_KEYS).ok_or(RequestError::Encryption("no jwks"))?;
+    let usable = |jwk: &Jwk| {
+        jwk.alg.as_deref() == Some("ECDH-ES")
+            && jwk.r#use.as_deref().is_none_or(|r#use| r#use == "enc")
+            && jwk.crv == "P-256"
+            && jwk.public_key().is_ok()
+    };
+    Ok(keys.iter().filter_map(|key| Jwk::from_value(key).ok()).find(usable))
 }
 
 impl ClientMetadata {
@@ -149,41 +179,91 @@ impl ClientMetadata {
     }
 
     fn to_value(&self) -> Value {
-        json!({
-            "jwks": { "keys": [self.encryption_key.to_value()] },
-            "encrypted_response_enc_values_supported": self.encryptions.iter().map(|enc| enc.name()).collect::<Vec<_>>(),
-            "vp_formats_supported": self.vp_formats_supported,
-        })
+        let mut metadata = json!({ "vp_formats_supported": self.vp_formats_supported });
+        if let Some(ResponseEncryption { key, encryptions }) = &self.response_encryption {
+            metadata["jwks"] = json!({ "keys": [key.to_value()] });
+            metadata["encrypted_response_enc_values_supported"] = encryptions.iter().map(|enc| enc.name()).collect();
+        }
+        metadata
     }
 
-    fn from_value(value: &Value) -> Result<Self, RequestError> {
+    fn from_value(value: &Value, mode: ResponseMode) -> Result<Self, RequestError> {
         let object = value.as_object().ok_or(RequestError::Parameter("client_metadata"))?;
-        let keys = object.get("jwks").and_then(|jwks| jwks.get("keys")).and_then(Value::as_array);
-        let keys = keys.filter(|keys| keys.len() <= 32).ok_or(RequestError::Encryption("no jwks"))?;
-        // A key without `use` is for encryption; keys of other kinds are for other wallets.
-        let usable = |jwk: &Jwk| {
-            jwk.alg.as_deref() == Some("ECDH-ES")
-                && jwk.r#use.as_deref().is_none_or(|r#use| r#use == "enc")
-                && jwk.crv == "P-256"
-                && jwk.public_key().is_ok()
-        };
-        let key = keys.iter().filter_map(|key| Jwk::from_value(key).ok()).find(usable);
-        let encryptions = match object.get("encrypted_response_enc_values_supported") {
-            None => vec![Encryption::A128Gcm],
-            Some(Value::Array(names)) => {
-                names.iter().filter_map(Value::as_str).filter_map(Encryption::from_name).collect()
-            }
-            Some(_) => return Err(RequestError::Parameter("encrypted_response_enc_values_supported")),
-        };
-        if encryptions.is_empty() {
-            return Err(RequestError::Encryption("no common content encryption"));
-        }
+        let encryption = if mode.is_encrypted() { Some(ResponseEncryption::from_map(object)?) } else { None };
         let formats = object.get("vp_formats_supported").and_then(Value::as_object);
         Ok(Self {
-            encryption_key: key.ok_or(RequestError::Encryption("no P-256 key for ECDH-ES"))?,
-            encryptions,
+            response_encryption: encryption,
             vp_formats_supported: formats.cloned().ok_or(RequestError::Parameter("vp_formats_supported"))?,
         })
+    }
+}
+
+/// What a verifier asks, whatever way request and response take.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Asked {
+    pub(super) mode: ResponseMode,
+    pub(super) nonce: String,
+    pub(super) query: Query,
+    pub(super) client_metadata: ClientMetadata,
+    pub(super) transaction_data: Vec<TransactionData>,
+}
+
+impl Asked {
+    /// Reads the parameters; `modes` are the response modes that fit the way.
+    pub(super) fn from_claims(claims: &Map<String, Value>, modes: &[ResponseMode]) -> Result<Self, RequestError> {
+        let mode = response_mode(claims, modes)?;
+        let nonce = url_safe(claims, "nonce")?.ok_or(RequestError::Parameter("nonce"))?;
+        let query = match (claims.get("dcql_query"), claims.contains_key("scope")) {
+            (Some(query), false) => Query::from_value(query)?,
+            (None, true) => return Err(RequestError::Scope),
+            (Some(_), true) => return Err(RequestError::Forbidden("scope")),
+            (None, false) => return Err(RequestError::Parameter("dcql_query")),
+        };
+        let metadata = claims.get("client_metadata").ok_or(RequestError::Parameter("client_metadata"))?;
+        let client_metadata = ClientMetadata::from_value(metadata, mode)?;
+        Ok(Self { mode, nonce, client_metadata, transaction_data: transaction_data(claims, &query)?, query })
+    }
+
+    /// Whether at least one credential asked for is of a format that can be presented, with an algorithm that the verifier
+    /// takes (section 8.5, `vp_formats_not_supported`).
+    pub(super) fn check_formats(query: &Query, metadata: &ClientMetadata) -> Result<(), RequestError> {
+        let own = ClientMetadata::default_formats();
+        let common = |theirs: &Value, ours: &Value, name: &str| match (theirs.get(name), ours.get(name)) {
+            (Some(Value::Array(theirs)), Some(Value::Array(ours))) => theirs.iter().any(|alg| ours.contains(alg)),
+            (None | Some(_), _) => true,
+        };
+        let presentable = |format: &String| {
+            let (Some(ours), Some(theirs)) = (own.get(format), metadata.vp_formats_supported.get(format)) else {
+                return false;
+            };
+            let names = ["sd-jwt_alg_values", "kb-jwt_alg_values", "issuerauth_alg_values", "deviceauth_alg_values"];
+            names.into_iter().all(|name| common(theirs, ours, name))
+        };
+        if query.credentials.iter().any(|credential| presentable(&credential.format)) {
+            Ok(())
+        } else {
+            Err(RequestError::Formats)
+        }
+    }
+}
+
+/// Puts what is asked into the parameters of a request.
+pub(super) fn put_asked(
+    claims: &mut Map<String, Value>,
+    mode: ResponseMode,
+    nonce: &str,
+    query: &Query,
+    metadata: &ClientMetadata,
+    transaction_data: &[TransactionData],
+) {
+    let mut put = |name: &str, value: Value| drop(claims.insert(name.to_owned(), value));
+    put("response_type", json!("vp_token"));
+    put("response_mode", json!(mode.name()));
+    put("nonce", json!(nonce));
+    put("dcql_query", query.to_value());
+    put("client_metadata", metadata.to_value());
+    if !transaction_data.is_empty() {
+        put("transaction_data", transaction_data.iter().map(TransactionData::encoded).collect());
     }
 }
 
@@ -214,25 +294,34 @@ pub struct RequestObject {
 }
 
 impl RequestObject {
+    /// How the response goes back.
+    #[must_use]
+    pub fn response_mode(&self) -> ResponseMode {
+        match self.client_metadata.response_encryption {
+            Some(_) => ResponseMode::DirectPostJwt,
+            None => ResponseMode::DirectPost,
+        }
+    }
+
+    /// The key that the response is encrypted to; `None` where it is not.
+    #[must_use]
+    pub fn encryption_key(&self) -> Option<&Jwk> {
+        self.client_metadata.response_encryption.as_ref().map(|encryption| &encryption.key)
+    }
+
     /// The claims of the signed object; `wallet_nonce` is the one that the wallet sent, if it did (section 5.10).
     #[must_use]
     pub fn to_claims(&self, wallet_nonce: Option<&str>) -> Map<String, Value> {
         let mut claims = Map::new();
+        let (query, metadata) = (&self.query, &self.client_metadata);
+        put_asked(&mut claims, self.response_mode(), &self.nonce, query, metadata, &self.transaction_data);
         let mut put = |name: &str, value: Value| drop(claims.insert(name.to_owned(), value));
-        put("response_type", json!("vp_token"));
-        put("response_mode", json!(RESPONSE_MODE));
         put("client_id", json!(self.client_id.as_str()));
         put("iss", json!(self.client_id.as_str()));
         put("aud", json!(AUDIENCE));
         put("response_uri", json!(self.response_uri.as_str()));
-        put("nonce", json!(self.nonce));
-        put("dcql_query", self.query.to_value());
-        put("client_metadata", self.client_metadata.to_value());
         if let Some(state) = &self.state {
             put("state", json!(state));
-        }
-        if !self.transaction_data.is_empty() {
-            put("transaction_data", self.transaction_data.iter().map(TransactionData::encoded).collect());
         }
         if let Some(info) = &self.verifier_info {
             put("verifier_info", info.clone());
@@ -252,25 +341,18 @@ impl RequestObject {
     /// Reads the claims. `aud`, `wallet_nonce` and the times are the caller's to check.
     pub fn from_claims(claims: &Map<String, Value>) -> Result<Self, RequestError> {
         check_response_parameters(claims)?;
-        let nonce = url_safe(claims, "nonce")?.ok_or(RequestError::Parameter("nonce"))?;
-        let query = match (claims.get("dcql_query"), claims.contains_key("scope")) {
-            (Some(query), false) => Query::from_value(query)?,
-            (None, true) => return Err(RequestError::Scope),
-            (Some(_), true) => return Err(RequestError::Forbidden("scope")),
-            (None, false) => return Err(RequestError::Parameter("dcql_query")),
-        };
-        let metadata = claims.get("client_metadata").ok_or(RequestError::Parameter("client_metadata"))?;
+        let asked = Asked::from_claims(claims, &POSTED)?;
         let request = Self {
             client_id: client_id(claims)?,
             response_uri: response_uri(claims)?,
-            nonce,
+            nonce: asked.nonce,
             state: url_safe(claims, "state")?,
-            client_metadata: ClientMetadata::from_value(metadata)?,
-            transaction_data: transaction_data(claims, &query)?,
-            verifier_info: verifier_info(claims)?,
+            client_metadata: asked.client_metadata,
+            transaction_data: asked.transaction_data,
+            verifier_info: verifier_info(claims, &asked.query)?,
             issued: instant(claims, "iat")?,
             expires: instant(claims, "exp")?,
-            query,
+            query: asked.query,
         };
         let unbound = request.query.credentials.iter().any(|query| !query.require_cryptographic_holder_binding);
         if unbound && request.state.is_none() {
@@ -287,11 +369,11 @@ impl RequestObject {
 
     /// The same with the response URI as it was written: parsing may have given it another spelling.
     pub(super) fn session_transcript_at(&self, response_uri: &str) -> Result<SessionTranscript, KeyError> {
-        let encryption_key = self.client_metadata.encryption_key.public_key()?;
+        let encryption_key = self.encryption_key().map(Jwk::public_key).transpose()?;
         Ok(SessionTranscript::new(&Handover::OpenId4Vp {
             client_id: self.client_id.as_str(),
             nonce: &self.nonce,
-            encryption_key: Some(&encryption_key),
+            encryption_key: encryption_key.as_ref(),
             response_uri,
         }))
     }
@@ -323,18 +405,31 @@ pub(super) fn response_uri(claims: &Map<String, Value>) -> Result<Url, RequestEr
     Ok(http::callable(text)?)
 }
 
-/// `response_type` and `response_mode`, and that `redirect_uri` is absent (section 8.2).
-pub(super) fn check_response_parameters(claims: &Map<String, Value>) -> Result<(), RequestError> {
-    for (parameter, expected) in [("response_type", "vp_token"), ("response_mode", RESPONSE_MODE)] {
-        let found = claims.get(parameter).and_then(Value::as_str).ok_or(RequestError::Parameter(parameter))?;
-        if found != expected {
-            return Err(RequestError::NotSupported { parameter, found: http::shorten(found) });
-        }
+/// The response modes of a request over redirects.
+pub(super) const POSTED: [ResponseMode; 2] = [ResponseMode::DirectPost, ResponseMode::DirectPostJwt];
+
+/// `response_type`, and `response_mode` if it is one of `modes`.
+pub(super) fn response_mode(claims: &Map<String, Value>, modes: &[ResponseMode]) -> Result<ResponseMode, RequestError> {
+    let text = |parameter| claims.get(parameter).and_then(Value::as_str).ok_or(RequestError::Parameter(parameter));
+    let other = |parameter, found| Err(RequestError::NotSupported { parameter, found: http::shorten(found) });
+    let response_type = text("response_type")?;
+    if response_type != "vp_token" {
+        return other("response_type", response_type);
     }
+    let found = text("response_mode")?;
+    match ResponseMode::from_name(found).filter(|mode| modes.contains(mode)) {
+        Some(mode) => Ok(mode),
+        None => other("response_mode", found),
+    }
+}
+
+/// `response_type` and `response_mode`, and that `redirect_uri` is absent (section 8.2).
+pub(super) fn check_response_parameters(claims: &Map<String, Value>) -> Result<ResponseMode, RequestError> {
+    let mode = response_mode(claims, &POSTED)?;
     if claims.contains_key("redirect_uri") {
         return Err(RequestError::Forbidden("redirect_uri"));
     }
-    Ok(())
+    Ok(mode)
 }
 
 /// `state`, without which no error can be sent back.
@@ -377,10 +472,19 @@ fn transaction_data(claims: &Map<String, Value>, query: &Query) -> Result<Vec<Tr
     Ok(entries)
 }
 
-fn verifier_info(claims: &Map<String, Value>) -> Result<Option<Value>, RequestError> {
+/// `verifier_info`: each entry with `format` and `data`, for credential queries that are asked (section 5.11).
+pub(super) fn verifier_info(claims: &Map<String, Value>, query: &Query) -> Result<Option<Value>, RequestError> {
     let Some(value) = claims.get("verifier_info") else { return Ok(None) };
-    let list = value.as_array().filter(|list| !list.is_empty() && list.len() <= 16);
-    let complete = |item: &Value| item.get("format").is_some_and(Value::is_string) && item.get("data").is_some();
+    let list = value.as_array().filter(|list| !list.is_empty() && list.len() <= MAX_VERIFIER_INFO);
+    let asked = |id: &Value| id.as_str().is_some_and(|id| query.credential(id).is_some());
+    let complete = |item: &Value| {
+        let credentials = match item.get("credential_ids") {
+            None => true,
+            Some(ids) => ids.as_array().is_some_and(|ids| !ids.is_empty() && ids.iter().all(asked)),
+        };
+        let data = item.get("data").is_some_and(|data| data.is_string() || data.is_object());
+        credentials && data && item.get("format").is_some_and(Value::is_string)
+    };
     match list {
         Some(list) if list.iter().all(complete) => Ok(Some(value.clone())),
         Some(_) | None => Err(RequestError::Parameter("verifier_info")),

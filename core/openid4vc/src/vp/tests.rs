@@ -12,13 +12,22 @@ use warifu_keys::x509::issue::{self, Authority, Period, Subject};
 use warifu_keys::x509::{Certificate, Purpose};
 use warifu_keys::{Jwk, Signer as _, SigningKey};
 
+use super::client_id::ClientId;
 use super::holder::{self, AuthenticRequest, PresentationRequest, ReceivedRequest, RequestUri};
-use super::request::{ClientId, RequestError, RequestObject, TYP};
+use super::identity::ProofError;
+use super::request::{RequestError, RequestObject, TYP};
 use super::response::{BodyError, ErrorCode, Received, ResponseAnswer, VpToken, VpTokenError};
 use super::transaction_data::{self, TransactionData};
-use super::verifier::{Answer, AwaitingResponse, Error, ReceivedResponse, RequestBuilder, wallet_nonce};
+use super::verifier::{Answer, AwaitingResponse, Error, ReceivedResponse, RequestBuilder};
+use super::wallet_metadata::RequestUriPost;
 use crate::dcql::{CredentialQuery, Query};
 use crate::http::{self, Method, Request, Response};
+
+mod conformance;
+mod dc_api;
+mod identity;
+mod registration;
+mod request_uri;
 
 fn now() -> Timestamp {
     "2026-11-23T10:00:00Z".parse().unwrap()
@@ -37,6 +46,11 @@ struct Verifier {
 
 impl Verifier {
     fn new(seed: &str) -> Self {
+        Self::for_hosts(seed, &[])
+    }
+
+    /// A verifier whose certificate names these hosts.
+    fn for_hosts(seed: &str, hosts: &[&str]) -> Self {
         let entropy = Seeded::dangerous_new(seed);
         let name = |name: &str| Subject { common_name: name.to_owned(), organization: None, country: "UT".to_owned() };
         let period = Period::days(now(), 300);
@@ -49,7 +63,7 @@ impl Verifier {
             public_key: &key.public_key(),
             period,
             purpose: Purpose::Access,
-            dns_names: Vec::new(),
+            dns_names: hosts.iter().map(|host| (*host).to_owned()).collect(),
             uris: Vec::new(),
         };
         let leaf = root.issue(&request, &entropy).unwrap();
@@ -104,7 +118,7 @@ fn the_session_has_the_response_uri_as_it_was_written() {
     let jwt = verifier.sign_with(json!({ "response_uri": "https://shop.example" }));
     let request = verifier.authenticate(jwt).unwrap().understand(&[]).unwrap();
     let object = request.object();
-    let key = object.client_metadata.encryption_key.public_key().unwrap();
+    let key = object.encryption_key().unwrap().public_key().unwrap();
     let transcript = |response_uri| {
         let client_id = object.client_id.as_str();
         let nonce = &object.nonce;
@@ -174,7 +188,7 @@ fn whole_exchange_by_post_with_the_wallets_nonce() {
         method: Method::Post,
     };
     let fetch = link.fetch(&Seeded::dangerous_new("wallet"));
-    let nonce = wallet_nonce(&fetch.request().body).unwrap();
+    let nonce = RequestUriPost::parse(&fetch.request().body).unwrap().wallet_nonce.unwrap();
     let answer = |nonce: Option<&str>| {
         let body = awaiting.sign(&verifier.chain, &verifier.key, nonce, now()).unwrap().into_bytes();
         fetch.clone().answer(&Response { status: 200, headers: Vec::new(), body }).unwrap().authenticate(now())
@@ -186,8 +200,8 @@ fn whole_exchange_by_post_with_the_wallets_nonce() {
         let response = Response { status, headers: Vec::new(), body: Vec::new() };
         assert!(matches!(fetch.clone().answer(&response), Err(holder::Error::Status(found)) if found == status));
     }
-    assert_eq!(wallet_nonce(b"wallet_nonce=a&wallet_nonce=a"), None);
-    assert_eq!(wallet_nonce(b"wallet_nonce=%22"), None);
+    assert!(RequestUriPost::parse(b"wallet_nonce=a&wallet_nonce=a").is_err());
+    assert!(RequestUriPost::parse(b"wallet_nonce=%22").is_err());
 }
 
 #[test]
@@ -209,9 +223,18 @@ fn every_request_has_its_own_key_nonce_and_state() {
 fn signing_needs_the_right_certificate_and_key() {
     let (verifier, other) = (Verifier::new("shop"), Verifier::new("other"));
     let awaiting = verifier.ask();
-    assert!(matches!(awaiting.sign(&other.chain, &other.key, None, now()), Err(Error::OtherCertificate(_))));
-    assert!(matches!(awaiting.sign(&verifier.chain, &other.key, None, now()), Err(Error::OtherCertificate(_))));
-    assert!(matches!(awaiting.sign(&[], &verifier.key, None, now()), Err(Error::Certificate(_))));
+    assert!(matches!(
+        awaiting.sign(&other.chain, &other.key, None, now()),
+        Err(Error::Proof(ProofError::OtherCertificate(_)))
+    ));
+    assert!(matches!(
+        awaiting.sign(&verifier.chain, &other.key, None, now()),
+        Err(Error::Proof(ProofError::OtherCertificate(_)))
+    ));
+    assert!(matches!(
+        awaiting.sign(&Vec::new(), &verifier.key, None, now()),
+        Err(Error::Proof(ProofError::Certificate(_)))
+    ));
     assert!(matches!(awaiting.sign(&verifier.chain, &verifier.key, None, later(300)), Err(Error::Expired { .. })));
 }
 
@@ -255,7 +278,8 @@ fn request_objects_with_one_rule_broken() {
     let second = now().as_second();
     check(json!({ "client_id": other.client_id().as_str() }), |e| matches!(e, holder::Error::OtherClientId));
     check(json!({ "client_id": null }), |e| matches!(e, holder::Error::Request(RequestError::Parameter("client_id"))));
-    check(json!({ "client_id": "x509_san_dns:shop.example" }), |e| {
+    check(json!({ "client_id": "x509_san_dns:shop.example" }), |e| matches!(e, holder::Error::OtherClientId));
+    check(json!({ "client_id": "origin:https://shop.example" }), |e| {
         matches!(e, holder::Error::Request(RequestError::ClientId(_)))
     });
     check(json!({ "aud": "https://wallet.example" }), |e| matches!(e, holder::Error::OtherAudience));
@@ -266,9 +290,12 @@ fn request_objects_with_one_rule_broken() {
     check(json!({ "response_type": "code" }), |e| {
         matches!(e, holder::Error::Request(RequestError::NotSupported { .. }))
     });
-    check(json!({ "response_mode": "direct_post" }), |e| {
-        matches!(e, holder::Error::Request(RequestError::NotSupported { .. }))
-    });
+    for mode in ["fragment", "dc_api.jwt", "direct_post.JWT"] {
+        check(json!({ "response_mode": mode }), |e| {
+            matches!(e, holder::Error::Request(RequestError::NotSupported { .. }))
+        });
+    }
+    check(json!({ "response_mode": "direct_post" }), |e| matches!(e, holder::Error::NotEncrypted));
     check(json!({ "redirect_uri": "https://shop.example/" }), |e| {
         matches!(e, holder::Error::Request(RequestError::Forbidden("redirect_uri")))
     });
@@ -357,7 +384,7 @@ fn sealed(awaiting: &AwaitingResponse, members: Value, encryption: Encryption, t
 fn responses_with_one_rule_broken() {
     let verifier = Verifier::new("shop");
     let awaiting = verifier.ask();
-    let key = awaiting.request().client_metadata.encryption_key.clone();
+    let key = awaiting.request().encryption_key().unwrap().clone();
     let good = || json!({ "vp_token": { "kyc": ["a~"] }, "state": awaiting.state() });
     let with = |members: Value| sealed(&awaiting, members, Encryption::A128Gcm, &key);
     let check = |body: &[u8], at: Timestamp, expected: fn(&Error) -> bool| {
@@ -387,7 +414,7 @@ fn responses_with_one_rule_broken() {
     });
 
     let other = verifier.ask();
-    let other_key = other.request().client_metadata.encryption_key.clone();
+    let other_key = other.request().encryption_key().unwrap().clone();
     check(&sealed(&awaiting, good(), Encryption::A256Gcm, &other_key), now(), |e| matches!(e, Error::OtherKey));
     let nameless = Jwk { kid: None, ..other_key };
     check(&sealed(&awaiting, good(), Encryption::A256Gcm, &nameless), now(), |e| {
@@ -446,7 +473,7 @@ fn refusals() {
         Answer::Presented(_) => panic!("a refusal"),
     }
     // An error may come encrypted too.
-    let key = awaiting.request().client_metadata.encryption_key.clone();
+    let key = awaiting.request().encryption_key().unwrap().clone();
     let body =
         sealed(&awaiting, json!({ "error": "access_denied", "state": awaiting.state() }), Encryption::A256Gcm, &key);
     assert!(matches!(accept(awaiting, &body, now()), Ok(Answer::Refused(_))));
@@ -486,24 +513,6 @@ fn weaker_encryption_where_the_verifier_knows_no_other() {
 }
 
 #[test]
-fn client_ids() {
-    let id = Verifier::new("shop").client_id();
-    assert_eq!(ClientId::parse(id.as_str()).unwrap(), id);
-    for bad in [
-        "",
-        "x509_hash",
-        "x509_hash:",
-        "x509_hash:AAAA",
-        "X509_HASH:AAAA",
-        "redirect_uri:https://shop.example",
-        "origin:https://shop.example",
-        "shop",
-    ] {
-        assert!(ClientId::parse(bad).is_err(), "`{bad}`");
-    }
-}
-
-#[test]
 fn response_uri_on_this_machine_is_for_this_machine_only() {
     let verifier = Verifier::new("shop");
     let local = Url::parse("http://127.0.0.1:8080/response").unwrap();
@@ -537,14 +546,14 @@ proptest::proptest! {
     fn never_panics(text in ".{0,120}", bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..120), name in proptest::sample::select(vec!["client_id", "nonce", "state", "dcql_query", "client_metadata", "transaction_data", "verifier_info", "exp", "iat", "response_uri"])) {
         let verifier = Verifier::new("shop");
         let _ = ClientId::parse(&text);
-        let _ = wallet_nonce(&bytes);
+        let _ = RequestUriPost::parse(&bytes);
         let _ = ReceivedRequest::new(text.clone(), verifier.client_id()).authenticate(now());
         let _ = RequestObject::from_claims(&Map::from_iter([(name.to_owned(), Value::from(text.as_str()))]));
         let mut claims = verifier.ask().request().to_claims(None);
         claims.insert(name.to_owned(), serde_json::from_slice(&bytes).unwrap_or(Value::from(text.as_str())));
         let _ = RequestObject::from_claims(&claims);
         let _ = accept(verifier.ask(), &bytes, now());
-        let key = verifier.ask().request().client_metadata.encryption_key.clone();
+        let key = verifier.ask().request().encryption_key().unwrap().clone();
         let awaiting = verifier.ask();
         let _ = accept(awaiting.clone(), &sealed(&awaiting, json!(text), Encryption::A256Gcm, &key), now());
     }

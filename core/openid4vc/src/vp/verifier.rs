@@ -6,24 +6,29 @@
 //! the commit that records the outcome, so that a response is accepted once.
 
 use std::fmt;
+use std::ops::Deref;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use url::Url;
+use url::{Url, form_urlencoded};
 use warifu_keys::json::{self, JsonError};
 use warifu_keys::jwe::{AgreementKey, Encryption, JweError, Sealed};
-use warifu_keys::jws::{self, Header};
+use warifu_keys::jws;
 use warifu_keys::signer::SignerError;
-use warifu_keys::x509::{Certificate, X509Error};
-use warifu_keys::{Entropy, Secret, Signer, base64url, equal_in_constant_time};
+use warifu_keys::x509::Certificate;
+use warifu_keys::{Entropy, Secret, Signer, equal_in_constant_time};
 
-use crate::dcql::Query;
+use crate::dcql::{DcqlError, Query};
 use crate::http::{self, UrlError};
 
-use super::request::{ClientId, ClientMetadata, RequestError, RequestObject, TYP};
+use super::client_id::ClientId;
+use super::holder::Scheme;
+use super::identity::{Proof, ProofError};
+use super::request::{ClientMetadata, RequestError, RequestObject, ResponseEncryption};
 use super::response::{BodyError, PlainFields, Received, Refusal, VpToken, VpTokenError};
 use super::transaction_data::TransactionData;
+use super::wallet_metadata::{RequestUriPost, WalletMetadataError};
 
 /// How long a request is good unless said otherwise.
 pub const LIFE: SignedDuration = SignedDuration::from_secs(300);
@@ -37,12 +42,21 @@ pub enum Error {
     /// The parts do not make a request.
     #[error("the request: {0}")]
     Request(#[from] RequestError),
-    /// The chain's leaf is not the certificate that the request was made for, or the key not the leaf's.
-    #[error("the certificate or key is not the one of client identifier `{0}`")]
-    OtherCertificate(ClientId),
-    /// A certificate can not be used.
+    /// The query is one that a verifier may not send.
+    #[error("the request: {0}")]
+    Query(#[from] DcqlError),
+    /// The client identifier may not be answered at the response URI.
+    #[error("client identifier `{0}` may not be answered at the response URI")]
+    ForeignResponseUri(ClientId),
+    /// The client identifier is not proved.
     #[error(transparent)]
-    Certificate(#[from] X509Error),
+    Proof(#[from] ProofError),
+    /// The wallet could not answer the request, by what it says about itself.
+    #[error(transparent)]
+    Wallet(#[from] WalletMetadataError),
+    /// The request object can not be encrypted to the wallet.
+    #[error("the request object: {0}")]
+    Encryption(JweError),
     /// The key could not be used.
     #[error(transparent)]
     Signer(#[from] SignerError),
@@ -88,6 +102,7 @@ pub struct RequestBuilder {
     verifier_info: Option<Value>,
     vp_formats_supported: Map<String, Value>,
     life: SignedDuration,
+    encrypted: bool,
 }
 
 impl RequestBuilder {
@@ -95,15 +110,29 @@ impl RequestBuilder {
     /// own), so that a response finds its [`AwaitingResponse`]; the response's key identifier does so too.
     #[must_use]
     pub fn new(leaf: &Certificate, response_uri: Url, query: Query) -> Self {
+        Self::by(ClientId::x509_hash(leaf), response_uri, query)
+    }
+
+    /// A request by the owner of another client identifier.
+    #[must_use]
+    pub fn by(client_id: ClientId, response_uri: Url, query: Query) -> Self {
         Self {
-            client_id: ClientId::x509_hash(leaf),
+            client_id,
             response_uri,
             query,
             transaction_data: Vec::new(),
             verifier_info: None,
             vp_formats_supported: ClientMetadata::default_formats(),
             life: LIFE,
+            encrypted: true,
         }
+    }
+
+    /// Asks for the response in the clear (`direct_post`), which HAIP 1.0 does not allow.
+    #[must_use]
+    pub fn answered_in_the_clear(mut self) -> Self {
+        self.encrypted = false;
+        self
     }
 
     /// Adds what the user is to agree to. Never aimed at a PID query: PID keys must not sign it (PID Rulebook 1.7).
@@ -137,7 +166,11 @@ impl RequestBuilder {
     /// Makes the request with fresh nonce, state and encryption key (HAIP 1.0 section 5: one key for each request).
     pub fn build(self, entropy: &dyn Entropy, now: Timestamp) -> Result<AwaitingResponse, Error> {
         http::check_callable(&self.response_uri)?;
-        let key = AgreementKey::generate(entropy);
+        self.query.check_own()?;
+        if !self.client_id.may_be_answered_at(self.response_uri.as_str(), &self.response_uri) {
+            return Err(Error::ForeignResponseUri(self.client_id));
+        }
+        let key = self.encrypted.then(|| AgreementKey::generate(entropy));
         let expires = now.checked_add(self.life).unwrap_or(Timestamp::MAX);
         let request = RequestObject {
             client_id: self.client_id,
@@ -146,8 +179,7 @@ impl RequestBuilder {
             state: Some(entropy.token()),
             query: self.query,
             client_metadata: ClientMetadata {
-                encryption_key: key.public_jwk(),
-                encryptions: vec![Encryption::A256Gcm, Encryption::A128Gcm],
+                response_encryption: key.as_ref().map(own_encryption),
                 vp_formats_supported: self.vp_formats_supported,
             },
             transaction_data: self.transaction_data,
@@ -157,16 +189,21 @@ impl RequestBuilder {
         };
         // What a wallet would refuse is refused here.
         RequestObject::from_claims(&request.to_claims(None))?;
-        Ok(AwaitingResponse { request, key: key.to_bytes(), expires })
+        Ok(AwaitingResponse { request, key: key.map(|key| key.to_bytes()), expires })
     }
+}
+
+/// Encryption to this key, both content encryptions offered (HAIP 1.0 section 5).
+pub(super) fn own_encryption(key: &AgreementKey) -> ResponseEncryption {
+    ResponseEncryption { key: key.public_jwk(), encryptions: vec![Encryption::A256Gcm, Encryption::A128Gcm] }
 }
 
 /// A request whose response has not come yet. Serialised it holds the private encryption key: store it encrypted.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct AwaitingResponse {
     request: RequestObject,
-    #[serde(with = "secret_text")]
-    key: Secret,
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "super::secret_text")]
+    key: Option<Secret>,
     expires: Timestamp,
 }
 
@@ -208,10 +245,10 @@ impl AwaitingResponse {
         self.expires
     }
 
-    /// The `kid` that an encrypted response will carry ([`Received::key_id`]).
+    /// The `kid` that an encrypted response will carry ([`Received::key_id`]); empty where responses are not encrypted.
     #[must_use]
     pub fn key_id(&self) -> &str {
-        self.request.client_metadata.encryption_key.kid.as_deref().unwrap_or_default()
+        self.request.encryption_key().and_then(|key| key.kid.as_deref()).unwrap_or_default()
     }
 
     /// The `state` that an error in the clear will carry ([`Received::state`]).
@@ -225,28 +262,65 @@ impl AwaitingResponse {
     #[must_use]
     pub fn is_meant_by(&self, received: &Received) -> bool {
         match received {
-            Received::Encrypted(_) => received.key_id() == Some(self.key_id()),
+            // A request without a key has no answer that is encrypted, to a key without a name neither.
+            Received::Encrypted(_) => self.key.is_some() && received.key_id() == Some(self.key_id()),
             Received::Plain(_) => {
                 received.state().is_some_and(|state| equal_in_constant_time(state.as_bytes(), self.state().as_bytes()))
             }
         }
     }
 
-    /// The signed request object, to be served at the request URI as `application/oauth-authz-req+jwt`. `chain` is the
-    /// access certificate with its intermediates, anchor left out; `wallet_nonce` comes from a `POST` to the request URI.
-    pub fn sign(
+    /// The signed request object, to be served at the request URI as `application/oauth-authz-req+jwt`, with what proves the
+    /// client identifier. `wallet_nonce` comes from a `POST` to the request URI.
+    pub fn sign<'a>(
         &self,
-        chain: &[Certificate],
+        proof: impl Into<Proof<'a>>,
         signer: &dyn Signer,
         wallet_nonce: Option<&str>,
         now: Timestamp,
     ) -> Result<String, Error> {
         self.check_time(now)?;
-        let [leaf, ..] = chain else { return Err(X509Error::Missing.into()) };
-        if !self.request.client_id.is_of(leaf) || leaf.public_key()? != signer.public_key() {
-            return Err(Error::OtherCertificate(self.request.client_id.clone()));
+        let header = proof.into().header(&self.request.client_id, signer)?;
+        Ok(jws::sign_claims(header, &self.request.to_claims(wallet_nonce), signer)?)
+    }
+
+    /// [`AwaitingResponse::sign`] for a wallet that posted: with its nonce, encrypted to its key where it sent one, and
+    /// refused where the wallet says that it could not answer (section 5.10).
+    pub fn sign_for<'a>(
+        &self,
+        proof: impl Into<Proof<'a>>,
+        signer: &dyn Signer,
+        post: &RequestUriPost,
+        entropy: &dyn Entropy,
+        now: Timestamp,
+    ) -> Result<String, Error> {
+        if let Some(metadata) = &post.wallet_metadata {
+            metadata.check(&self.request, signer.algorithm())?;
         }
-        Ok(jws::sign_claims(Header::typ(TYP).x5c(chain), &self.request.to_claims(wallet_nonce), signer)?)
+        let jwt = self.sign(proof, signer, post.wallet_nonce.as_deref(), now)?;
+        match &post.wallet_metadata {
+            Some(metadata) => metadata.seal(jwt, entropy).map_err(Error::Encryption),
+            None => Ok(jwt),
+        }
+    }
+
+    /// The whole request as a link, unsigned: for the client identifier prefix `redirect_uri` only, whose requests nobody
+    /// can sign (section 5.9.3).
+    pub fn unsigned_link(&self, scheme: Scheme, now: Timestamp) -> Result<String, Error> {
+        self.check_time(now)?;
+        if self.request.client_id.prefix().is_signed() {
+            return Err(ProofError::OtherWay(self.request.client_id.clone()).into());
+        }
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in self.request.to_claims(None) {
+            match (name.as_str(), value) {
+                // What belongs to a JWT.
+                ("iss" | "aud" | "iat" | "exp", _) => {}
+                (name, Value::String(text)) => drop(query.append_pair(name, &text)),
+                (name, value) => drop(query.append_pair(name, &value.to_string())),
+            }
+        }
+        Ok(format!("{}://?{}", scheme.name(), query.finish()))
     }
 
     /// Takes the response. Consumes the request: whatever comes of it, it can not be answered again by this value.
@@ -267,27 +341,33 @@ impl AwaitingResponse {
         if equal_in_constant_time(found.as_bytes(), self.state().as_bytes()) { Ok(()) } else { Err(Error::State) }
     }
 
-    /// Errors may come in the clear (section 8.3), nothing else.
-    fn accept_plain(&self, fields: &PlainFields) -> Result<Answer, Error> {
-        if fields.field("vp_token").is_some() {
+    /// Errors may come in the clear (section 8.3), presentations where the request says so.
+    fn accept_plain(self, fields: &PlainFields) -> Result<Answer, Error> {
+        let vp_token = fields.field("vp_token");
+        if vp_token.is_some() && self.key.is_some() {
             return Err(Error::NotEncrypted);
         }
-        let refusal = Refusal::of(|name| fields.field(name)).ok_or(Error::NoVpToken)?;
+        let refusal = Refusal::of(|name| fields.field(name));
+        if vp_token.is_none() && refusal.is_none() {
+            return Err(Error::NoVpToken);
+        }
         self.check_state(fields.field("state"))?;
-        Ok(Answer::Refused(refusal))
+        let vp_token = vp_token.map(|text| json::parse(text.as_bytes())).transpose()?;
+        self.answer(vp_token.as_ref(), refusal)
     }
 
     fn accept_encrypted(self, sealed: &Sealed) -> Result<Answer, Error> {
+        let key = self.key.as_ref().ok_or(Error::OtherKey)?;
         if sealed.kid().is_some_and(|kid| kid != self.key_id()) {
             return Err(Error::OtherKey);
         }
-        let key =
-            AgreementKey::from_bytes(self.key.expose()).map_err(|error| Error::Decryption(JweError::Key(error)))?;
-        let opened = sealed.decrypt(&key).map_err(Error::Decryption)?;
-        let members = json::parse_object(&opened)?;
+        let members = json::parse_object(&open(sealed, key).map_err(Error::Decryption)?)?;
         self.check_state(members.get("state").and_then(Value::as_str))?;
-        let refusal = Refusal::of(|name| members.get(name).and_then(Value::as_str));
-        match (members.get("vp_token"), refusal) {
+        self.answer(members.get("vp_token"), Refusal::of(|name| members.get(name).and_then(Value::as_str)))
+    }
+
+    fn answer(self, vp_token: Option<&Value>, refusal: Option<Refusal>) -> Result<Answer, Error> {
+        match (vp_token, refusal) {
             (Some(vp_token), None) => {
                 let vp_token = VpToken::from_value(vp_token, &self.request.query)?;
                 let response = ReceivedResponse { vp_token, request: self.request };
@@ -299,28 +379,7 @@ impl AwaitingResponse {
     }
 }
 
-/// The request URI's answer to a wallet that posts: the nonce to be signed along (section 5.10). Anything else in the
-/// body is ignored; a nonce outside the allowed characters, or twice, is `None`.
-#[must_use]
-pub fn wallet_nonce(body: &[u8]) -> Option<String> {
-    let fields = http::form_fields(body.get(..body.len().min(64 * 1024))?).ok()?;
-    let nonce = http::field(&fields, "wallet_nonce")?;
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-    (!nonce.is_empty() && nonce.len() <= 1024 && nonce.bytes().all(allowed)).then(|| nonce.to_owned())
-}
-
-/// The secret key as base64url text inside the stored value.
-mod secret_text {
-    use serde::{Deserialize as _, Deserializer, Serializer};
-
-    use super::{Secret, base64url};
-
-    pub(super) fn serialize<S: Serializer>(secret: &Secret, writer: S) -> Result<S::Ok, S::Error> {
-        writer.serialize_str(&base64url::encode(secret.expose()))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(reader: D) -> Result<Secret, D::Error> {
-        let text = String::deserialize(reader)?;
-        base64url::decode(&text).map(Secret::new).map_err(serde::de::Error::custom)
-    }
+/// The content of an encrypted response; wiped when dropped.
+pub(super) fn open(sealed: &Sealed, key: &Secret) -> Result<impl Deref<Target = Vec<u8>>, JweError> {
+    sealed.decrypt(&AgreementKey::from_bytes(key.expose()).map_err(JweError::Key)?)
 }
