@@ -139,6 +139,15 @@ impl Browser {
         self.press("Enter", 13, Some("\r")).await
     }
 
+    /// Goes to a field by keyboard and types; a space ticks a box.
+    pub(crate) async fn type_by_key(&self, css: &str, text: &str) -> Result<()> {
+        self.tab_to(css).await?;
+        for letter in text.chars() {
+            self.press(&letter.to_string(), u32::from(letter.to_ascii_uppercase()), Some(&letter.to_string())).await?;
+        }
+        Ok(())
+    }
+
     /// Goes to a file field by keyboard and chooses a file; the window that asks for one is the system's, not the page's.
     pub(crate) async fn choose_by_key(&self, css: &str, file: &Path) -> Result<()> {
         self.tab_to(css).await?;

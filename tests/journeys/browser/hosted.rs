@@ -328,3 +328,101 @@ async fn what_a_reviewer_asks_for_is_handed_in_again_and_nothing_else() -> Resul
     let told = told.await;
     stage.end(browser, told).await
 }
+
+/// A workflow that asks questions behind the document and branches on the answers; its identifier.
+async fn questioning(stage: &Stage) -> Result<String> {
+    let issuer = &stage.sandbox.issuer;
+    let text = |en: &str, ja: &str| json!({ "en": en, "ja": ja });
+    let questionnaire = json!({
+        "title": text("About your work", "お仕事について"), "description": text("This takes a minute.", "1分ほどで終わります。"),
+        "languages": ["en", "ja"], "default_language": "en",
+        "form_elements": [
+            { "id": "job", "element_type": "SHORT_TEXT", "title": text("What is your job?", "ご職業"), "is_required": true },
+            { "id": "born", "element_type": "COUNTRY", "title": text("Where were you born?", "出生国"), "is_required": true },
+            { "id": "office", "element_type": "SINGLE_CHOICE", "title": text("Do you hold a public office?", "公職に就いていますか"),
+              "is_required": true, "choices": [
+                { "value": "no", "title": text("No", "いいえ") }, { "value": "yes", "title": text("Yes", "はい") }] },
+            { "id": "home", "element_type": "ADDRESS", "title": text("Where do you live?", "ご住所") },
+            { "id": "kin", "element_type": "REPEATABLE_GROUP", "title": text("Children", "お子さま"), "max": 3, "form_elements": [
+                { "id": "name", "element_type": "SHORT_TEXT", "title": text("Name", "お名前"), "is_required": true },
+                { "id": "born", "element_type": "DATE_PICKER", "title": text("Date of birth", "生年月日") }] },
+            { "id": "line", "element_type": "SEPARATOR" },
+            { "id": "note", "element_type": "LONG_TEXT", "title": text("Anything else?", "ご連絡事項") },
+            { "id": "true", "element_type": "CONSENT", "title": text("All of this is true.", "以上の内容に相違ありません。"), "is_required": true }],
+    });
+    let made = stage.sandbox.post(issuer, "v3/questionnaires/", &questionnaire).await?.expect(201)?;
+    let feature = |feature: &str, next: &str| json!({ "node_type": "feature", "feature": feature, "next": next });
+    let mut asks = feature("QUESTIONNAIRE", "b1");
+    asks["config"] = json!({ "questionnaire_uuid": made["uuid"] });
+    let rule = json!({ "field": "questionnaire.office", "operator": "equals", "value": "yes" });
+    let graph = json!({ "start_node": "n1", "nodes": {
+        "n1": feature("OCR", "q1"), "q1": asks, "n2": feature("LIVENESS", "n3"), "n3": feature("FACE_MATCH", "s1"),
+        "b1": { "node_type": "branch", "branches": [
+            { "id": "office", "logic": "and", "rules": [rule], "goto": "s2" },
+            { "id": "else", "logic": "and", "rules": [], "goto": "n2" }] },
+        "s1": { "node_type": "status", "session_status": "Determine" },
+        "s2": { "node_type": "status", "session_status": "In Review" } } });
+    let wanted = json!({ "workflow_label": "With questions", "graph": graph });
+    let made = stage.sandbox.post(issuer, "v3/workflows/", &wanted).await?.expect(201)?;
+    made["workflow_id"].as_str().map(str::to_owned).context("a workflow")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_are_answered_by_keyboard_and_lead_on() -> Result<()> {
+    let name = "questions_are_answered_by_keyboard_and_lead_on";
+    let Some(stage) = Stage::set(name).await? else { return Ok(()) };
+    let workflow = questioning(&stage).await?;
+    let browser = Browser::start(name, Camera::Shows(&stage.close), &LOOKS).await?;
+    let told = async {
+        for (lang, title, office, country, end) in
+            [("en", "About your work", "no", "Japan", "Approved"), ("ja", "お仕事について", "yes", "日本", "In Review")]
+        {
+            let wanted = json!({ "workflow_id": workflow, "language": lang });
+            let (id, link) = stage.session(&stage.sandbox.issuer, wanted).await?;
+            browser.open(&link).await?;
+            browser.enter(".actions a.button").await?;
+            browser.choose_by_key("input[type=file]", &stage.file("document.jpg")).await?;
+            browser.enter("[data-send]").await?;
+            browser.says(title).await?;
+            browser.begins_at_title().await?;
+            browser.screen(name, &format!("{lang}-1-questions")).await?;
+            let shown = browser.run("return document.querySelector('#q-born option[value=JP]').text").await?;
+            ensure!(shown == country, "{shown} is not {country}");
+
+            // Another entry, with everything else as it was.
+            browser.type_by_key("#q-job", "Baker").await?;
+            browser.enter("button[name='@more']").await?;
+            browser.find("[name='kin[1].name']").await?;
+            ensure!(browser.run("return document.querySelector('#q-job').value").await? == "Baker");
+            browser.run("document.querySelector('form.questions').noValidate = true; return true").await?;
+            browser.enter("form.questions > .actions button").await?;
+            browser.find("[aria-invalid=true]").await?;
+            browser.screen(name, &format!("{lang}-2-again")).await?;
+
+            browser.type_by_key("#q-born", "J").await?;
+            browser.run("document.querySelector('#q-born').value = 'JP'; return true").await?;
+            let choice = if office == "no" { "#q-office-0" } else { "#q-office-1" };
+            browser.run(&format!("document.querySelector({}).focus(); return true", json!(choice))).await?;
+            browser.type_by_key(choice, " ").await?;
+            browser.type_by_key("#q-kin_0__name", "Alix").await?;
+            browser.type_by_key("#q-true", " ").await?;
+            browser.enter("form.questions > .actions button").await?;
+            if office == "no" {
+                browser.find("form.face").await?;
+                let step = browser.read("#step").await?;
+                ensure!(step.contains('3') && step.contains('4'), "{step}");
+                selfie_by_key(&browser).await?;
+            }
+            browser.find(".pill").await?;
+            let decision = stage.decided(&id).await?;
+            ensure!(decision["status"] == end, "{decision}");
+            let items = &decision["questionnaire_responses"][0]["sections"][0]["items"];
+            let answers: Vec<_> = (0..4).map(|at| items[at]["answer"].clone()).collect();
+            ensure!(answers == [json!("Baker"), json!("JP"), json!(office), serde_json::Value::Null], "{answers:?}");
+            ensure!(items[4]["answer"] == json!([{ "name": "Alix" }]), "{items}");
+        }
+        browser.clean().await
+    };
+    let told = told.await;
+    stage.end(browser, told).await
+}

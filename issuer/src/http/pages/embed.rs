@@ -37,7 +37,7 @@ pub(in crate::http) struct Facts {
 
 impl Facts {
     /// Those of a page of a session.
-    pub(super) fn of(view: &View, here: Here) -> Self {
+    pub(in crate::http) fn of(view: &View, here: Here) -> Self {
         let steps: Vec<Here> = steps(view).into_iter().filter(|step| *step != Here::Result).collect();
         let due = Here::of(view, Some(""));
         let ahead = steps.iter().position(|step| *step == due);
@@ -96,7 +96,7 @@ impl Facts {
 }
 
 /// Lets these origins, and nobody else, embed a page and hear from it.
-pub(super) fn open<'w>(page: Page<'w>, embedders: &[EmbedOrigin]) -> Page<'w> {
+pub(in crate::http) fn open<'w>(page: Page<'w>, embedders: &[EmbedOrigin]) -> Page<'w> {
     if embedders.is_empty() {
         return page;
     }
@@ -104,7 +104,7 @@ pub(super) fn open<'w>(page: Page<'w>, embedders: &[EmbedOrigin]) -> Page<'w> {
 }
 
 /// What the script reads, and the button that closes the frame. Nothing at all where nobody may embed.
-pub(super) fn told(words: Words<'_>, facts: &Facts) -> Markup {
+pub(in crate::http) fn told(words: Words<'_>, facts: &Facts) -> Markup {
     if facts.embedders.is_empty() {
         return html! {};
     }

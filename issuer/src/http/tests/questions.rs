@@ -337,3 +337,37 @@ async fn a_webhook_node_tells_where_the_session_is() {
     world.deliver().await;
     assert_eq!(told(&sink), [(json!("Approved"), none)], "each node is told once");
 }
+
+#[tokio::test]
+async fn only_the_questions_are_asked_once_more() {
+    let world = World::new();
+    let uuid = world.questionnaire(questionnaire()).await;
+    let mut asked = asks(&uuid, "n2");
+    asked["config"]["review_questionnaire_manually"] = json!(true);
+    let workflow = world.drawn(json!({ "b1": asked })).await;
+    let (id, token) = world.under(&workflow).await;
+    world.hand_in_document(&token).await;
+    let answers = |job: &str| json!({ "job": job, "pep": "no", "agree": true });
+    assert_eq!(world.answer(&token, "b1", answers("?")).await.status, 200);
+    world.hand_in_selfie(&token, &[]).await;
+    assert_eq!(world.decision(&id).await["status"], "In Review");
+    let again = |node: &str| {
+        json!({ "new_status": "Resubmitted", "comment": "internal",
+            "nodes_to_resubmit": [{ "node_id": node, "feature": "QUESTIONNAIRE", "reason": "Write your job out." }] })
+    };
+    let path = format!("/v3/session/{id}/update-status/");
+    let refused = world.api("PATCH", &path, again("n7")).await;
+    assert_eq!((refused.status, refused.json()["nodes_to_resubmit"].is_array()), (400, true), "{}", refused.text());
+    let done = world.api("PATCH", &path, again("b1")).await;
+    assert_eq!(done.status, 200, "{}", done.text());
+    assert_eq!(world.next(&token).await, crate::Next::Questionnaire);
+    let page = world.get(&format!("/en/session/{token}")).await.text();
+    assert!(page.contains("Write your job out.") && page.contains("once more") && !page.contains("internal"), "{page}");
+    assert!(page.contains("Step 1 of 2"), "{page}");
+    assert_eq!(world.upload(&token, "selfie", vec![0xff, 0xd8, 0xff]).await.status, 400);
+    assert_eq!(world.answer(&token, "b1", answers("Baker")).await.status, 200);
+    let decision = world.decision(&id).await;
+    assert_eq!(decision["status"], "In Review");
+    assert_eq!(decision["questionnaire_responses"][0]["sections"][0]["items"][0]["answer"], "Baker");
+    assert!(decision["face_matches"][0].is_object(), "the rest stayed");
+}
