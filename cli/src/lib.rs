@@ -16,6 +16,7 @@ mod document;
 mod face;
 pub mod files;
 pub mod models;
+mod openapi;
 mod purge;
 mod registry;
 pub mod sandbox;
@@ -86,6 +87,8 @@ enum Command {
     /// Audit logs: export one, check an export.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Prints the OpenAPI document of a role.
+    Openapi(openapi::OpenapiArgs),
     /// Measures speed and memory.
     #[command(subcommand)]
     Bench(bench::BenchCommand),
@@ -157,6 +160,7 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Webhook(command) => return webhook::run(command),
         Command::Purge(args) => purge::run(&args).await?,
         Command::Audit(command) => audit::run(command).await?,
+        Command::Openapi(args) => openapi::run(&args)?,
         Command::Bench(command) => bench::run(command).await?,
     }
     Ok(ExitCode::SUCCESS)

@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 use warifu_session::billing::{Line, Price, Usage};
 use warifu_store::{Query, Range, sortable};
@@ -49,7 +50,7 @@ impl Prices {
 }
 
 /// What one session costs.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Cost {
     /// Always US dollars.
     pub currency: &'static str,
@@ -60,7 +61,7 @@ pub struct Cost {
 }
 
 /// One thing that a session is counted for.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct CostItem {
     /// What is counted, as in the price list.
     pub item: &'static str,

@@ -14,23 +14,29 @@ use warifu_server::limit::{self, Limiter, Rate};
 use warifu_server::text::{BadCatalogue, Catalogue, Lang};
 use warifu_server::{Clock, assets};
 
+use self::openapi::Doors;
 use crate::Issuer;
 use crate::kyc::workflow::Environment;
 
+#[expect(unused_qualifications, reason = "utoipa writes them")]
 mod api;
 mod applications;
 mod audit;
+#[expect(unused_qualifications, reason = "utoipa writes them")]
 mod blocklist;
 mod consents;
 mod device;
 mod media;
+pub mod openapi;
 mod pages;
 mod person;
 mod questions;
 mod status;
 mod vci;
 mod vp;
+#[expect(unused_qualifications, reason = "utoipa writes them")]
 mod webhooks;
+#[expect(unused_qualifications, reason = "utoipa writes them")]
 mod workflows;
 
 /// What handlers share.
@@ -98,29 +104,50 @@ pub fn router_with(issuer: Arc<Issuer>, rates: Rates) -> Router {
         let limiter = Limiter::new(rate).by_key(move |key| issuer.knows(key));
         from_fn_with_state(limiter, limit::by_caller)
     };
-    let others = Router::new()
-        .merge(api::reads())
-        .merge(applications::router())
+    let Api { creation, changes, corrections, others } = Api::doors();
+    let others = Router::from(others)
         .merge(audit::router(&issuer))
-        .merge(blocklist::router())
-        .merge(workflows::router())
         .merge(person::router())
         .merge(consents::router())
         .merge(media::router())
         .merge(vci::router())
         .merge(vp::router())
-        .merge(status::router())
-        .merge(webhooks::router());
+        .merge(status::router());
     Router::new()
-        .merge(api::creation().route_layer(limited(rates.sessions)))
-        .merge(api::changes().route_layer(limited(rates.changes)))
-        .merge(api::corrections().route_layer(limited(rates.corrections)))
+        .merge(Router::from(creation).route_layer(limited(rates.sessions)))
+        .merge(Router::from(changes).route_layer(limited(rates.changes)))
+        .merge(Router::from(corrections).route_layer(limited(rates.corrections)))
         .merge(person::uploads().merge(questions::router()).route_layer(limited(rates.uploads)))
         .merge(vci::tokens().route_layer(limited(rates.tokens)))
         .merge(others.route_layer(limited(rates.others)))
         .merge(assets::router())
         .layer(from_fn(assets::security_headers))
         .with_state(Front(issuer))
+}
+
+/// The doors of the v3 API, each with what the document says of it, by the rate they share.
+struct Api {
+    creation: Doors,
+    changes: Doors,
+    corrections: Doors,
+    others: Doors,
+}
+
+impl Api {
+    fn doors() -> Self {
+        let others = api::reads()
+            .merge(applications::doors())
+            .merge(blocklist::doors())
+            .merge(workflows::doors())
+            .merge(webhooks::doors())
+            .merge(openapi::doors());
+        Self { creation: api::creation(), changes: api::changes(), corrections: api::corrections(), others }
+    }
+
+    fn into_document(self) -> utoipa::openapi::OpenApi {
+        let Self { creation, changes, corrections, others } = self;
+        creation.merge(changes).merge(corrections).merge(others).into_openapi()
+    }
 }
 
 /// The messages of the hosted pages.

@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 use warifu_store::{Batch, Loaded, Stored};
 
@@ -26,8 +27,9 @@ mod purge;
 const REASON: usize = 200;
 
 /// A class of data with a clock of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = DataClass)]
 pub enum Class {
     /// The pictures of document and selfie.
     Evidence,
@@ -134,7 +136,8 @@ pub struct Retention {
 }
 
 /// A legal hold: nothing of the session is purged or erased until it is lifted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = LegalHold)]
 pub struct Hold {
     /// Since when.
     pub since: Timestamp,
@@ -164,7 +167,7 @@ fn index_key(class: Class, second: i64) -> String {
 }
 
 /// What was purged in one run of one rule. Says nothing of anyone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PurgeReceipt {
     /// Identifier, which stands in the audit entries too.
     pub id: Uuid,

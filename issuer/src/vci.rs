@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
+use utoipa::ToSchema;
 use uuid::Uuid;
 use warifu_credential::profile::Minting;
 use warifu_credential::sd_jwt::IssuerKey;
@@ -49,7 +50,8 @@ pub(crate) struct Metadata {
 }
 
 /// An offer as it goes to the person. `Debug` shows no code.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[schema(as = CredentialOfferLinks)]
 pub struct Offered {
     /// Link by reference, for the QR code.
     pub offer: String,

@@ -6,6 +6,7 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 use warifu_session::workflow::edit::{EditError, Operation};
 use warifu_session::workflow::flat::NotFlat;
@@ -105,18 +106,21 @@ pub struct Wanted {
 }
 
 /// What a dry run says of a graph.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = CheckedGraph)]
 pub struct Checked {
     /// Whether it could be published.
     pub valid: bool,
     /// Everything that is in the way.
+    #[schema(value_type = Vec<Object>)]
     pub errors: Vec<Complaint>,
     /// Settings that no feature has, and that are not kept.
     pub ignored: Vec<Ignored>,
 }
 
 /// A setting that no feature has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = IgnoredSetting)]
 pub struct Ignored {
     /// The node.
     pub node_id: String,

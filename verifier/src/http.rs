@@ -3,6 +3,7 @@
 mod api;
 mod billing;
 mod cookie;
+pub mod openapi;
 mod pages;
 mod result;
 mod wallet;
@@ -17,7 +18,6 @@ use axum::routing::{get, post};
 use warifu_openid4vc::vp::response;
 use warifu_server::limit::{self, Limiter, Rate};
 use warifu_server::{Clock, assets, audit, csrf};
-use warifu_session::share;
 
 use crate::Verifier;
 
@@ -85,19 +85,7 @@ pub fn router_with(verifier: Arc<Verifier>, rates: Rates) -> Router {
         .layer(limited(rates.wallets));
     let key = verifier.config.api_key;
     let partner = Limiter::new(rates.api).by_key(move |shown| shown.is(&key));
-    // A share token and the rest of the body.
-    let import = || post(api::import).layer(DefaultBodyLimit::max(share::MAX_BYTES + 64 * 1024));
-    let api = Router::new()
-        .route("/v1/requests", post(api::create))
-        .route("/v1/requests/{id}", get(api::show))
-        .route("/v3/session/import-shared", import())
-        .route("/v3/session/import-shared/", import())
-        .route("/v3/session/{id}/decision", get(api::decision))
-        .route("/v3/session/{id}/decision/", get(api::decision))
-        .route("/v3/billing/prices", get(billing::prices))
-        .route("/v3/billing/prices/", get(billing::prices))
-        .route("/v3/billing/usage", get(billing::usage))
-        .route("/v3/billing/usage/", get(billing::usage))
+    let api = openapi::router()
         .merge(
             audit::router(verifier.audit_log().clone())
                 .route_layer(from_extractor_with_state::<api::Partner, _>(Doors(Arc::clone(&verifier)))),

@@ -57,7 +57,8 @@ pub enum ReauthWish {
 }
 
 /// The answer to whoever made a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = CreatedRequest)]
 pub struct Created {
     /// Identifier.
     pub request_id: String,

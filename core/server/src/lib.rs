@@ -19,6 +19,7 @@ pub mod entropy;
 pub mod extract;
 pub mod fetch;
 pub mod limit;
+pub mod openapi;
 pub mod page;
 pub mod problem;
 pub mod run;

@@ -18,6 +18,7 @@ use crate::{
 
 pub mod components;
 mod icon;
+pub mod reference;
 
 pub use icon::Icon;
 

@@ -8,6 +8,7 @@ use crate::decision::Environment;
 
 /// One row of a price list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Price {
     /// What is counted.
     pub item: &'static str,
@@ -29,6 +30,7 @@ impl Price {
 
 /// How often one item was used in a month.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = UsageLine))]
 pub struct Line {
     /// What was counted.
     pub item: &'static str,
@@ -73,6 +75,7 @@ impl Line {
 
 /// What was used in one month.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Usage {
     /// The month, as `2026-11`.
     pub month: String,

@@ -17,6 +17,7 @@ use crate::status::{FeatureStatus, Status};
 
 /// Kind of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SessionKind {
     /// A person.
@@ -27,6 +28,7 @@ pub enum SessionKind {
 
 /// Where a session ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Environment {
     /// For real.
@@ -37,6 +39,7 @@ pub enum Environment {
 
 /// The whole decision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Decision {
     /// The session.
     pub session_id: Uuid,
@@ -119,6 +122,7 @@ pub struct Decision {
 
 /// What the checks had come to before a reviewer decided otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StatusOverride {
     /// When.
     pub overridden_at: Timestamp,
@@ -128,6 +132,7 @@ pub struct StatusOverride {
 
 /// A value that a reviewer gave beside the one that was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Correction {
     /// What was read; `null` where nothing was.
     pub read: Option<String>,
@@ -142,6 +147,7 @@ pub struct Correction {
 
 /// One feature and how it ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Feature {
     /// `ID_VERIFICATION`, `LIVENESS`, `FACEMATCH`, …
     pub feature: String,
@@ -156,6 +162,7 @@ pub struct Feature {
 ///
 /// Dates are those of the document; a member that was not read is `null`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct IdVerification {
     /// Node of the workflow.
     pub node_id: String,
@@ -216,6 +223,7 @@ pub struct IdVerification {
 
 /// Liveness of one selfie.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LivenessCheck {
     /// Node of the workflow.
     pub node_id: String,
@@ -238,6 +246,7 @@ pub struct LivenessCheck {
 
 /// Another face that is like the one of the selfie.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Match {
     /// The session whose face it is.
     pub session_id: Uuid,
@@ -261,6 +270,7 @@ pub struct Match {
 
 /// Where a [`Match`] was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MatchSource {
     /// Among approved sessions.
@@ -271,6 +281,7 @@ pub enum MatchSource {
 
 /// One comparison of a selfie with a portrait.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FaceMatch {
     /// Node of the workflow.
     pub node_id: String,
@@ -294,6 +305,7 @@ pub struct FaceMatch {
 
 /// Something noticed by a check.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Warning {
     /// The feature it belongs to.
     pub feature: String,
@@ -314,6 +326,7 @@ pub struct Warning {
 
 /// How much a warning weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum LogType {
     /// Declines the feature.
@@ -326,6 +339,7 @@ pub enum LogType {
 
 /// A reviewer's entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Review {
     /// Who.
     pub user: String,

@@ -56,6 +56,22 @@ macro_rules! words {
             }
         }
 
+        #[cfg(feature = "openapi")]
+        impl utoipa::PartialSchema for $type {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                use utoipa::openapi::schema::{ObjectBuilder, Type};
+                let words = Self::ALL.iter().map(|status| status.word());
+                ObjectBuilder::new()
+                    .schema_type(Type::String)
+                    .description(Some("A status word, exact in case and spaces."))
+                    .enum_values(Some(words))
+                    .into()
+            }
+        }
+
+        #[cfg(feature = "openapi")]
+        impl utoipa::ToSchema for $type {}
+
         impl From<$type> for String {
             fn from(status: $type) -> Self {
                 status.word().to_owned()

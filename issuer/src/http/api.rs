@@ -1,11 +1,9 @@
 //! The v3 session API for clients: existing integrations know it. Paths are taken with and without the last slash.
 
-use axum::Router;
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use axum::routing::MethodRouter;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 use warifu_server::Problem;
@@ -13,6 +11,7 @@ use warifu_server::extract::{ApiKey, Json};
 use warifu_session::share::Scope;
 
 use super::Front;
+use super::openapi::{Doors, both};
 use crate::{Application, Error};
 
 mod billing;
@@ -25,31 +24,27 @@ mod review;
 mod sessions;
 
 /// The door for new sessions.
-pub(super) fn creation() -> Router<Front> {
+pub(super) fn creation() -> Doors {
     sessions::creation()
 }
 
 /// The doors that change something.
-pub(super) fn changes() -> Router<Front> {
+pub(super) fn changes() -> Doors {
     sessions::changes()
-        .merge(credential::router())
+        .merge(credential::doors())
         .merge(review::changes())
-        .merge(consents::router())
-        .merge(retention::router())
+        .merge(consents::doors())
+        .merge(retention::doors())
 }
 
 /// The door for corrections.
-pub(super) fn corrections() -> Router<Front> {
+pub(super) fn corrections() -> Doors {
     review::corrections()
 }
 
 /// All others: they only read.
-pub(super) fn reads() -> Router<Front> {
-    sessions::reads().merge(list::router()).merge(review::reads()).merge(explain::router()).merge(billing::router())
-}
-
-pub(super) fn both(router: Router<Front>, path: &str, method: MethodRouter<Front>) -> Router<Front> {
-    router.route(path, method.clone()).route(&format!("{path}/"), method)
+pub(super) fn reads() -> Doors {
+    sessions::reads().merge(list::doors()).merge(review::reads()).merge(explain::doors()).merge(billing::doors())
 }
 
 /// The application whose API key the request carries.

@@ -1,32 +1,77 @@
 //! The operator's door to the applications. Their keys open the session API; the operator's key opens nothing else than
 //! this.
 
-use axum::Router;
 use axum::extract::{FromRequestParts, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, patch, post};
-use serde_json::{Value, json};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
 use uuid::Uuid;
 use warifu_server::Now;
 use warifu_server::extract::{ApiKey, Json, Path};
 
 use super::Front;
-use super::api::{Body, Refusal, both, text};
+use super::api::{Body, Refusal, text};
+use super::openapi::{Doors, Found, OneId, bodies, both};
 use crate::application::NewKey;
-use crate::embed::NotAnOrigin;
+use crate::embed::{EmbedOrigin, NotAnOrigin};
 use crate::kyc::workflow::Environment;
 use crate::{Application, Error};
 
 /// Header of the operator's key.
 const OPERATOR_KEY: &str = "x-operator-key";
 
-pub(super) fn router() -> Router<Front> {
-    let router = both(Router::new(), "/v3/applications", get(list).post(create));
-    let router = both(router, "/v3/applications/{id}", patch(change));
-    let router = both(router, "/v3/applications/{id}/rotate", post(rotate));
-    both(router, "/v3/applications/{id}/revoke", post(revoke))
+pub(super) fn doors() -> Doors {
+    let doors = both(Doors::default(), routes!(list, create));
+    let doors = both(doors, routes!(change));
+    let doors = both(doors, routes!(rotate));
+    both(doors, routes!(revoke))
+}
+
+/// An application.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Application)]
+struct Row {
+    /// Identifier.
+    application_id: Uuid,
+    /// Name for people.
+    #[schema(example = "Bank A")]
+    name: String,
+    /// Real people or specimens.
+    environment: Environment,
+    /// When it was made.
+    created_at: Timestamp,
+    /// Whose pages may embed its sessions.
+    #[schema(value_type = Vec<String>, example = json!(["https://bank.example"]))]
+    embed_origins: Vec<EmbedOrigin>,
+    /// Whether it has a key.
+    has_key: bool,
+}
+
+/// An application with its new key.
+#[derive(Serialize, ToSchema)]
+struct ApplicationWithKey {
+    #[serde(flatten)]
+    application: Row,
+    /// The key. It is shown this once: only its hash is kept.
+    api_key: String,
+}
+
+/// The applications.
+#[derive(Serialize, ToSchema)]
+struct ApplicationList {
+    /// How many there are.
+    count: usize,
+    /// Always `null`: this is all of them.
+    next: Option<String>,
+    /// Always `null`.
+    previous: Option<String>,
+    /// Oldest first.
+    results: Vec<Row>,
 }
 
 /// Whoever holds the operator's key.
@@ -45,7 +90,11 @@ impl FromRequestParts<Front> for Operator {
     }
 }
 
-/// `POST /v3/applications/`: `{"name": …, "environment": "live" | "sandbox"}` makes an application and shows its key once.
+/// Makes an application, and shows its key once.
+#[utoipa::path(
+    post, path = "/v3/applications/", tag = "applications", operation_id = "application_create", security(("operator_key" = [])),
+    request_body = bodies::NewApplication, responses((status = 201, description = "The application.", body = ApplicationWithKey))
+)]
 async fn create(State(front): State<Front>, _: Operator, Now(now): Now, body: Body) -> Result<Response, Refusal> {
     let body = body?.0;
     let required = || Error::Field { field: "name", why: "This field is required.".to_owned() };
@@ -62,14 +111,23 @@ async fn create(State(front): State<Front>, _: Operator, Now(now): Now, body: Bo
     Ok((StatusCode::CREATED, Json(shown(&made))).into_response())
 }
 
-/// `GET /v3/applications/`: all of them, oldest first, without their keys.
+/// Lists the applications, without their keys.
+#[utoipa::path(
+    get, path = "/v3/applications/", tag = "applications", operation_id = "application_list", security(("operator_key" = [])),
+    responses((status = 200, description = "The applications.", body = ApplicationList))
+)]
 async fn list(State(front): State<Front>, _: Operator) -> Result<Response, Refusal> {
     let all = front.0.applications().all().await?;
-    let results: Vec<Value> = all.iter().map(row).collect();
-    Ok(Json(json!({ "count": results.len(), "next": null, "previous": null, "results": results })).into_response())
+    let results: Vec<Row> = all.iter().map(row).collect();
+    Ok(Json(ApplicationList { count: results.len(), next: None, previous: None, results }).into_response())
 }
 
-/// `PATCH /v3/applications/{id}/`: `{"embed_origins": ["https://bank.example"]}` says whose pages may embed its sessions.
+/// Says whose pages may embed the sessions of an application.
+#[utoipa::path(
+    patch, path = "/v3/applications/{id}/", tag = "applications", operation_id = "application_update", security(("operator_key" = [])),
+    params(OneId), request_body = bodies::Embedding,
+    responses((status = 200, description = "The application.", body = Row), Found)
+)]
 async fn change(
     State(front): State<Front>,
     _: Operator,
@@ -89,7 +147,11 @@ async fn change(
     Ok(Json(row(&front.0.applications().embed(id, origins, now).await?)).into_response())
 }
 
-/// `POST /v3/applications/{id}/rotate/`: a fresh key in place of the one before.
+/// Gives an application a fresh key in place of the one before.
+#[utoipa::path(
+    post, path = "/v3/applications/{id}/rotate/", tag = "applications", operation_id = "application_rotate", security(("operator_key" = [])),
+    params(OneId), responses((status = 200, description = "The application with its key.", body = ApplicationWithKey), Found)
+)]
 async fn rotate(
     State(front): State<Front>,
     _: Operator,
@@ -100,7 +162,11 @@ async fn rotate(
     Ok(Json(shown(&made)).into_response())
 }
 
-/// `POST /v3/applications/{id}/revoke/`: takes the key away.
+/// Takes the key of an application away.
+#[utoipa::path(
+    post, path = "/v3/applications/{id}/revoke/", tag = "applications", operation_id = "application_revoke", security(("operator_key" = [])),
+    params(OneId), responses((status = 200, description = "The application.", body = Row), Found)
+)]
 async fn revoke(
     State(front): State<Front>,
     _: Operator,
@@ -110,19 +176,17 @@ async fn revoke(
     Ok(Json(row(&front.0.applications().revoke(id, now).await?)).into_response())
 }
 
-fn shown(made: &NewKey) -> Value {
-    let mut shown = row(&made.application);
-    shown["api_key"] = made.key.as_str().into();
-    shown
+fn shown(made: &NewKey) -> ApplicationWithKey {
+    ApplicationWithKey { application: row(&made.application), api_key: made.key.as_str().to_owned() }
 }
 
-fn row(application: &Application) -> Value {
-    json!({
-        "application_id": application.id,
-        "name": application.name,
-        "environment": application.environment,
-        "created_at": application.created_at,
-        "embed_origins": application.embed_origins,
-        "has_key": application.has_key(),
-    })
+fn row(application: &Application) -> Row {
+    Row {
+        application_id: application.id,
+        name: application.name.clone(),
+        environment: application.environment,
+        created_at: application.created_at,
+        embed_origins: application.embed_origins.clone(),
+        has_key: application.has_key(),
+    }
 }

@@ -7,25 +7,46 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::middleware::from_extractor_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use serde_json::json;
+use serde::Serialize;
+use utoipa::{OpenApi, ToSchema};
+use utoipa_axum::routes;
 use warifu_server::audit;
 use warifu_server::extract::Json;
 
 use super::Front;
 use super::api::{Client, Refusal};
 use super::applications::Operator;
+use super::openapi::Doors;
 use crate::application::BUILT_IN;
+use crate::retention::PurgeReceipt;
 use crate::{Error, Issuer};
 
 pub(super) fn router(issuer: &Arc<Issuer>) -> Router<Front> {
     let guard = from_extractor_with_state::<Auditor, _>(Front(Arc::clone(issuer)));
-    audit::router(issuer.audit_log().clone()).route("/v3/audit/purges", get(purges)).route_layer(guard)
+    let purges = Router::from(Doors::default().routes(routes!(purges)));
+    audit::router(issuer.audit_log().clone()).merge(purges).route_layer(guard)
 }
 
-/// `GET /v3/audit/purges`: the receipts of what was purged, newest first.
+/// What the document says of the door below; those of the log are the same in every role, and described by the server.
+#[derive(OpenApi)]
+#[openapi(paths(purges))]
+pub(super) struct Described;
+
+/// The receipts of what was purged.
+#[derive(Serialize, ToSchema)]
+struct Purges {
+    /// Newest first.
+    purges: Vec<PurgeReceipt>,
+}
+
+/// The receipts of what was purged, newest first.
+#[utoipa::path(
+    get, path = "/v3/audit/purges", tag = "audit", operation_id = "audit_purges",
+    security(("operator_key" = []), ("api_key" = [])),
+    responses((status = 200, description = "The receipts.", body = Purges))
+)]
 async fn purges(State(front): State<Front>) -> Result<Response, Refusal> {
-    Ok(Json(json!({ "purges": front.0.purge_receipts().await? })).into_response())
+    Ok(Json(Purges { purges: front.0.purge_receipts().await? }).into_response())
 }
 
 /// Whoever holds the operator's key or a key of the settings.

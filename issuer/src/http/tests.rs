@@ -40,6 +40,7 @@ mod faces;
 mod flow;
 mod issuance;
 mod list;
+mod openapi;
 mod person;
 mod questions;
 mod retention;

@@ -3,12 +3,12 @@
 //! A workflow comes as a graph (`graph`), as a list of `features`, or with the older switches `is_…_enabled`. It is published at
 //! once unless `status` says `draft`. `{id}` is a version, or a workflow and then its published version, else its draft.
 
-use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use serde_json::{Map, Value, json};
+use utoipa::IntoParams;
+use utoipa_axum::routes;
 use uuid::Uuid;
 use warifu_server::Now;
 use warifu_server::extract::{Json, Path};
@@ -19,30 +19,54 @@ use warifu_session::workflow::ready::Ready;
 use warifu_session::workflow::{Draft, Feature, Kind};
 
 use super::Front;
-use super::api::{Body, Client, Refusal, both, text};
+use super::api::{Body, Client, Refusal, text};
+use super::openapi::bodies::{Edits, GraphBody, QuestionnaireBody, WorkflowBody};
+use super::openapi::{Doors, Found, answers, both};
 use crate::kyc::workflow::Workflow;
 use crate::workflows::record::Kept;
-use crate::workflows::{Refused, Shown, Wanted};
+use crate::workflows::{Checked, Refused, Shown, Wanted};
 use crate::{Application, Error, Issuer};
 
 /// Largest body, in bytes: a graph or a questionnaire, and the rest.
 const BODY: usize = 512 * 1024;
 
-pub(super) fn router() -> Router<Front> {
-    let router = both(Router::new(), "/v3/workflows", get(list).post(create));
-    let router = both(router, "/v3/workflows/validate", post(validate));
-    let router = both(router, "/v3/workflows/{id}", get(one).patch(change).delete(remove));
-    let router = both(router, "/v3/workflows/{id}/create-draft", post(create_draft));
-    let router = both(router, "/v3/workflows/{id}/graph", get(graph).put(put_graph));
-    let router = both(router, "/v3/workflows/{id}/edit", post(edit));
-    let router = both(router, "/v3/workflows/{id}/publish", post(publish));
-    let router = both(router, "/v3/workflows/{id}/validate", post(validate_one));
-    let router = both(router, "/v3/questionnaires", get(questionnaires).post(create_questionnaire));
-    let one = get(questionnaire).patch(change_questionnaire).put(change_questionnaire).delete(remove_questionnaire);
-    both(router, "/v3/questionnaires/{id}", one).layer(DefaultBodyLimit::max(BODY))
+pub(super) fn doors() -> Doors {
+    let doors = both(Doors::default(), routes!(list, create));
+    let doors = both(doors, routes!(validate));
+    let doors = both(doors, routes!(one, change, remove));
+    let doors = both(doors, routes!(create_draft));
+    let doors = both(doors, routes!(graph, put_graph));
+    let doors = both(doors, routes!(edit));
+    let doors = both(doors, routes!(publish));
+    let doors = both(doors, routes!(validate_one));
+    let doors = both(doors, routes!(questionnaires, create_questionnaire));
+    let one = routes!(questionnaire, change_questionnaire, replace_questionnaire, remove_questionnaire);
+    both(doors, one).layer(DefaultBodyLimit::max(BODY))
 }
 
-/// `GET /v3/workflows/`: those that are there from the start, and those that were drawn, oldest first.
+/// A workflow in a path.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "describes what is read from the path")]
+struct WorkflowId {
+    /// Identifier of a version, or of a workflow: its published version, else its draft.
+    id: String,
+}
+
+/// A questionnaire in a path.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "describes what is read from the path")]
+struct QuestionnaireId {
+    /// Identifier of the questionnaire.
+    id: Uuid,
+}
+
+/// Lists the workflows: those that are there from the start, and those that were drawn, oldest first.
+#[utoipa::path(
+    get, path = "/v3/workflows/", tag = "workflows", operation_id = "workflow_list",
+    responses((status = 200, description = "The workflows.", body = answers::WorkflowList))
+)]
 async fn list(State(front): State<Front>, client: Client) -> Result<Response, Refusal> {
     let ready = front.0.config().workflows_of(client.0.environment);
     let drawn = front.0.workflows(client.0.id).await?;
@@ -50,7 +74,14 @@ async fn list(State(front): State<Front>, client: Client) -> Result<Response, Re
     Ok(page(results))
 }
 
-/// `POST /v3/workflows/`.
+/// Makes a workflow.
+///
+/// Of a `graph`, of a list of `features`, or of the older switches. It is published at once unless `status` says `draft`; nothing
+/// is kept of a graph that can not be published.
+#[utoipa::path(
+    post, path = "/v3/workflows/", tag = "workflows", operation_id = "workflow_create", request_body = WorkflowBody,
+    responses((status = 201, description = "The first version.", body = answers::WorkflowVersion))
+)]
 async fn create(State(front): State<Front>, client: Client, Now(now): Now, body: Body) -> Result<Response, Refusal> {
     let body = body?.0;
     let (wanted, status) = (wanted(&body, None)?, status(&body)?.unwrap_or(Wish::Publish));
@@ -70,7 +101,11 @@ async fn create(State(front): State<Front>, client: Client, Now(now): Now, body:
     Ok((StatusCode::CREATED, Json(row(&shown))).into_response())
 }
 
-/// `GET /v3/workflows/{id}/`.
+/// One version of a workflow.
+#[utoipa::path(
+    get, path = "/v3/workflows/{id}/", tag = "workflows", operation_id = "workflow_get", params(WorkflowId),
+    responses((status = 200, description = "The version.", body = answers::WorkflowVersion), Found)
+)]
 async fn one(State(front): State<Front>, client: Client, Path(id): Path<String>) -> Result<Response, Refusal> {
     Ok(match named(&front.0, &client.0, &id)? {
         Named::Ready(workflow) => Json(ready_row(&workflow)).into_response(),
@@ -78,7 +113,11 @@ async fn one(State(front): State<Front>, client: Client, Path(id): Path<String>)
     })
 }
 
-/// `PATCH /v3/workflows/{id}/`: `{"status": "published"}` publishes a draft.
+/// Changes what is named of a draft. `{"status": "published"}` publishes it.
+#[utoipa::path(
+    patch, path = "/v3/workflows/{id}/", tag = "workflows", operation_id = "workflow_update", params(WorkflowId), request_body = WorkflowBody,
+    responses((status = 200, description = "The version.", body = answers::WorkflowVersion), Found)
+)]
 async fn change(
     State(front): State<Front>,
     client: Client,
@@ -95,7 +134,11 @@ async fn change(
     Ok(Json(row(&shown)).into_response())
 }
 
-/// `DELETE /v3/workflows/{id}/`.
+/// Removes a workflow. Sessions that were made with it keep their version.
+#[utoipa::path(
+    delete, path = "/v3/workflows/{id}/", tag = "workflows", operation_id = "workflow_delete", params(WorkflowId),
+    responses((status = 204, description = "It is gone."), Found)
+)]
 async fn remove(
     State(front): State<Front>,
     client: Client,
@@ -106,7 +149,11 @@ async fn remove(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// `POST /v3/workflows/{id}/create-draft/`.
+/// Makes a draft of what is published.
+#[utoipa::path(
+    post, path = "/v3/workflows/{id}/create-draft/", tag = "workflows", operation_id = "workflow_create_draft", params(WorkflowId),
+    responses((status = 201, description = "The draft.", body = answers::WorkflowVersion), Found)
+)]
 async fn create_draft(
     State(front): State<Front>,
     client: Client,
@@ -117,14 +164,23 @@ async fn create_draft(
     Ok((StatusCode::CREATED, Json(row(&shown))).into_response())
 }
 
-/// `GET /v3/workflows/{id}/graph/`.
+/// The graph of a version.
+#[utoipa::path(
+    get, path = "/v3/workflows/{id}/graph/", tag = "workflows", operation_id = "workflow_graph", params(WorkflowId),
+    responses((status = 200, description = "The graph.", body = GraphBody), Found)
+)]
 async fn graph(State(front): State<Front>, client: Client, Path(id): Path<String>) -> Result<Response, Refusal> {
     let shown = front.0.workflow_version(client.0.id, drawn(&front.0, &client.0, &id)?).await?;
     Ok(Json(shown.version.graph).into_response())
 }
 
-/// `PUT /v3/workflows/{id}/graph/`: the graph of a draft, as the body or as its member `graph`. What is wrong with it comes back,
-/// and is no reason not to keep it.
+/// Replaces the graph of a draft: the body, or its member `graph`.
+///
+/// What is wrong with it comes back, and is no reason not to keep it.
+#[utoipa::path(
+    put, path = "/v3/workflows/{id}/graph/", tag = "workflows", operation_id = "workflow_put_graph", params(WorkflowId),
+    request_body = GraphBody, responses((status = 200, description = "The version, and what is in the way of publishing it.", body = answers::CheckedVersion), Found)
+)]
 async fn put_graph(
     State(front): State<Front>,
     client: Client,
@@ -139,7 +195,11 @@ async fn put_graph(
     Ok(Json(checked(&front.0, &client.0, &shown).await?).into_response())
 }
 
-/// `POST /v3/workflows/{id}/edit/`: `{"operations": [{"op": "set_next", …}, …]}`, all of them or none.
+/// Edits a draft: all operations or none.
+#[utoipa::path(
+    post, path = "/v3/workflows/{id}/edit/", tag = "workflows", operation_id = "workflow_edit", params(WorkflowId), request_body = Edits,
+    responses((status = 200, description = "The version, and what is in the way of publishing it.", body = answers::CheckedVersion), Found)
+)]
 async fn edit(
     State(front): State<Front>,
     client: Client,
@@ -155,7 +215,12 @@ async fn edit(
     Ok(Json(checked(&front.0, &client.0, &shown).await?).into_response())
 }
 
-/// `POST /v3/workflows/{id}/publish/`.
+/// Publishes a draft. New sessions take it from now on.
+#[utoipa::path(
+    post, path = "/v3/workflows/{id}/publish/", tag = "workflows", operation_id = "workflow_publish", params(WorkflowId),
+    responses((status = 200, description = "The published version.", body = answers::WorkflowVersion),
+    (status = 400, description = "It can not be published; `errors` says why.", body = answers::Problems), Found)
+)]
 async fn publish(
     State(front): State<Front>,
     client: Client,
@@ -166,26 +231,43 @@ async fn publish(
     Ok(Json(row(&shown)).into_response())
 }
 
-/// `POST /v3/workflows/validate/`: a dry run for a graph that is nowhere kept.
+/// Says what is wrong with a graph that is nowhere kept.
+#[utoipa::path(
+    post, path = "/v3/workflows/validate/", tag = "workflows", operation_id = "workflow_validate", request_body = WorkflowBody,
+    responses((status = 200, description = "What is wrong.", body = Checked))
+)]
 async fn validate(State(front): State<Front>, client: Client, body: Body) -> Result<Response, Refusal> {
     let Wanted { graph, kind, .. } = wanted(&body?.0, None)?;
     let graph = graph.unwrap_or_default();
     Ok(Json(front.0.check_graph(&client.0, &graph, kind.unwrap_or(Kind::Kyc)).await?).into_response())
 }
 
-/// `POST /v3/workflows/{id}/validate/`: a dry run for a version.
+/// Says what is in the way of publishing a version.
+#[utoipa::path(
+    post, path = "/v3/workflows/{id}/validate/", tag = "workflows", operation_id = "workflow_validate_version", params(WorkflowId),
+    responses((status = 200, description = "What is wrong.", body = Checked), Found)
+)]
 async fn validate_one(State(front): State<Front>, client: Client, Path(id): Path<String>) -> Result<Response, Refusal> {
     let shown = front.0.workflow_version(client.0.id, drawn(&front.0, &client.0, &id)?).await?;
     Ok(Json(front.0.check_graph(&client.0, &shown.version.graph, shown.version.kind).await?).into_response())
 }
 
-/// `GET /v3/questionnaires/`.
+/// Lists the questionnaires.
+#[utoipa::path(
+    get, path = "/v3/questionnaires/", tag = "questionnaires", operation_id = "questionnaire_list",
+    responses((status = 200, description = "The questionnaires.", body = answers::QuestionnaireList))
+)]
 async fn questionnaires(State(front): State<Front>, client: Client) -> Result<Response, Refusal> {
     let all = front.0.questionnaires(client.0.id).await?;
     Ok(page(all.iter().map(questionnaire_row).collect()))
 }
 
-/// `POST /v3/questionnaires/`.
+/// Makes a questionnaire.
+#[utoipa::path(
+    post, path = "/v3/questionnaires/", tag = "questionnaires", operation_id = "questionnaire_create", request_body = QuestionnaireBody,
+    responses((status = 201, description = "The questionnaire.", body = answers::KeptQuestionnaire),
+    (status = 400, description = "Something in it is wrong; `errors` says what.", body = answers::Problems))
+)]
 async fn create_questionnaire(
     State(front): State<Front>,
     client: Client,
@@ -196,7 +278,11 @@ async fn create_questionnaire(
     Ok((StatusCode::CREATED, Json(questionnaire_row(&kept))).into_response())
 }
 
-/// `GET /v3/questionnaires/{id}/`.
+/// One questionnaire.
+#[utoipa::path(
+    get, path = "/v3/questionnaires/{id}/", tag = "questionnaires", operation_id = "questionnaire_get", params(QuestionnaireId),
+    responses((status = 200, description = "The questionnaire.", body = answers::KeptQuestionnaire), Found)
+)]
 async fn questionnaire(
     State(front): State<Front>,
     client: Client,
@@ -205,7 +291,12 @@ async fn questionnaire(
     Ok(Json(questionnaire_row(&front.0.questionnaire(client.0.id, questionnaire_id(&id)?).await?)).into_response())
 }
 
-/// `PATCH` or `PUT /v3/questionnaires/{id}/`: members that are absent stay as they are.
+/// Changes a questionnaire. Members that are absent stay as they are.
+#[utoipa::path(
+    patch, path = "/v3/questionnaires/{id}/", tag = "questionnaires", operation_id = "questionnaire_update", params(QuestionnaireId),
+    request_body = QuestionnaireBody, responses((status = 200, description = "The questionnaire.", body = answers::KeptQuestionnaire),
+    (status = 400, description = "Something in it is wrong; `errors` says what.", body = answers::Problems), Found)
+)]
 async fn change_questionnaire(
     State(front): State<Front>,
     client: Client,
@@ -221,7 +312,27 @@ async fn change_questionnaire(
     Ok(Json(questionnaire_row(&kept)).into_response())
 }
 
-/// `DELETE /v3/questionnaires/{id}/`.
+/// Changes a questionnaire, as with `PATCH`.
+#[utoipa::path(
+    put, path = "/v3/questionnaires/{id}/", tag = "questionnaires", operation_id = "questionnaire_replace", params(QuestionnaireId),
+    request_body = QuestionnaireBody, responses((status = 200, description = "The questionnaire.", body = answers::KeptQuestionnaire),
+    (status = 400, description = "Something in it is wrong; `errors` says what.", body = answers::Problems), Found)
+)]
+async fn replace_questionnaire(
+    front: State<Front>,
+    client: Client,
+    now: Now,
+    id: Path<String>,
+    body: Body,
+) -> Result<Response, Refusal> {
+    change_questionnaire(front, client, now, id, body).await
+}
+
+/// Removes a questionnaire.
+#[utoipa::path(
+    delete, path = "/v3/questionnaires/{id}/", tag = "questionnaires", operation_id = "questionnaire_delete", params(QuestionnaireId),
+    responses((status = 204, description = "It is gone."), Found)
+)]
 async fn remove_questionnaire(
     State(front): State<Front>,
     client: Client,

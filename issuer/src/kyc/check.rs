@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::kyc::evidence::Evidence;
 use crate::kyc::threshold::Threshold;
@@ -86,7 +87,7 @@ impl fmt::Display for CheckName {
 }
 
 /// How a check came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The evidence is as it should be.
@@ -113,19 +114,22 @@ impl Outcome {
 }
 
 /// What a check says: the measure, the threshold it was held against, the outcome and why.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Signal {
     /// Which check.
+    #[schema(value_type = String, example = "face_match")]
     pub name: CheckName,
     /// The measured value, in the unit that the threshold names; absent where there is nothing to measure.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub value: Option<f64>,
     /// The rule that the value was held against, such as `sharpness >= 15`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(value_type = Option<String>, example = "distance < 0.55, review < 0.62")]
     pub threshold: Option<Threshold>,
     /// How it came out.
     pub outcome: Outcome,
     /// Stable name of the reason; message catalogues translate it.
+    #[schema(value_type = String, example = "face-same")]
     pub code: Code,
     /// The reason in plain English.
     pub reason: String,

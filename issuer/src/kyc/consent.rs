@@ -10,6 +10,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 use warifu_session::consent::{ClaimName, EventState, EventType, Given, Party, Receipt, SignedReceipt, UserPid};
 use warifu_session::share::{MAX_SCOPE, Scope, ShareError};
@@ -42,7 +43,7 @@ pub struct Consented {
 }
 
 /// A consent as it is listed.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Consent {
     /// Identifier: that of the receipt.
     pub consent_id: Uuid,
@@ -55,6 +56,7 @@ pub struct Consent {
     /// What of it; empty once the session was erased.
     pub scope: Vec<Scope>,
     /// The kinds of data, by claim name.
+    #[schema(value_type = Vec<String>)]
     pub claims: Vec<ClaimName>,
     /// When it was given.
     pub given_at: Timestamp,
@@ -63,11 +65,12 @@ pub struct Consent {
     /// Whether a share can be made of it now.
     pub state: ConsentState,
     /// The receipt under the issuer's signature; absent for one of before receipts were signed.
+    #[schema(value_type = Option<String>)]
     pub receipt: Option<SignedReceipt>,
 }
 
 /// What a consent is worth now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ConsentState {
     /// A share can be made.

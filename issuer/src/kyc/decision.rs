@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 use warifu_models::liveness::Method;
 use warifu_session::FeatureStatus;
 use warifu_session::decision::{
@@ -27,7 +28,8 @@ use crate::{Error, Issuer};
 pub(crate) const NODE: &str = "default";
 
 /// A decision with what led to it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = SessionDecision)]
 pub struct Explained {
     /// The decision of the v3 API.
     #[serde(flatten)]

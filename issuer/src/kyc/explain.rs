@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 use uuid::Uuid;
 use warifu_session::Status;
 use warifu_session::decision::{StatusOverride, Warning};
@@ -20,7 +21,7 @@ use crate::workflows::course::Course;
 use crate::{Error, Issuer};
 
 /// Why a session is what it is.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Explanation {
     /// The session.
     pub session_id: Uuid,
@@ -42,7 +43,8 @@ pub struct Explanation {
 }
 
 /// One check.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ExplainedCheck)]
 pub struct Explained {
     /// Feature that it belongs to.
     pub feature: Feature,

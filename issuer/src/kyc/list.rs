@@ -11,6 +11,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 use uuid::Uuid;
 use warifu_session::Status;
 use warifu_session::decision::{Feature, SessionKind};
@@ -109,7 +110,8 @@ pub struct Sessions {
 }
 
 /// One session as the v3 API lists it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = SessionRow)]
 pub struct Row {
     /// Identifier.
     pub session_id: Uuid,

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 use uuid::Uuid;
 use warifu_session::decision::{Correction, StatusOverride};
 use warifu_session::{FeatureStatus, Status};
@@ -29,7 +30,8 @@ const ACTIVITY: usize = 1_000;
 const VALUE: usize = 256;
 
 /// A feature of the v3 API that runs here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = FeatureName)]
 pub enum Feature {
     /// The document.
     #[serde(rename = "ID_VERIFICATION")]
@@ -66,7 +68,7 @@ impl Feature {
 }
 
 /// What kind of entry stands in a session's activity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ActivityType {
     /// The status was changed.
@@ -80,7 +82,7 @@ pub enum ActivityType {
 }
 
 /// One entry of a session's activity.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Activity {
     /// Identifier.
     pub uuid: Uuid,

@@ -3,6 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 use warifu_session::consent::UserPid;
 use warifu_session::decision::SessionKind;
@@ -31,7 +32,8 @@ pub struct ShareRequest {
 }
 
 /// A share token and what belongs to it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ShareToken)]
 pub struct Shared {
     /// The token.
     pub share_token: String,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::kyc::check::{CheckName, Code, Outcome, Signal};
 use crate::kyc::identity::Identity;
@@ -63,7 +64,7 @@ pub enum Verdict {
 }
 
 /// One reason for a verdict: what was measured, what it was held against, and which setting made it count.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Cause {
     /// What follows from it.
     pub consequence: Consequence,

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 use warifu_models::liveness::Method;
 use warifu_session::workflow::{Graph, NodeId};
@@ -153,8 +154,9 @@ impl Default for Bands {
 }
 
 /// Real people or specimens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ApplicationEnvironment)]
 pub enum Environment {
     /// Real documents of real people.
     Live,
@@ -172,7 +174,7 @@ impl From<Environment> for warifu_session::decision::Environment {
 }
 
 /// What an outcome means for the verdict. Ordered: the gravest of a session decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Consequence {
     /// Nothing follows.

@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 use warifu_session::decision::{Decision, Warning};
 use warifu_session::workflow::engine::{Evidence, Finding, Step, walk};
 use warifu_session::workflow::graph::{Action, Ending};
@@ -20,7 +21,7 @@ use crate::kyc::service::{status_of, today};
 use crate::kyc::session::OpenSession;
 
 /// How a session went through its graph, as the decision shows it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Course {
     /// The nodes that were passed, in order.
     pub passed: Vec<String>,

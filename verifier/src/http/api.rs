@@ -4,19 +4,25 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRef, FromRequestParts, State};
+use axum::extract::{DefaultBodyLimit, FromRef, FromRequestParts, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+use utoipa_axum::router::{UtoipaMethodRouter, UtoipaMethodRouterExt as _};
+use utoipa_axum::routes;
 use uuid::Uuid;
 use warifu_server::extract::{ApiKey, Json, Path};
 use warifu_server::{Now, Problem};
+use warifu_session::share;
 
+use super::Doors;
+use super::openapi::Detail;
 use crate::Verifier;
 use crate::import::{ImportError, ImportRequest, Session};
 use crate::policy::QueryError;
-use crate::request::{NewRequest, RequestError};
+use crate::request::{Created, NewRequest, RequestError};
 
 /// A caller who showed the partner's API key. Stands before the body in every handler, so that nobody else's is read.
 pub(super) struct Partner;
@@ -42,7 +48,111 @@ where
 
 const NO_STORE: [(&str, &str); 1] = [("cache-control", "no-store")];
 
-/// `POST /v1/requests`: makes a presentation request.
+/// What is asked of a wallet.
+#[derive(ToSchema)]
+#[schema(example = json!({ "policy": "identity", "purpose": "Opening an account" }))]
+#[expect(dead_code, reason = "describes what is read from JSON")]
+struct PresentationRequest {
+    /// A named policy; the first one where neither policy nor query is given.
+    #[schema(required = false)]
+    policy: Option<String>,
+    /// A DCQL query (OpenID4VP 1.0 section 6) in place of a policy.
+    #[schema(required = false, value_type = Object)]
+    dcql_query: Option<Value>,
+    /// The formats in which it may be answered; all that the policy or query takes when absent.
+    #[schema(required = false)]
+    formats: Option<Vec<String>>,
+    /// `true` for the default demand of a selfie, or the demand itself.
+    #[schema(required = false)]
+    selfie_reauth: Option<Value>,
+    /// What the claims are for.
+    #[schema(required = false)]
+    purpose: Option<String>,
+}
+
+/// How a request stands.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what is written as JSON")]
+struct RequestState {
+    /// Identifier.
+    request_id: String,
+    /// The policy, where one was named.
+    policy: Option<String>,
+    /// What the claims are for.
+    purpose: String,
+    /// `waiting`, `opened`, `accepted`, `refused`, `denied`, `failed` or `expired`.
+    #[schema(example = "accepted")]
+    state: String,
+    /// When it was made.
+    created_at: jiff::Timestamp,
+    /// When it ends.
+    expires_at: jiff::Timestamp,
+    /// Once it was answered: every check by its name.
+    #[schema(required = false, value_type = Vec<Object>)]
+    checks: Option<Vec<Value>>,
+    /// Once it was answered: what was shown.
+    #[schema(required = false, value_type = Vec<Object>)]
+    presentations: Option<Vec<Value>>,
+    /// The claims, where one credential was shown.
+    #[schema(required = false, value_type = Object)]
+    claims: Option<Value>,
+    /// Its issuer, where one credential was shown.
+    #[schema(required = false, value_type = Object)]
+    issuer: Option<Value>,
+    /// Why it failed.
+    #[schema(required = false)]
+    reason: Option<String>,
+}
+
+/// A share to be taken in.
+#[derive(ToSchema)]
+#[schema(example = json!({ "share_token": "eyJhbGciOiJFQ0RILUVTIiwiZW5jIjoiQTI1NkdDTSJ9…", "trust_review": true, "vendor_data": "user-77" }))]
+#[expect(dead_code, reason = "describes what is read from JSON")]
+struct ShareImport {
+    /// The token, as the issuer or the wallet made it.
+    share_token: String,
+    /// Whether the status of the source is taken over; the session starts in review otherwise.
+    trust_review: bool,
+    /// Your workflow; the only one there is when absent.
+    #[schema(required = false)]
+    workflow_id: Option<String>,
+    /// Your own identifier of the person, at most 256 characters.
+    #[schema(required = false, max_length = 256)]
+    vendor_data: Option<String>,
+}
+
+/// An imported session: the decision of its source, cut to what was shared, with what is your own beside it.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what is written as JSON")]
+struct ImportedSession {
+    /// Of an issuer's share: the decision.
+    #[serde(flatten)]
+    decision: Option<warifu_session::decision::Decision>,
+    /// Pairwise name of the person towards you.
+    user_pid: String,
+    /// Who stands behind the data, by the trusted list.
+    issuer: String,
+    /// What the share was for.
+    purpose: String,
+    /// What it covers.
+    scope: Vec<String>,
+    /// Of a wallet's share: the claims.
+    #[schema(required = false, value_type = Object)]
+    claims: Option<Value>,
+}
+
+/// The door for shares, which takes a token and the rest of the body.
+pub(super) fn import_door() -> UtoipaMethodRouter<Doors> {
+    routes!(import).layer(DefaultBodyLimit::max(share::MAX_BYTES + 64 * 1024))
+}
+
+/// Makes a presentation request.
+///
+/// Show the person `page_url`, or `link` as a QR code; ask for the result by the identifier.
+#[utoipa::path(
+    post, path = "/v1/requests", tag = "requests", operation_id = "request_create",
+    request_body = PresentationRequest, responses((status = 201, description = "The request.", body = Created))
+)]
 pub(super) async fn create(
     _: Partner,
     State(verifier): State<Arc<Verifier>>,
@@ -56,7 +166,15 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, NO_STORE, Json(created)).into_response())
 }
 
-/// `GET /v1/requests/{id}`: how a request stands, with every check once it was answered.
+/// How a request stands, with every check once it was answered.
+#[utoipa::path(
+    get, path = "/v1/requests/{id}", tag = "requests", operation_id = "request_get",
+    params(("id" = String, Path, description = "Identifier of the request.")),
+    responses(
+        (status = 200, description = "How it stands.", body = RequestState),
+        (status = 404, description = "There is no such request.", body = Detail),
+    )
+)]
 pub(super) async fn show(
     _: Partner,
     State(verifier): State<Arc<Verifier>>,
@@ -109,7 +227,20 @@ impl IntoResponse for Refused {
     }
 }
 
-/// `POST /v3/session/import-shared/`.
+/// Takes over a session that a person shared, once.
+///
+/// The token must be meant for you and fresh, its producer trusted, the consent valid.
+#[utoipa::path(
+    post, path = "/v3/session/import-shared/", tag = "imports", operation_id = "session_import_shared",
+    request_body = ShareImport,
+    responses(
+        (status = 201, description = "The new session.", body = ImportedSession),
+        (status = 401, description = "The token is no good, or has expired.", body = Detail),
+        (status = 403, description = "The key is wrong, the share is for someone else, or it was imported before.", body = Detail),
+        (status = 404, description = "The source is gone, or the workflow is none of yours.", body = Detail),
+        (status = 503, description = "Too many imports at once. Try again.", body = Detail),
+    )
+)]
 pub(super) async fn import(
     partner: Result<Partner, Problem>,
     State(verifier): State<Arc<Verifier>>,
@@ -122,7 +253,15 @@ pub(super) async fn import(
     Ok((StatusCode::CREATED, NO_STORE, Json(imported(&session))).into_response())
 }
 
-/// `GET /v3/session/{id}/decision/` of an imported session.
+/// The decision of an imported session.
+#[utoipa::path(
+    get, path = "/v3/session/{id}/decision/", tag = "imports", operation_id = "session_decision",
+    params(("id" = Uuid, Path, description = "Identifier of the session.")),
+    responses(
+        (status = 200, description = "The decision.", body = ImportedSession),
+        (status = 404, description = "There is no such session.", body = Detail),
+    )
+)]
 pub(super) async fn decision(
     partner: Result<Partner, Problem>,
     State(verifier): State<Arc<Verifier>>,
@@ -136,7 +275,7 @@ pub(super) async fn decision(
 }
 
 /// The body, every member of it judged.
-fn import_request(value: Value) -> Result<ImportRequest, Refused> {
+pub(super) fn import_request(value: Value) -> Result<ImportRequest, Refused> {
     let refuse = |fields| Err(Refused(StatusCode::BAD_REQUEST, fields));
     let Value::Object(map) = value else {
         return refuse(json!({"non_field_errors": ["A JSON object is expected."]}));

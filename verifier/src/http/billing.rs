@@ -7,32 +7,51 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use warifu_server::extract::{Json, Query};
 use warifu_server::{Now, Problem};
-use warifu_session::billing::Price;
+use warifu_session::billing::{Price, Usage};
 
 use super::api::{Partner, Refused};
 use crate::Verifier;
 
-/// `GET /v3/billing/prices/`.
+/// The price list.
+#[derive(Serialize, ToSchema)]
+struct PriceList {
+    /// Always `USD`.
+    currency: &'static str,
+    /// One row for each item.
+    prices: Vec<Price>,
+}
+
+/// The price list.
+#[utoipa::path(
+    get, path = "/v3/billing/prices/", tag = "billing", operation_id = "billing_prices",
+    responses((status = 200, description = "The prices.", body = PriceList))
+)]
 pub(super) async fn prices(
     partner: Result<Partner, Problem>,
     State(verifier): State<Arc<Verifier>>,
 ) -> Result<Response, Refused> {
     partner?;
     let price = Price::new("import", verifier.config.import_price, 0, "importer");
-    Ok(Json(json!({ "currency": "USD", "prices": [price] })).into_response())
+    Ok(Json(PriceList { currency: "USD", prices: vec![price] }).into_response())
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, IntoParams)]
 #[serde(default)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Asked {
+    /// The month as `2026-11`; this one when absent.
     month: Option<String>,
 }
 
-/// `GET /v3/billing/usage/?month=2026-11`: what was imported in a month, this one where none is named.
+/// What was imported in a month.
+#[utoipa::path(
+    get, path = "/v3/billing/usage/", tag = "billing", operation_id = "billing_usage", params(Asked),
+    responses((status = 200, description = "The counts.", body = Usage))
+)]
 pub(super) async fn usage(
     partner: Result<Partner, Problem>,
     State(verifier): State<Arc<Verifier>>,

@@ -27,8 +27,13 @@ static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     Catalogue::new(&files).expect("the catalogues parse")
 });
 
+/// The messages in a language.
+pub(super) fn words(lang: Lang) -> Words<'static> {
+    CATALOGUE.words(lang)
+}
+
 /// The shell of every page of this verifier.
-fn page<'w>(verifier: &Verifier, words: Words<'w>, title: &str) -> Page<'w> {
+pub(super) fn page<'w>(verifier: &Verifier, words: Words<'w>, title: &str) -> Page<'w> {
     let page = Page::new(words, title).role(&verifier.config.name);
     if verifier.config.sandbox { page.sandbox() } else { page }
 }

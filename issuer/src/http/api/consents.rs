@@ -1,33 +1,49 @@
 //! The consents of a session: what a client sees of them, and that one can be taken back through the client.
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
 use warifu_server::Now;
 use warifu_server::extract::{Json, Path};
 
-use super::{Front, Id, Refusal, both};
-use crate::Error;
+use super::super::openapi::{Changed, Looked, SessionId};
+use super::{Doors, Front, Id, Refusal, both};
+use crate::{Consent, Error};
 
-pub(super) fn router() -> Router<Front> {
-    let router = both(Router::new(), "/v3/session/{id}/consents", get(list));
-    both(router, "/v3/session/{id}/consents/{consent}/withdraw", post(withdraw))
+pub(super) fn doors() -> Doors {
+    both(both(Doors::default(), routes!(list)), routes!(withdraw))
 }
 
-/// `GET /v3/session/{id}/consents/`: all of them with their signed receipts, newest last.
+/// The consents of a session.
+#[derive(Serialize, ToSchema)]
+struct Consents {
+    /// All of them, newest last.
+    consents: Vec<Consent>,
+}
+
+/// The consents of a session, with their signed receipts.
+#[utoipa::path(
+    get, path = "/v3/session/{id}/consents/", tag = "sharing", operation_id = "consent_list", params(SessionId),
+    responses((status = 200, description = "The consents.", body = Consents), Looked)
+)]
 async fn list(State(front): State<Front>, Now(now): Now, id: Id) -> Result<Response, Refusal> {
-    Ok(Json(json!({ "consents": front.0.consents(id.0, now).await? })).into_response())
+    Ok(Json(Consents { consents: front.0.consents(id.0, now).await? }).into_response())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
 struct ConsentPath {
+    /// Identifier of the consent.
     consent: String,
 }
 
-/// `POST /v3/session/{id}/consents/{consent}/withdraw/`: for a client whom the person told.
+/// Takes a consent back, for a client whom the person told.
+#[utoipa::path(
+    post, path = "/v3/session/{id}/consents/{consent}/withdraw/", tag = "sharing", operation_id = "consent_withdraw",
+    params(SessionId, ConsentPath), responses((status = 200, description = "The consent as it is now.", body = Consent), Changed)
+)]
 async fn withdraw(
     State(front): State<Front>,
     Now(now): Now,

@@ -1,32 +1,55 @@
 //! What is made of a decided session: credentials and shares.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+use utoipa_axum::routes;
+use uuid::Uuid;
 use warifu_server::Now;
 use warifu_server::extract::Json;
 use warifu_session::share::Life;
 
-use super::{Body, Front, Id, Refusal, answer, both, scope, text};
+use super::super::openapi::bodies::{Reason, ShareBody};
+use super::super::openapi::{Changed, Detail, SessionId};
+use super::{Body, Doors, Front, Id, Refusal, answer, both, scope, text};
+use crate::kyc::share::Shared;
+use crate::vci::Offered;
 use crate::{Error, ShareRequest};
 
-pub(super) fn router() -> Router<Front> {
-    let router = both(Router::new(), "/v3/session/{id}/share", post(share));
-    let router = both(router, "/v3/session/{id}/offer", post(offer));
-    let router = both(router, "/v3/session/{id}/revoke", post(revoke));
-    let router = both(router, "/v3/session/{id}/suspend", post(suspend));
-    both(router, "/v3/session/{id}/reinstate", post(reinstate))
+pub(super) fn doors() -> Doors {
+    let doors = both(Doors::default(), routes!(share));
+    let doors = both(doors, routes!(offer));
+    let doors = both(doors, routes!(revoke));
+    let doors = both(doors, routes!(suspend));
+    both(doors, routes!(reinstate))
 }
 
-/// `POST /v3/session/{id}/offer/`: a credential offer for an approved session.
+/// A credential offer for an approved session.
+///
+/// Each call makes a new offer; the one before opens nothing any more. 400 where the session has nothing to offer.
+#[utoipa::path(
+    post, path = "/v3/session/{id}/offer/", tag = "credentials", operation_id = "credential_offer", params(SessionId),
+    responses((status = 200, description = "The offer.", body = Offered),
+    (status = 400, description = "The session is not approved, or there is no credential for it.", body = Detail), Changed)
+)]
 async fn offer(State(front): State<Front>, Now(now): Now, id: Id) -> Result<Response, Refusal> {
     Ok(Json(front.0.offer(id.0, now).await?).into_response())
 }
 
-/// `POST /v3/session/{id}/share/`: a share token for a partner.
+/// A share token of a finished session, for a partner.
+///
+/// The person must have consented to audience, purpose and scope. `session_kind` is `kyc` where the request says `audience`;
+/// `for_application_id` is given back where it was sent.
+#[utoipa::path(
+    post, path = "/v3/session/{id}/share/", tag = "sharing", operation_id = "session_share", params(SessionId),
+    request_body = ShareBody,
+    responses((status = 200, description = "The token.", body = Shared),
+    (status = 401, description = "The key is missing or wrong: the one operation that does not say 403.", body = Detail),
+    (status = 403, description = "No consent covers this, it was taken back, or the audience may not receive.", body = Detail), Changed)
+)]
 async fn share(
     State(front): State<Front>,
     Now(now): Now,
@@ -52,22 +75,61 @@ async fn share(
     Ok(Json(answer).into_response())
 }
 
-/// `POST /v3/session/{id}/revoke/`: revokes the credentials of a session, for good.
+/// Revokes the credentials of a session, for good.
+#[utoipa::path(
+    post, path = "/v3/session/{id}/revoke/", tag = "credentials", operation_id = "credential_revoke", params(SessionId),
+    request_body = Option<Reason>, responses((status = 200, description = "They are revoked.", body = Revoked), Changed)
+)]
 async fn revoke(State(front): State<Front>, Now(now): Now, id: Id, body: Body) -> Result<Response, Refusal> {
     let revoked = front.0.revoke(id.0, &reason(body), now).await?;
-    Ok(Json(json!({ "session_id": id.0, "revoked": revoked })).into_response())
+    Ok(Json(Revoked { session_id: id.0, revoked }).into_response())
 }
 
-/// `POST /v3/session/{id}/suspend/`: suspends the credentials of a session until they are reinstated or revoked.
+/// Suspends the credentials of a session until they are reinstated or revoked.
+#[utoipa::path(
+    post, path = "/v3/session/{id}/suspend/", tag = "credentials", operation_id = "credential_suspend", params(SessionId),
+    request_body = Option<Reason>, responses((status = 200, description = "They are suspended.", body = Suspended), Changed)
+)]
 async fn suspend(State(front): State<Front>, Now(now): Now, id: Id, body: Body) -> Result<Response, Refusal> {
     let suspended = front.0.suspend(id.0, &reason(body), now).await?;
-    Ok(Json(json!({ "session_id": id.0, "suspended": suspended })).into_response())
+    Ok(Json(Suspended { session_id: id.0, suspended }).into_response())
 }
 
-/// `POST /v3/session/{id}/reinstate/`: makes the suspended credentials of a session valid again.
+/// Makes the suspended credentials of a session valid again.
+#[utoipa::path(
+    post, path = "/v3/session/{id}/reinstate/", tag = "credentials", operation_id = "credential_reinstate", params(SessionId),
+    request_body = Option<Reason>, responses((status = 200, description = "They are valid.", body = Reinstated), Changed)
+)]
 async fn reinstate(State(front): State<Front>, Now(now): Now, id: Id, body: Body) -> Result<Response, Refusal> {
     let reinstated = front.0.reinstate(id.0, &reason(body), now).await?;
-    Ok(Json(json!({ "session_id": id.0, "reinstated": reinstated })).into_response())
+    Ok(Json(Reinstated { session_id: id.0, reinstated }).into_response())
+}
+
+/// How many credentials were revoked.
+#[derive(Serialize, ToSchema)]
+struct Revoked {
+    /// The session.
+    session_id: Uuid,
+    /// Those that were not revoked before.
+    revoked: usize,
+}
+
+/// How many credentials were suspended.
+#[derive(Serialize, ToSchema)]
+struct Suspended {
+    /// The session.
+    session_id: Uuid,
+    /// Those that were valid before.
+    suspended: usize,
+}
+
+/// How many credentials are valid again.
+#[derive(Serialize, ToSchema)]
+struct Reinstated {
+    /// The session.
+    session_id: Uuid,
+    /// Those that were suspended before.
+    reinstated: usize,
 }
 
 /// The reason is a courtesy: a call without body does the same.

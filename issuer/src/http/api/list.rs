@@ -1,21 +1,22 @@
 //! The list of sessions.
 
-use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
-use serde_json::json;
+use serde::Serialize;
 use url::form_urlencoded;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
+use uuid::Uuid;
 use warifu_server::Now;
 use warifu_server::extract::Json;
 use warifu_session::Status;
 use warifu_session::decision::SessionKind;
 
-use super::{Client, Front, Refusal, both};
-use crate::kyc::list::{Filter, LIMIT, Slice};
+use super::{Client, Doors, Front, Refusal, both};
+use crate::kyc::list::{Filter, LIMIT, Row, Slice};
 use crate::kyc::session::VENDOR_DATA;
 use crate::{Error, Issuer};
 
@@ -24,11 +25,61 @@ const USUAL: usize = 50;
 /// Longest search term, in characters.
 const SEARCH: usize = 256;
 
-pub(super) fn router() -> Router<Front> {
-    both(Router::new(), "/v3/sessions", get(list))
+pub(super) fn doors() -> Doors {
+    both(Doors::default(), routes!(list))
 }
 
-/// `GET /v3/sessions/`.
+/// A page of sessions.
+#[derive(Serialize, ToSchema)]
+struct Sessions {
+    /// How many there are under the filters.
+    count: usize,
+    /// Whether that is all of them: beyond 10,000 nothing is counted.
+    count_is_exact: bool,
+    /// Address of the next page.
+    next: Option<String>,
+    /// Address of the page before.
+    previous: Option<String>,
+    /// Newest first.
+    results: Vec<Row>,
+}
+
+/// The query, as it is described; it is read by hand, so that each refusal names its parameter.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes what is read from the query")]
+struct Query {
+    /// Rows of a page, 1 to 200; 50 when absent.
+    limit: Option<usize>,
+    /// Rows to pass over, at most 10,000.
+    offset: Option<usize>,
+    /// A place to go on from; it stands in `next`.
+    after: Option<String>,
+    /// `user`, `business` or `all`.
+    session_kind: Option<String>,
+    /// Your own identifier of the person, whole.
+    vendor_data: Option<String>,
+    /// Status words with commas between them: `Approved,In Review`.
+    status: Option<String>,
+    /// The workflow.
+    workflow_id: Option<Uuid>,
+    /// Issuing state, ISO 3166-1 alpha-3.
+    country: Option<String>,
+    /// A day, or a moment: the first.
+    date_from: Option<String>,
+    /// A day, or a moment: the last.
+    date_to: Option<String>,
+    /// Name, number of the document, number or identifier of the session.
+    search: Option<String>,
+}
+
+/// Lists the sessions, newest first.
+///
+/// All filters hold together. Parameters that mean nothing here are passed over.
+#[utoipa::path(
+    get, path = "/v3/sessions/", tag = "sessions", operation_id = "session_list", params(Query),
+    responses((status = 200, description = "A page of them.", body = Sessions))
+)]
 async fn list(
     State(front): State<Front>,
     client: Client,
@@ -42,13 +93,8 @@ async fn list(
     // Backwards there is no place to go on from, only a distance from the newest.
     let back = offset.saturating_sub(limit);
     let previous = (offset > 0 && back <= crate::kyc::list::OFFSET).then(|| asked.link(&front.0, back, None));
-    let answer = json!({
-        "count": listed.count,
-        "count_is_exact": listed.counted_all,
-        "next": next,
-        "previous": previous,
-        "results": listed.rows,
-    });
+    let answer =
+        Sessions { count: listed.count, count_is_exact: listed.counted_all, next, previous, results: listed.rows };
     Ok(Json(answer).into_response())
 }
 

@@ -1,39 +1,86 @@
 //! What reviewers do: statuses, corrections, notes. And what a sandbox is told to come to.
 
-use axum::Router;
 use axum::extract::{RawPathParams, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, patch, post};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use utoipa_axum::routes;
+use uuid::Uuid;
 use warifu_server::Now;
 use warifu_server::extract::Json;
 use warifu_session::{FeatureStatus, Status};
 
-use super::{Body, Client, Front, Id, Refusal, both, text};
+use super::super::openapi::bodies;
+use super::super::openapi::{Changed, Looked, SessionId};
+use super::{Body, Client, Doors, Front, Id, Refusal, both, text};
 use crate::Error;
 use crate::kyc::resubmit::{REASON, Reopen, Repeat};
-use crate::kyc::review::{COMMENT, Feature, StatusChange};
+use crate::kyc::review::{Activity, COMMENT, Feature, StatusChange};
 use crate::kyc::scenario::Scenario;
 
 /// Most steps that a request names.
 const NODES: usize = 50;
 
-pub(super) fn reads() -> Router<Front> {
-    both(Router::new(), "/v3/sessions/{id}/reviews", get(reviews))
+pub(super) fn reads() -> Doors {
+    both(Doors::default(), routes!(reviews))
 }
 
-pub(super) fn corrections() -> Router<Front> {
-    both(Router::new(), "/v3/session/{id}/update-data", patch(update_data))
+pub(super) fn corrections() -> Doors {
+    both(Doors::default(), routes!(update_data))
 }
 
-pub(super) fn changes() -> Router<Front> {
-    let router = both(Router::new(), "/v3/session/{id}/update-status", patch(update_status));
-    let router = both(router, "/v3/session/{id}/features/{node}/update-status", patch(update_feature));
-    let router = both(router, "/v3/session/{id}/sandbox/arm", post(arm));
-    both(router, "/v3/sessions/{id}/reviews", post(note))
+pub(super) fn changes() -> Doors {
+    let doors = both(Doors::default(), routes!(update_status));
+    let doors = both(doors, routes!(update_feature));
+    let doors = both(doors, routes!(arm));
+    both(doors, routes!(note))
 }
 
-/// `PATCH /v3/session/{id}/update-status/`.
+/// The session that was changed.
+#[derive(Serialize, ToSchema)]
+struct ChangedSession {
+    /// Its identifier.
+    session_id: Uuid,
+}
+
+/// The feature that was changed.
+#[derive(Serialize, ToSchema)]
+struct ChangedFeature {
+    /// The session.
+    session_id: Uuid,
+    /// The feature.
+    feature: Feature,
+    /// What it is now.
+    status: FeatureStatus,
+}
+
+/// What was corrected.
+#[derive(Serialize, ToSchema)]
+struct ChangedData {
+    /// The session.
+    session_id: Uuid,
+    /// Names of the values.
+    changed_fields: Vec<String>,
+}
+
+/// What a sandbox session will come to.
+#[derive(Serialize, ToSchema)]
+struct ArmedSession {
+    /// The session.
+    session_id: Uuid,
+    /// The scenario.
+    #[schema(value_type = String, example = "document_expired")]
+    scenario: Scenario,
+}
+
+/// Gives a session another status.
+///
+/// `Resubmitted` reopens it: the link of the person works again. 400 where the session can not become that.
+#[utoipa::path(
+    patch, path = "/v3/session/{id}/update-status/", tag = "reviews", operation_id = "session_update_status",
+    params(SessionId), request_body = bodies::StatusUpdate, responses((status = 200, description = "It was changed.", body = ChangedSession), Changed)
+)]
 async fn update_status(
     State(front): State<Front>,
     client: Client,
@@ -52,11 +99,16 @@ async fn update_status(
     }
     let change = StatusChange { status, comment: comment(&body)?, reopen: nodes(&body)? };
     front.0.update_status(id.0, change, &client.0.name, now).await?;
-    Ok(Json(json!({ "session_id": id.0 })).into_response())
+    Ok(Json(ChangedSession { session_id: id.0 }).into_response())
 }
 
-/// `PATCH /v3/session/{id}/features/{node}/update-status/`: the node is a feature's name, or `default` with the name in the
-/// body.
+/// Gives one feature of a session another status.
+#[utoipa::path(
+    patch, path = "/v3/session/{id}/features/{node}/update-status/", tag = "reviews",
+    operation_id = "session_update_feature",
+    params(SessionId, ("node" = String, Path, description = "Name of the feature, or `default` with the name in the body.")),
+    request_body = bodies::FeatureUpdate, responses((status = 200, description = "It was changed.", body = ChangedFeature), Changed)
+)]
 async fn update_feature(
     State(front): State<Front>,
     client: Client,
@@ -81,10 +133,14 @@ async fn update_feature(
         Some(_) => return Err(bad("new_status", "Must be one of Approved, Declined, In Review.").into()),
     };
     front.0.update_feature(id.0, (feature, status), &comment(&body)?, &client.0.name, now).await?;
-    Ok(Json(json!({ "session_id": id.0, "feature": feature, "status": status })).into_response())
+    Ok(Json(ChangedFeature { session_id: id.0, feature, status }).into_response())
 }
 
-/// `PATCH /v3/session/{id}/update-data/`.
+/// Corrects what was read. What was read stays beside it.
+#[utoipa::path(
+    patch, path = "/v3/session/{id}/update-data/", tag = "reviews", operation_id = "session_update_data",
+    params(SessionId), request_body = bodies::DataUpdate, responses((status = 200, description = "It was corrected.", body = ChangedData), Changed)
+)]
 async fn update_data(
     State(front): State<Front>,
     client: Client,
@@ -93,15 +149,23 @@ async fn update_data(
     body: Body,
 ) -> Result<Response, Refusal> {
     let changed = front.0.update_data(id.0, &body?.0, &client.0.name, now).await?;
-    Ok(Json(json!({ "session_id": id.0, "changed_fields": changed })).into_response())
+    Ok(Json(ChangedData { session_id: id.0, changed_fields: changed }).into_response())
 }
 
-/// `GET /v3/sessions/{id}/reviews/`.
+/// What reviewers did to a session, oldest first.
+#[utoipa::path(
+    get, path = "/v3/sessions/{id}/reviews/", tag = "reviews", operation_id = "review_list", params(SessionId),
+    responses((status = 200, description = "The entries.", body = Vec<Activity>), Looked)
+)]
 async fn reviews(State(front): State<Front>, id: Id) -> Result<Response, Refusal> {
     Ok(Json(front.0.activity(id.0).await?).into_response())
 }
 
-/// `POST /v3/sessions/{id}/reviews/`: a note; the status in it changes nothing.
+/// Adds a note to a session. The status in it changes nothing.
+#[utoipa::path(
+    post, path = "/v3/sessions/{id}/reviews/", tag = "reviews", operation_id = "review_note", params(SessionId),
+    request_body = bodies::Note, responses((status = 201, description = "The entry.", body = Activity), Changed)
+)]
 async fn note(
     State(front): State<Front>,
     client: Client,
@@ -120,13 +184,17 @@ async fn note(
     Ok((axum::http::StatusCode::CREATED, Json(entry)).into_response())
 }
 
-/// `POST /v3/session/{id}/sandbox/arm/`.
+/// Says what a sandbox session will come to. Only while nobody has begun it.
+#[utoipa::path(
+    post, path = "/v3/session/{id}/sandbox/arm/", tag = "sessions", operation_id = "sandbox_arm", params(SessionId),
+    request_body = bodies::Armed, responses((status = 200, description = "It will come to this.", body = ArmedSession), Changed)
+)]
 async fn arm(State(front): State<Front>, Now(now): Now, id: Id, body: Body) -> Result<Response, Refusal> {
     let body = body?.0;
     let slug = text(&body, "scenario")?.ok_or_else(|| bad("scenario", "This field is required."))?;
     let scenario = Scenario::named(slug)?;
     front.0.arm(id.0, scenario, now).await?;
-    Ok(Json(json!({ "session_id": id.0, "scenario": scenario })).into_response())
+    Ok(Json(ArmedSession { session_id: id.0, scenario }).into_response())
 }
 
 fn comment(body: &Map<String, Value>) -> Result<String, Error> {

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 use warifu_store::audit::Entry;
 use warifu_store::{Batch, Query, Range};
@@ -11,7 +12,8 @@ use crate::kyc::service::TRIES;
 use crate::{Error, Issuer};
 
 /// A face on the blocklist, as the v3 API lists it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = BlockedFace)]
 pub struct Blocked {
     /// The session whose selfie it is.
     pub session_id: Uuid,
