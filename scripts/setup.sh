@@ -36,6 +36,9 @@ if [ "$purpose" = test ]; then
     want chromium sh -c 'command -v chromium || command -v chromium-browser || command -v google-chrome'
     want chromium-driver has chromedriver
     want softhsm2 has softhsm2-util
+    # What stands in reports is read by another program, and Japanese needs a font; both are skipped by name without.
+    want poppler-utils has pdftotext
+    want fonts-ipafont-gothic test -e /usr/share/fonts/opentype/ipafont-gothic/ipag.ttf
 fi
 
 [ ${#missing[@]} -gt 0 ] || [ ${#wanted[@]} -gt 0 ] || exit 0

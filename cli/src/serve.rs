@@ -105,6 +105,8 @@ struct IssuerPart {
     /// The origins whose pages may embed the sessions made with `api_keys`.
     #[serde(default)]
     embed_origins: Vec<EmbedOrigin>,
+    /// Font files for reports, in order of preference; those of the well-known folders when absent.
+    report_fonts: Option<Vec<PathBuf>>,
     /// For how many days each class of data is kept after the relationship ended.
     #[serde(default)]
     retention: Rules,
@@ -339,6 +341,7 @@ pub(crate) async fn open_issuer(file: &Path, wanted: Parts) -> Result<(Arc<Issue
             None => defaults.suspension,
         },
         embed_origins: issuer.embed_origins,
+        report_fonts: issuer.report_fonts,
         retention: issuer.retention,
         prices: issuer.prices,
         status_history: issuer.status_history_days.map(|days| SignedDuration::from_hours(24 * i64::from(days))),

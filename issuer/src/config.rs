@@ -1,5 +1,7 @@
 //! How an issuer is set up.
 
+use std::path::PathBuf;
+
 use jiff::SignedDuration;
 use url::Url;
 use warifu_credential::status::Bits;
@@ -71,6 +73,9 @@ pub struct Config {
     pub registry_operator: Certificate,
     /// Jurisdiction in consent receipts, two letters or `EU`.
     pub jurisdiction: String,
+    /// Font files for the report of a session, in order of preference. `None`, the default, is those of the well-known folders
+    /// of Debian's packages; without any, names in other scripts than Latin are given as the machine-readable lines spell them.
+    pub report_fonts: Option<Vec<PathBuf>>,
     /// For how long each class of data is kept. Default: five years after the relationship ended.
     pub retention: Rules,
 }
@@ -147,6 +152,7 @@ impl Config {
             same_device: None,
             embed_origins: Vec::new(),
             jurisdiction: "EU".to_owned(),
+            report_fonts: None,
             retention: Rules::default(),
         }
     }

@@ -49,6 +49,9 @@ pub enum Error {
     /// There is no decision yet.
     #[error("the session is not finished, it is `{0}`")]
     NotDecided(Status),
+    /// There is no report of a session that is not finished.
+    #[error("there is a report of finished sessions only, this one is `{0}`")]
+    NoReport(Status),
     /// Only an approved session has a credential.
     #[error("the session is not approved, it is `{0}`")]
     NotApproved(Status),

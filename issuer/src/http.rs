@@ -31,6 +31,8 @@ pub mod openapi;
 mod pages;
 mod person;
 mod questions;
+#[expect(unused_qualifications, reason = "utoipa writes them")]
+pub(crate) mod report;
 mod status;
 mod vci;
 mod vp;
@@ -140,6 +142,7 @@ impl Api {
             .merge(blocklist::doors())
             .merge(workflows::doors())
             .merge(webhooks::doors())
+            .merge(report::doors())
             .merge(openapi::doors());
         Self { creation: api::creation(), changes: api::changes(), corrections: api::corrections(), others }
     }

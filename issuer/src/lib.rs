@@ -10,7 +10,7 @@
 //! authorization code flow.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify, Semaphore};
@@ -129,6 +129,7 @@ pub struct Issuer {
     trust: trust::TrustSource,
     fetcher: Fetcher,
     outbox: Notify,
+    fonts: OnceLock<http::report::Fonts>,
     readers: Semaphore,
     numbers: Mutex<BTreeMap<uuid::Uuid, std::ops::Range<u64>>>,
     lists: Mutex<status::Cache>,
@@ -175,6 +176,7 @@ impl Issuer {
             trust: trust::TrustSource::new(config.trusted_list(), config.registry_operator.clone(), fetcher.clone()),
             fetcher,
             outbox: Notify::new(),
+            fonts: OnceLock::new(),
             readers: Semaphore::new(config.readers),
             numbers: Mutex::default(),
             lists: Mutex::default(),

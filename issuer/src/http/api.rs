@@ -193,6 +193,7 @@ pub(super) fn status(error: &Error) -> StatusCode {
         Error::Over(_) | Error::Erased | Error::Revoked => StatusCode::GONE,
         Error::TooManyTries => StatusCode::TOO_MANY_REQUESTS,
         Error::ApiKey
+        | Error::NoReport(_)
         | Error::OperatorKey
         | Error::NoConsent(_)
         | Error::ConsentWithdrawn { .. }

@@ -313,7 +313,7 @@ pub(super) fn refused_in(
         Error::Field { .. } | Error::Consent(_) | Error::NoSuchWorkflow | Error::Workflow(_) => {
             ("bad_request", "refused-field", "refused-field-what")
         }
-        Error::NotDecided(_) | Error::NotApproved(_) => {
+        Error::NotDecided(_) | Error::NotApproved(_) | Error::NoReport(_) => {
             ("not_decided", "refused-out-of-turn", "refused-out-of-turn-what")
         }
         Error::NoSuchRequest => ("no_such_request", "refused-no-session", "refused-no-session-what"),

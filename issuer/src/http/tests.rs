@@ -43,6 +43,7 @@ mod list;
 mod openapi;
 mod person;
 mod questions;
+mod report;
 mod retention;
 mod review;
 mod share;
