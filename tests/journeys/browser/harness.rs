@@ -191,7 +191,7 @@ impl Browser {
     }
 
     /// Works in the first frame of the page from now on.
-    pub(crate) async fn into_frame(&self) -> Result<()> {
+    pub(crate) async fn work_in_frame(&self) -> Result<()> {
         Ok(self.find("iframe").await?.enter_frame().await?)
     }
 

@@ -202,13 +202,13 @@ async fn a_partner_embeds_the_flow_and_hears_its_events() -> Result<()> {
             anyhow::bail!("{events} events never come: {}", browser.run("return window.told").await?)
         };
         browser.open(&embedded(&stranger, &link)?).await?;
-        browser.into_frame().await?;
+        browser.work_in_frame().await?;
         let refused = browser.text().await?;
         ensure!(!refused.contains("Verify your identity"), "a stranger shows {refused}");
         ensure!(heard(0).await?.is_empty(), "a stranger hears something");
 
         browser.open(&embedded(&listed, &link)?).await?;
-        browser.into_frame().await?;
+        browser.work_in_frame().await?;
         browser.click(".actions a.button:not(.secondary)").await?;
         browser.choose("input[type=file]", &stage.file("document.jpg")).await?;
         browser.click("[data-send]").await?;
@@ -220,7 +220,7 @@ async fn a_partner_embeds_the_flow_and_hears_its_events() -> Result<()> {
         let known = browser.texts(".field-value").await?;
         browser.out_of_frame().await?;
         browser.picture("1-embedded-result").await?;
-        browser.into_frame().await?;
+        browser.work_in_frame().await?;
         browser.click("[data-embed-close]").await?;
         let told = heard(15).await?;
         let types: Vec<&str> = told.iter().filter_map(|event| event["type"].as_str()).collect();
@@ -264,12 +264,12 @@ async fn a_partner_embeds_the_flow_and_hears_its_events() -> Result<()> {
         // Another session, left.
         let (_, link) = stage.session(&place, json!({})).await?;
         browser.open(&embedded(&listed, &link)?).await?;
-        browser.into_frame().await?;
+        browser.work_in_frame().await?;
         browser.click("[popovertarget=embed-stop]").await?;
         browser.find("[data-embed-stop]").await?;
         browser.out_of_frame().await?;
         browser.picture("2-embedded-stop").await?;
-        browser.into_frame().await?;
+        browser.work_in_frame().await?;
         browser.click("[data-embed-stop]").await?;
         let left: Vec<_> = heard(3).await?.iter().map(|event| event["type"].clone()).collect();
         ensure!(left == ["didit:ready", "didit:cancelled", "didit:close_request"], "{left:?}");
