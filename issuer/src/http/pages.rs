@@ -29,7 +29,6 @@ pub(super) mod handoff;
 mod result;
 pub(super) mod steps;
 
-#[cfg(test)]
 pub(super) use result::measured;
 
 /// The reason of a check in the reader's language, with what to do.
