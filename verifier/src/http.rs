@@ -1,6 +1,7 @@
 //! The doors of the verifier: for the partner's servers, for wallets, for people.
 
 mod api;
+#[expect(unused_qualifications, reason = "utoipa writes them")]
 mod billing;
 mod cookie;
 pub mod openapi;
