@@ -288,7 +288,8 @@ fn judge(document: &Value, schema: &Value, value: &Value, part: Part, at: &str, 
         Value::Array(_) => "array",
         Value::Object(_) => "object",
     };
-    if !types.is_empty() && !types.contains(&is) && !(is == "integer" && types.contains(&"number")) {
+    let whole = is == "integer" && types.contains(&"number");
+    if !(types.is_empty() || whole || types.contains(&is)) {
         found.push(format!("{at}: {is} in place of {types:?}"));
     }
     if let Some(words) = schema["enum"].as_array().filter(|words| !words.contains(value)) {
