@@ -485,6 +485,10 @@ impl Reader {
         let kind = kind?;
         let title = match item.get("title").or_else(|| item.get("label")) {
             None | Some(Value::Null) if kind == ElementType::Separator => Some(Localised(BTreeMap::new())),
+            // As it is written here.
+            Some(Value::Object(text)) if kind == ElementType::Separator && text.is_empty() => {
+                Some(Localised(BTreeMap::new()))
+            }
             text => self.localised(text, &format!("{field}.title")),
         };
         let choices = if kind.has_choices() { self.choices(item, field) } else { Vec::new() };

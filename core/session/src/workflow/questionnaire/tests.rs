@@ -43,6 +43,15 @@ fn every_type_is_read_and_written() {
 }
 
 #[test]
+fn what_was_left_out_is_read_again() {
+    let questionnaire = read(json!({"title": "T", "form_elements": [
+        {"element_type": "SEPARATOR"}, {"element_type": "NUMBER", "title": "N"},
+        {"element_type": "REPEATABLE_GROUP", "title": "G", "form_elements": [{"element_type": "SEPARATOR"}]}]}));
+    let written = serde_json::to_value(&questionnaire).unwrap();
+    assert_eq!(serde_json::from_value::<Questionnaire>(written).unwrap(), questionnaire);
+}
+
+#[test]
 fn older_spellings() {
     let questionnaire = read(json!({"title": "T", "form_elements": [
         {"element_type": "single_choice", "label": "Which", "options": ["x", "y"], "is_required": true}]}));
