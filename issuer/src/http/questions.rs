@@ -232,11 +232,13 @@ impl Sheet<'_> {
             ElementType::Address => self.address(element, &name),
             ElementType::RepeatableGroup => self.group(element, &name),
             ElementType::Dropdown => self.labelled(element, &name, &self.dropdown(element, &name)),
-            ElementType::Country => self.labelled(element, &name, &self.country(&name, element.is_required, "country")),
+            ElementType::Country => {
+                self.labelled(element, &name, &self.country(&name, demanded(element, &name), "country"))
+            }
             ElementType::LongText => {
                 let most = element.max.map_or(MAX_LONG, |max| max as usize);
                 let area = html! {
-                    textarea id=(id(&name)) name=(name) rows="5" maxlength=(most) required[element.is_required]
+                    textarea id=(id(&name)) name=(name) rows="5" maxlength=(most) required[demanded(element, &name)]
                         aria-invalid=[self.invalid(&name)] aria-describedby=[self.described(&name)] {
                         (self.filled.text(&name))
                     }
@@ -286,7 +288,7 @@ impl Sheet<'_> {
         html! {
             input id=(id(name)) name=(name) type=(kind) value=[value] autocomplete=[complete] maxlength=[most]
                 min=[limit(element.min)] max=[limit(element.max)] step=[(kind == "number").then_some("any")]
-                accept=[accept] multiple[accept.is_some()] required[element.is_required]
+                accept=[accept] multiple[accept.is_some()] required[demanded(element, name)]
                 aria-invalid=[self.invalid(name)] aria-describedby=[self.described_with(name, hint(element.element_type).is_some())];
         }
     }
@@ -294,7 +296,7 @@ impl Sheet<'_> {
     fn dropdown(&self, element: &Element, name: &str) -> Markup {
         let chosen = self.filled.text(name);
         html! {
-            select id=(id(name)) name=(name) required[element.is_required]
+            select id=(id(name)) name=(name) required[demanded(element, name)]
                 aria-invalid=[self.invalid(name)] aria-describedby=[self.described(name)] {
                 option value="" { (self.words.say("questions-choose")) }
                 @for choice in &element.choices {
@@ -324,7 +326,7 @@ impl Sheet<'_> {
                     @let own = format!("{}-{i}", id(name));
                     div {
                         input id=(own) type=(kind) name=(field) value=(choice.value) checked[self.filled.text(&field) == choice.value]
-                            required[kind == "radio" && element.is_required];
+                            required[kind == "radio" && demanded(element, name)];
                         label class="inline" for=(own) { (choice.title.text(self.words.lang.tag(), self.otherwise)) }
                     }
                 }
@@ -339,7 +341,7 @@ impl Sheet<'_> {
                 legend { (self.words.say("questions-consent")) (self.optional(element)) }
                 div {
                     input id=(id(name)) type="checkbox" name=(name) value="true" checked[self.filled.text(name) == "true"]
-                        required[element.is_required] aria-invalid=[self.invalid(name)];
+                        required[demanded(element, name)] aria-invalid=[self.invalid(name)];
                     label class="inline" for=(id(name)) { (self.title(element)) }
                 }
                 (self.wrong(name))
@@ -428,6 +430,11 @@ impl Sheet<'_> {
         let both: Vec<String> = hint.into_iter().chain(wrong).collect();
         (!both.is_empty()).then(|| both.join(" "))
     }
+}
+
+/// Whether the browser is to demand an answer. Not inside a group: an entry may stay empty as a whole.
+fn demanded(element: &Element, name: &str) -> bool {
+    element.is_required && !name.contains('[')
 }
 
 /// Identifier of a field in the page.

@@ -398,6 +398,8 @@ async fn questions_are_answered_by_keyboard_and_lead_on() -> Result<()> {
             browser.enter("form.questions > .actions button").await?;
             browser.find("[aria-invalid=true]").await?;
             browser.screen(name, &format!("{lang}-2-again")).await?;
+            // The answers were refused on purpose.
+            browser.forget_log().await?;
 
             browser.type_by_key("#q-born", "J").await?;
             browser.run("document.querySelector('#q-born').value = 'JP'; return true").await?;
