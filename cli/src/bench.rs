@@ -1,6 +1,6 @@
 //! `warifu bench`: speed and memory of the whole product in this process, warm, against the budgets of the design.
 //!
-//! Roles and client share the process, so processor time is that of both sides together.
+//! Roles and client share the process but not the threads, so processor time is told of both sides and of the roles alone.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,6 +14,7 @@ use warifu_server::entropy::System;
 use warifu_wallet::consent::{Asked as _, Ready};
 use warifu_wallet::store::Kdf;
 
+use self::servers::Servers;
 use crate::demo::{Person, wallet_share};
 use crate::sandbox::{Options, Sandbox};
 use crate::{answer, files};
@@ -21,6 +22,7 @@ use crate::{answer, files};
 mod api;
 mod face;
 mod search;
+mod servers;
 
 /// Subcommands of `warifu bench`.
 #[derive(Debug, clap::Subcommand)]
@@ -69,7 +71,10 @@ struct Row {
     flows: u32,
     errors: u32,
     flows_per_s: f64,
+    /// Of the whole process: roles, client and receiver.
     cpu_ms_per_flow: f64,
+    /// Of the roles alone.
+    server_cpu_ms_per_flow: f64,
     p50_ms: f64,
     p95_ms: f64,
     rss_mib_start: f64,
@@ -94,7 +99,7 @@ pub(crate) async fn run(command: BenchCommand) -> Result<()> {
         tokio::task::spawn_blocking(move || Person::fictional(&models)).await??
     };
     let data = files::temporary("bench");
-    let mut sandbox = Sandbox::start(Options {
+    let (servers, mut sandbox) = Servers::start(Options {
         data: data.clone(),
         clock: Clock::system(),
         entropy: Arc::new(System),
@@ -103,8 +108,9 @@ pub(crate) async fn run(command: BenchCommand) -> Result<()> {
         kdf: Kdf::default(),
     })
     .await?;
-    let rows = measure(&command, &mut sandbox, &person, args.runs).await;
+    let rows = measure(&command, &servers, &mut sandbox, &person, args.runs).await;
     sandbox.stop().await;
+    servers.stop();
     std::fs::remove_dir_all(&data).ok();
     let mut value = json!({"rows": rows?});
     if kyc {
@@ -116,7 +122,13 @@ pub(crate) async fn run(command: BenchCommand) -> Result<()> {
     Ok(())
 }
 
-async fn measure(command: &BenchCommand, sandbox: &mut Sandbox, person: &Person, runs: u32) -> Result<Vec<Row>> {
+async fn measure(
+    command: &BenchCommand,
+    servers: &Servers,
+    sandbox: &mut Sandbox,
+    person: &Person,
+    runs: u32,
+) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     match command {
         // Measured without a sandbox.
@@ -141,7 +153,7 @@ async fn measure(command: &BenchCommand, sandbox: &mut Sandbox, person: &Person,
                 .await,
             );
         }
-        BenchCommand::Api(args) => rows.extend(api::measure(sandbox, person, args).await?),
+        BenchCommand::Api(args) => rows.extend(api::measure(servers, sandbox, person, args).await?),
         BenchCommand::Flows(_) => {
             let session = verdict(sandbox, person).await?;
             accept(sandbox, &session).await?;
@@ -154,7 +166,7 @@ async fn measure(command: &BenchCommand, sandbox: &mut Sandbox, person: &Person,
 }
 
 async fn repeat(flow: &'static str, runs: u32, work: impl AsyncFn() -> Result<()>) -> Row {
-    let (rss_mib_start, cpu) = (rss_mib(), cpu_time());
+    let (rss_mib_start, cpu, servers_cpu) = (rss_mib(), cpu_time(), servers::cpu_time());
     let begun = Instant::now();
     let mut times = Vec::new();
     let mut errors = 0;
@@ -179,6 +191,7 @@ async fn repeat(flow: &'static str, runs: u32, work: impl AsyncFn() -> Result<()
         errors,
         flows_per_s: round(f64::from(runs - errors) / total),
         cpu_ms_per_flow: round(ms(cpu_time().saturating_sub(cpu)) / f64::from(runs)),
+        server_cpu_ms_per_flow: round(ms(servers::cpu_time().saturating_sub(servers_cpu)) / f64::from(runs)),
         p50_ms: at(0.5).unwrap_or_default(),
         p95_ms: at(0.95).unwrap_or_default(),
         rss_mib_start,

@@ -80,7 +80,7 @@ pub struct Sandbox {
     /// Folder of keys and data.
     pub data: PathBuf,
     clock: Clock,
-    fetcher: Fetcher,
+    client: Fetcher,
     running: Vec<Running>,
     courier: Option<Courier>,
 }
@@ -94,6 +94,8 @@ impl Sandbox {
         let scheme_home = data.join("keys");
         Registry::init(&scheme_home, &Setup::sandbox(), now, &*entropy)?;
         let fetcher = Fetcher::new(FetchPolicy::Loopback, FetchLimits::default())?;
+        // The user's side has connections of its own, as it would on another machine.
+        let client = Fetcher::new(FetchPolicy::Loopback, FetchLimits::default())?;
         let mut doors = Doors { first_port, opened: 0, running: Vec::new() };
 
         let scheme = Registry::load_scheme(&scheme_home)?;
@@ -191,7 +193,7 @@ impl Sandbox {
         let passphrase = Secret::new(entropy.token().into_bytes());
         let seams = Seams {
             files: Arc::new(Folder::at(&data.join("wallet"))),
-            wire: Arc::new(fetcher.clone()),
+            wire: Arc::new(client.clone()),
             entropy: Arc::clone(&entropy),
             load_models: Box::new(move || Ok(models.clone())),
         };
@@ -216,7 +218,7 @@ impl Sandbox {
             wallet_url,
             data,
             clock,
-            fetcher,
+            client,
             running: doors.running,
             courier: Some(Courier { stop: stop_courier, task: courier }),
         })
@@ -231,7 +233,7 @@ impl Sandbox {
     /// The client that reaches this machine only.
     #[must_use]
     pub fn fetcher(&self) -> &Fetcher {
-        &self.fetcher
+        &self.client
     }
 
     /// Serves one more router, such as the demo's start page, and gives its address.

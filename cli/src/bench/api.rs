@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use url::Url;
 use warifu_issuer::kyc::session::NewSession;
 
+use super::servers::{self, Servers};
 use super::{ApiArgs, Row, accept, cpu_time, ms, repeat, round, rss_mib, share_import, verdict};
 use crate::demo::{Person, wallet_share};
 use crate::sandbox::Sandbox;
@@ -21,7 +22,12 @@ use crate::sandbox::Sandbox;
 /// Sessions that are made at the same time while the store is filled: commits are grouped.
 const TOGETHER: u32 = 256;
 
-pub(super) async fn measure(sandbox: &mut Sandbox, person: &Person, args: &ApiArgs) -> Result<Vec<Row>> {
+pub(super) async fn measure(
+    servers: &Servers,
+    sandbox: &mut Sandbox,
+    person: &Person,
+    args: &ApiArgs,
+) -> Result<Vec<Row>> {
     let runs = args.common.runs;
     let approved = verdict(sandbox, person).await?;
     accept(sandbox, &approved).await?;
@@ -54,7 +60,7 @@ pub(super) async fn measure(sandbox: &mut Sandbox, person: &Person, args: &ApiAr
     }
     rows.push(repeat("share_import", runs, async || share_import(sandbox).await).await);
     rows.push(imports(sandbox, runs).await?);
-    rows.push(webhooks(sandbox, args.webhooks).await?);
+    rows.push(webhooks(servers, sandbox, args.webhooks).await?);
     Ok(rows)
 }
 
@@ -75,7 +81,7 @@ async fn imports(sandbox: &Sandbox, runs: u32) -> Result<Row> {
 }
 
 /// Delivery of everything in the outbox to a receiver in this process, which does nothing but answer.
-async fn webhooks(sandbox: &mut Sandbox, count: u32) -> Result<Row> {
+async fn webhooks(servers: &Servers, sandbox: &mut Sandbox, count: u32) -> Result<Row> {
     let came = Arc::new(AtomicU32::new(0));
     let counter = Arc::clone(&came);
     let hook = async move || {
@@ -88,8 +94,9 @@ async fn webhooks(sandbox: &mut Sandbox, count: u32) -> Result<Row> {
     let wanted = json!({ "label": "bench", "url": url, "subscribed_events": ["status.updated"] });
     sandbox.post(&sandbox.issuer, "v3/webhook/destinations/", &wanted).await?.expect(201)?;
     fill(sandbox, "told", count).await?;
-    let (rss_mib_start, cpu, begun) = (rss_mib(), cpu_time(), Instant::now());
-    sandbox.issuer.role.deliver_due().await?;
+    let (rss_mib_start, cpu, servers_cpu, begun) = (rss_mib(), cpu_time(), servers::cpu_time(), Instant::now());
+    let issuer = Arc::clone(&sandbox.issuer.role);
+    servers.run(async move { issuer.deliver_due().await }).await??;
     let (took, cpu) = (begun.elapsed(), cpu_time().saturating_sub(cpu));
     let came = came.load(Ordering::Relaxed);
     Ok(Row {
@@ -99,6 +106,7 @@ async fn webhooks(sandbox: &mut Sandbox, count: u32) -> Result<Row> {
         errors: count.saturating_sub(came),
         flows_per_s: round(f64::from(came) / took.as_secs_f64()),
         cpu_ms_per_flow: round(ms(cpu) / f64::from(count)),
+        server_cpu_ms_per_flow: round(ms(servers::cpu_time().saturating_sub(servers_cpu)) / f64::from(count)),
         p50_ms: 0.0,
         p95_ms: 0.0,
         rss_mib_start,
