@@ -29,10 +29,10 @@ mod destination;
 mod outbox;
 mod replay;
 
-pub use attempt::Answer;
 pub use destination::{Destination, DestinationChange, NewDestination, Shared};
 pub use outbox::{Delivery, Summary};
 pub use replay::{Logged, Queued, Tested};
+pub use warifu_server::delivery::Answer;
 
 use outbox::{Outgoing, Payload};
 

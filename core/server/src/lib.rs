@@ -15,6 +15,7 @@ pub mod assets;
 pub mod audit;
 pub mod clock;
 pub mod csrf;
+pub mod delivery;
 pub mod entropy;
 pub mod extract;
 pub mod fetch;

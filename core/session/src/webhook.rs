@@ -28,7 +28,7 @@ mod singular;
 pub use canonical::{Text, canonical, is_portable_name, portable};
 pub use event::{Event, EventType, NotAnEventType, ResubmitInfo, Version, WithdrawnConsent, carries_decision};
 pub use received::{Findings, Received, Refusal, WINDOW_SECONDS};
-pub use signature::{Signatures, Signed, WebhookSecret, sign};
+pub use signature::{Signatures, Signed, WebhookSecret, sign, sign_body};
 pub use singular::singular;
 
 /// Header of the signature over the bytes as they were sent.

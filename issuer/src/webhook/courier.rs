@@ -13,10 +13,11 @@ use jiff::Timestamp;
 use tokio::task::{Id, JoinSet};
 use uuid::Uuid;
 use warifu_keys::base64url;
+use warifu_server::delivery::{Answer, Attempted};
 use warifu_session::webhook::EventType;
 use warifu_store::{Batch, Collection, Loaded, Query, Range, Stored, Version, sortable};
 
-use super::attempt::{Answer, Attempted, Occasion, attempt};
+use super::attempt::{Occasion, attempt};
 use super::destination::Destination;
 use super::outbox::{Delivery, KEPT, Outgoing, Payload, Summary};
 use crate::kyc::service::TRIES;

@@ -6,16 +6,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 use warifu_keys::{Entropy, Secret, base64url};
+use warifu_server::delivery::{After, Answer, LEASE};
 use warifu_session::webhook::{Event, EventType, ResubmitInfo};
 use warifu_store::{Stored, sortable};
 
-use super::attempt::Answer;
 use crate::kyc::vault::{DataKey, VaultError};
 
-/// How long after an attempt that failed the next one is made.
-pub(super) const DELAYS: [SignedDuration; 2] = [SignedDuration::from_mins(1), SignedDuration::from_mins(4)];
-/// How long a claim holds: far longer than an attempt, so that only a process that died loses it.
-pub(super) const LEASE: SignedDuration = SignedDuration::from_secs(30);
 /// How long what was sent, or dropped, can be replayed.
 pub(super) const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
@@ -134,11 +130,10 @@ impl Outgoing {
     /// After an attempt that ended with this answer.
     pub(super) fn attempted(&self, answer: Answer, now: Timestamp) -> Self {
         let attempts = self.attempts.saturating_add(1);
-        let delay = usize::try_from(self.attempts).ok().and_then(|attempt| DELAYS.get(attempt));
-        let state = match delay {
-            _ if answer.is_success() => State::Delivered { at: now },
-            Some(delay) if answer.may_be_retried() => State::Waiting { due: later(now, *delay) },
-            Some(_) | None => State::Dropped { at: now },
+        let state = match answer.after(self.attempts) {
+            After::Done => State::Delivered { at: now },
+            After::Again(delay) => State::Waiting { due: later(now, delay) },
+            After::Dropped => State::Dropped { at: now },
         };
         Self { attempts, state, ..self.clone() }
     }

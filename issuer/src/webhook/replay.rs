@@ -4,12 +4,13 @@ use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 use warifu_keys::base64url;
+use warifu_server::delivery::Attempted;
 use warifu_session::Status;
 use warifu_session::decision::SessionKind;
 use warifu_session::webhook::{Event, EventType};
 use warifu_store::{Batch, Collection, Cursor, Loaded, Query, Range};
 
-use super::attempt::{Attempted, Occasion, attempt};
+use super::attempt::{Occasion, attempt};
 use super::destination::Destination;
 use super::outbox::{Delivery, Outgoing, Payload, State};
 use crate::kyc::service::TRIES;

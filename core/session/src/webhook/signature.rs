@@ -11,6 +11,7 @@ use warifu_keys::{Entropy, Secret};
 
 use super::canonical::{Text, canonical};
 use super::event::Event;
+use super::{X_SIGNATURE, X_SIGNATURE_SIMPLE, X_SIGNATURE_V2, X_TIMESTAMP};
 
 /// The secret that a destination shares with us. Its text is the key, as UTF-8: nothing is decoded from it.
 #[derive(Clone, PartialEq, Eq)]
@@ -110,6 +111,19 @@ pub struct Signed {
     pub timestamp: i64,
 }
 
+impl Signed {
+    /// The headers that carry the signatures; `timestamp` is that of the body, written out.
+    #[must_use]
+    pub fn headers<'a>(&'a self, timestamp: &'a str) -> [(&'static str, &'a str); 4] {
+        [
+            (X_SIGNATURE, &self.signatures.raw),
+            (X_SIGNATURE_V2, &self.signatures.canonical),
+            (X_SIGNATURE_SIMPLE, &self.signatures.simple),
+            (X_TIMESTAMP, timestamp),
+        ]
+    }
+}
+
 /// Writes and signs an event for an attempt at `now`.
 ///
 /// The time of the attempt is signed, because receivers refuse what is older than five minutes and the last attempt comes
@@ -117,11 +131,16 @@ pub struct Signed {
 #[must_use]
 pub fn sign(event: &Event, secret: &WebhookSecret, now: Timestamp) -> Signed {
     let timestamp = now.as_second();
-    let body = event.at(timestamp);
+    sign_body(&event.at(timestamp), secret, timestamp)
+}
+
+/// [`sign`] for what is no event of a session; `body` says `timestamp` itself, in seconds since 1970.
+#[must_use]
+pub fn sign_body(body: &Map<String, Value>, secret: &WebhookSecret, timestamp: i64) -> Signed {
     let written = canonical(&Value::Object(body.clone()), Text::Utf8);
     let raw = secret.mac(written.as_bytes());
     // The body is the canonical form, so both signatures are one.
-    let signatures = Signatures { canonical: raw.clone(), raw, simple: secret.mac(simple_text(&body).as_bytes()) };
+    let signatures = Signatures { canonical: raw.clone(), raw, simple: secret.mac(simple_text(body).as_bytes()) };
     Signed { body: written, signatures, timestamp }
 }
 
