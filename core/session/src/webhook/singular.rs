@@ -63,6 +63,8 @@ mod tests {
         }
         let open = singular(json!({ "id_verifications": null, "face_matches": [], "reviews": [] }));
         assert_eq!(open, json!({ "id_verification": null, "face_match": null, "reviews": [] }));
+        let read = singular(json!({ "document_ai_documents": [{ "status": "Approved" }] }));
+        assert_eq!(read, json!({ "document_ai": { "status": "Approved" } }));
         assert_eq!(singular(json!("x")), "x");
     }
 }

@@ -17,6 +17,7 @@ use warifu_server::Now;
 use warifu_server::extract::{Json, Query};
 use warifu_session::Status;
 use warifu_session::decision::SessionKind;
+use warifu_session::webhook::singular;
 
 use super::super::openapi::{Changed, Detail, Looked, SessionId, bodies};
 use super::{AnyId, Body, Client, Doors, Front, Id, Refusal, both, text};
@@ -193,31 +194,6 @@ async fn decision(
         decision["cost_breakdown"] = json!(front.0.cost(id.0).await?);
     }
     Ok(Json(if asked.version.as_deref() == Some("v2") { singular(decision) } else { decision }).into_response())
-}
-
-/// The shape before version 3: one object for each feature, under its older name, in place of an array.
-fn singular(mut decision: Value) -> Value {
-    const NAMES: &[(&str, &str)] = &[
-        ("id_verifications", "id_verification"),
-        ("nfc_verifications", "nfc"),
-        ("liveness_checks", "liveness"),
-        ("face_matches", "face_match"),
-        ("ip_analyses", "ip_analysis"),
-        ("aml_screenings", "aml"),
-        ("phone_verifications", "phone"),
-        ("email_verifications", "email"),
-        ("poa_verifications", "poa"),
-        ("database_validations", "database_validation"),
-        ("questionnaire_responses", "questionnaire"),
-    ];
-    if let Some(members) = decision.as_object_mut() {
-        for (plural, singular) in NAMES {
-            if let Some(items) = members.remove(*plural) {
-                members.insert((*singular).to_owned(), items.get(0).cloned().unwrap_or_default());
-            }
-        }
-    }
-    decision
 }
 
 /// Erases everything about the person.
