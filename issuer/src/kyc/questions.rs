@@ -22,6 +22,7 @@ use crate::kyc::media::Medium;
 use crate::kyc::service::{Progress, Written};
 use crate::kyc::session::OpenSession;
 use crate::kyc::stage::OutOfTurn;
+use crate::workflows::course::Course;
 use crate::{Error, Issuer};
 
 /// Largest file that a person may hand over with an answer, in bytes.
@@ -108,34 +109,21 @@ pub enum Given {
 impl Issuer {
     /// The questionnaire that the graph of a session asks for now, if it does.
     pub(crate) fn asking(&self, open: &OpenSession, now: Timestamp) -> Option<Asking> {
-        let (node, feature) = self.course(open, now)?.asks?;
-        let pinned = open.session.workflow.questionnaires.get(&node).filter(|_| feature == Feature::Questionnaire)?;
-        let slot = slot(open.session.workflow.graph.as_ref()?, &node);
-        Some(Asking { pinned: pinned.clone(), slot, node })
-    }
-
-    /// Where a session asks questions, as far as can be said: a graph that branches may ask less than it has, so only what was
-    /// asked counts there.
-    pub(crate) fn slots(&self, open: &OpenSession, now: Timestamp) -> Vec<Slot> {
-        let Some(graph) = &open.session.workflow.graph else { return Vec::new() };
-        let branches = graph.nodes().values().any(|node| matches!(node, Node::Branch(_)));
-        let asked = self.asking(open, now).map(|asking| asking.node);
-        let counts =
-            |node: &NodeId| !branches || open.personal.answers.contains_key(node) || asked.as_ref() == Some(node);
-        let nodes = open.session.workflow.questionnaires.keys().filter(|node| counts(node));
-        let mut slots: Vec<Slot> = nodes.map(|node| slot(graph, node)).collect();
-        slots.sort_unstable();
-        slots.dedup();
-        slots
+        let course = self.course(open, now)?;
+        let (node, pinned) = open.asked(&course)?;
+        let slot = slot(open.session.workflow.graph.as_ref()?, node);
+        Some(Asking { pinned: pinned.clone(), slot, node: node.clone() })
     }
 
     /// Refuses everything but answers while the graph asks a questionnaire.
     pub(crate) fn check_due(&self, open: &OpenSession, now: Timestamp) -> Result<(), Error> {
         self.check_open(&open.session, now)?;
-        match self.asking(open, now) {
-            Some(_) => Err(OutOfTurn("picture").into()),
-            None => Ok(()),
-        }
+        if self.asks_questions(open, now) { Err(OutOfTurn("picture").into()) } else { Ok(()) }
+    }
+
+    /// Whether the graph of a session asks a questionnaire now.
+    pub(crate) fn asks_questions(&self, open: &OpenSession, now: Timestamp) -> bool {
+        self.course(open, now).is_some_and(|course| open.asked(&course).is_some())
     }
 
     /// Takes the answers for the node that the session waits at. Answers that do not fit change nothing: what is wrong with each
@@ -172,7 +160,8 @@ impl Issuer {
         let answered = Answered { answers, files, at: now };
         let done = self
             .change(token, now, |open| {
-                if self.asking(open, now).is_none_or(|asking| asking.node != node) {
+                let course = self.course(open, now);
+                if course.as_ref().and_then(|course| open.asked(course)).is_none_or(|(asked, _)| *asked != node) {
                     return Err(OutOfTurn("questionnaire").into());
                 }
                 open.personal.answers.insert(node.clone(), answered.clone());
@@ -249,6 +238,26 @@ impl Issuer {
 }
 
 impl OpenSession {
+    /// The questionnaire that a course waits for, and its node.
+    pub(crate) fn asked<'a>(&'a self, course: &'a Course) -> Option<(&'a NodeId, &'a Pinned)> {
+        let (node, feature) = course.asks.as_ref()?;
+        let pinned = self.session.workflow.questionnaires.get(node).filter(|_| *feature == Feature::Questionnaire)?;
+        Some((node, pinned))
+    }
+
+    /// Where a session asks questions, as far as can be said: a graph that branches may ask less than it has, so only what was
+    /// asked counts there, and what is `asked` now.
+    pub(crate) fn slots(&self, asked: Option<&NodeId>) -> Vec<Slot> {
+        let Some(graph) = &self.session.workflow.graph else { return Vec::new() };
+        let branches = graph.nodes().values().any(|node| matches!(node, Node::Branch(_)));
+        let counts = |node: &NodeId| !branches || self.personal.answers.contains_key(node) || asked == Some(node);
+        let nodes = self.session.workflow.questionnaires.keys().filter(|node| counts(node));
+        let mut slots: Vec<Slot> = nodes.map(|node| slot(graph, node)).collect();
+        slots.sort_unstable();
+        slots.dedup();
+        slots
+    }
+
     /// Where everything that the person handed over is kept: pictures, and the files with their answers.
     pub(crate) fn blobs(&self) -> Vec<BlobId> {
         let files = self.personal.answers.values().flat_map(|answered| answered.files.values());

@@ -165,7 +165,7 @@ impl Issuer {
         let next = match &open.personal.stage {
             // The graph of a workflow may end a session before everything was handed over, or go on after that.
             _ if session.status.is_decided() => Next::Result,
-            _ if self.asking(open, now).is_some() => Next::Questionnaire,
+            _ if self.asks_questions(open, now) => Next::Questionnaire,
             Stage::Opened | Stage::DocumentAgain { .. } => Next::Document,
             Stage::AwaitingCredential => Next::Credential,
             Stage::DocumentRead { .. } | Stage::AwaitingFace { .. } => Next::Selfie,
@@ -289,6 +289,7 @@ impl Issuer {
             }
             Some(_) | None => None,
         };
+        let asking = self.asking(&seen.open, now);
         Ok(View {
             token: token.to_owned(),
             progress: self.progress_of(&seen, Vec::new(), now),
@@ -306,13 +307,13 @@ impl Issuer {
             again: seen.open.personal.again.clone().filter(|_| session.status == Status::Resubmitted),
             is_late: session.is_late_at(now),
             embedders: self.embedders(session.application).await?,
-            slots: self.slots(&seen.open, now),
+            slots: seen.open.slots(asking.as_ref().map(|asking| &asking.node)),
             nodes: [node(Feature::Ocr), node(Feature::Liveness).or_else(|| node(Feature::FaceMatch))],
             taken: self.offer_is_taken(&seen.open, now).await?,
             standing,
             offer,
             asked: seen.open.personal.showing.asked(),
-            asking: self.asking(&seen.open, now),
+            asking,
             request,
             has_consents: !seen.open.personal.consents.is_empty(),
         })

@@ -52,13 +52,16 @@ impl Issuer {
     pub(crate) fn settle(&self, open: &mut OpenSession, otherwise: &'static str, now: Timestamp) -> &'static str {
         open.personal.walked_at = Some(now);
         // To pass a webhook node is to have told it: the event goes out with the commit of this step.
-        while let Some(node) = self.course(open, now).and_then(|course| course.calls) {
-            open.personal.called.insert(node);
-        }
+        let course = loop {
+            let course = self.course(open, now);
+            match course.as_ref().and_then(|course| course.calls.clone()) {
+                Some(node) => drop(open.personal.called.insert(node)),
+                None => break course,
+            }
+        };
         let complete = open.personal.stage.verdict(&open.session.workflow).is_some();
         let (of_verdict, action) = status_of(&open.personal.stage, &open.session.workflow);
-        let course = self.course(open, now);
-        let asks_questions = self.asking(open, now).is_some();
+        let asks_questions = course.as_ref().is_some_and(|course| open.asked(course).is_some());
         let status = match course {
             Some(course) => course.status,
             None => complete.then_some(of_verdict),
