@@ -57,7 +57,12 @@ pub struct World {
 impl World {
     /// A fresh world; its keys and tokens follow from `seed`.
     pub async fn start(models: Models, seed: &str) -> Result<Self> {
-        let hands = Hands::at(START.parse::<Timestamp>()?);
+        Self::start_at(START.parse()?, models, seed).await
+    }
+
+    /// A fresh world that begins at a time of its own: now, where programs take part whose clocks nobody moves.
+    pub async fn start_at(start: Timestamp, models: Models, seed: &str) -> Result<Self> {
+        let hands = Hands::at(start);
         let data = tempfile::tempdir()?;
         let sandbox = Sandbox::start(Options {
             data: data.path().join("sandbox"),
