@@ -7,6 +7,7 @@ mod by_hand;
 mod faces;
 mod floors;
 mod integration;
+mod interop;
 mod killed;
 mod liveness;
 mod mdoc;
