@@ -21,6 +21,7 @@ use crate::{answer, files};
 
 mod api;
 mod face;
+mod present;
 mod search;
 mod servers;
 
@@ -32,7 +33,7 @@ pub(crate) enum BenchCommand {
     /// Selfie reauth in the wallet: detect, liveness, embed, match.
     Reauth(BenchArgs),
     /// Issuance, presentation and import over HTTP.
-    Flows(BenchArgs),
+    Flows(FlowsArgs),
     /// The session API over HTTP: create, decision, lists with every filter, import, webhooks.
     Api(ApiArgs),
     /// Faces: a 1080p frame step by step, and one template among many.
@@ -48,6 +49,16 @@ pub(crate) struct BenchArgs {
     /// Print JSON.
     #[arg(long)]
     json: bool,
+}
+
+/// What the bench of the flows can be told.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct FlowsArgs {
+    #[command(flatten)]
+    common: BenchArgs,
+    /// Only presentations: in both formats, alone and many at a time.
+    #[arg(long)]
+    present: bool,
 }
 
 /// What the bench of the session API can be told.
@@ -87,7 +98,8 @@ pub(crate) async fn run(command: BenchCommand) -> Result<()> {
     let (args, kyc) = match &command {
         BenchCommand::Face(args) => return face::run(args.clone()).await,
         BenchCommand::Kyc(args) => (args.clone(), true),
-        BenchCommand::Reauth(args) | BenchCommand::Flows(args) => (args.clone(), false),
+        BenchCommand::Reauth(args) => (args.clone(), false),
+        BenchCommand::Flows(args) => (args.common.clone(), false),
         BenchCommand::Api(args) => (args.common.clone(), false),
     };
     let loading = Instant::now();
@@ -154,7 +166,10 @@ async fn measure(
             );
         }
         BenchCommand::Api(args) => rows.extend(api::measure(servers, sandbox, person, args).await?),
-        BenchCommand::Flows(_) => {
+        BenchCommand::Flows(FlowsArgs { present: true, .. }) => {
+            rows.extend(present::measure(sandbox, person, runs).await?);
+        }
+        BenchCommand::Flows(FlowsArgs { present: false, .. }) => {
             let session = verdict(sandbox, person).await?;
             accept(sandbox, &session).await?;
             rows.push(repeat("issue", runs, async || accept(sandbox, &session).await).await);
