@@ -53,6 +53,8 @@ service-status = Publish status lists
 service-access = Ask wallets for details
 service-share-receiving = Receive shares
 service-wallet-provider = Provide wallets
+service-registrar = Register what verifiers may ask
+service-verifier-attestation = Attest verifiers
 
 status-granted = Granted
 status-suspended = Suspended

@@ -53,6 +53,8 @@ service-status = 失効状態リストの公開
 service-access = ウォレットへの照会
 service-share-receiving = 共有データの受け取り
 service-wallet-provider = ウォレットの提供
+service-registrar = 照会内容の登録
+service-verifier-attestation = 検証者の証明
 
 status-granted = 許可
 status-suspended = 停止中

@@ -519,6 +519,28 @@ mod tests {
         assert!(matches!(registry.admit(&twin, &by(), at(LATER)).await, Err(Error::Taken { .. })));
     }
 
+    /// A verifier that no certificate proves is admitted by its client identifier and published with it.
+    #[tokio::test]
+    async fn a_client_identifier_is_admitted_and_published() {
+        let sandbox = Sandbox::new();
+        let registry = sandbox.registry().await;
+        let client_id = "decentralized_identifier:did:web:shop.example";
+        let mut party = registry.party("partner-b").await.unwrap();
+        party.id = "shop".to_owned();
+        party.services.retain(|service| service.service_type == ServiceType::Access);
+        party.services[0].certificates.clear();
+        party.services[0].identifiers = vec![client_id.to_owned()];
+        registry.admit(&party, &by(), at(LATER)).await.unwrap();
+        let trust = registry.trust(at(LATER)).await.unwrap();
+        assert_eq!(trust.may_request_as(client_id, at(LATER)).unwrap().id, "shop");
+        let mut twin = party.clone();
+        twin.id = "twin".to_owned();
+        assert!(matches!(registry.admit(&twin, &by(), at(LATER)).await, Err(Error::Taken { .. })));
+        registry.set_status("shop", None, ServiceStatus::Suspended, &by(), at(LATER)).await.unwrap();
+        let trust = registry.trust(at(LATER)).await.unwrap();
+        assert_eq!(trust.may_request_as(client_id, at(LATER)).unwrap_err().explain().rule, "suspended");
+    }
+
     #[tokio::test]
     async fn refusals_write_nothing() {
         let sandbox = Sandbox::new();

@@ -6,10 +6,10 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
-use warifu_keys::Jwk;
 use warifu_keys::x509::{Certificate, X509Error, verify_chain};
+use warifu_keys::{Jwk, PublicKey};
 
-use crate::entity::{Service, ServiceStatus, ServiceType, Standing, TrustedEntity};
+use crate::entity::{self, Service, ServiceStatus, ServiceType, Standing, TrustedEntity};
 use crate::list::{ListError, TrustedList};
 
 /// What a role knows about whom to trust: a verified list, or the reason why there is none.
@@ -272,6 +272,61 @@ impl Trust {
         self.may(ServiceType::Access, chain, now)
     }
 
+    /// Whether whoever has proved the client identifier `client_id`, whole with its prefix, may ask for claims at `now`.
+    ///
+    /// For client identifiers that no certificate proves: those that one proves are asked about by the chain
+    /// ([`Trust::may_request`]) and are not listed here, whatever the list says. How the identifier was proved is the
+    /// caller's business; the list names it letter by letter, once.
+    pub fn may_request_as(&self, client_id: &str, now: Timestamp) -> Result<TrustedEntity, Refusal> {
+        let service = ServiceType::Access;
+        if entity::is_proved_by_certificate(client_id) {
+            self.services(service, now)?;
+            return Err(Refusal::NotListed { service, identifier: client_id.chars().take(200).collect() });
+        }
+        Ok(self.only(service, client_id, now)?.entity.clone())
+    }
+
+    /// Who may attest verifiers at `now`: the name (`iss`) and keys of each. A name that two services claim is nobody's.
+    #[must_use]
+    pub fn verifier_attesters(&self, now: Timestamp) -> Vec<(String, PublicKey)> {
+        let service = ServiceType::VerifierAttestation;
+        let services = self.services(service, now).unwrap_or_default();
+        let names = services.iter().flat_map(|listed| &listed.service.identifiers);
+        let granted = names.filter_map(|name| Some((name, self.only(service, name, now).ok()?)));
+        let keys = granted.flat_map(|(name, listed)| {
+            let keys = listed.service.keys.iter().filter_map(|key| key.public_key().ok());
+            keys.map(|key| (name.clone(), key)).collect::<Vec<_>>()
+        });
+        keys.collect()
+    }
+
+    /// Certificates of every registrar at `now`; nothing without a list.
+    #[must_use]
+    pub fn registrar_anchors(&self, now: Timestamp) -> Vec<Certificate> {
+        self.anchors(ServiceType::Registrar, now)
+    }
+
+    /// Whether the list knows registrars at all, granted at `now` or not: then whoever asks should be registered.
+    #[must_use]
+    pub fn has_registrars(&self, now: Timestamp) -> bool {
+        self.services(ServiceType::Registrar, now).is_ok_and(|services| !services.is_empty())
+    }
+
+    /// The one granted service of a type that has this identifier.
+    fn only(&self, service: ServiceType, named: &str, now: Timestamp) -> Result<Listed<'_>, Refusal> {
+        let identifier = || named.chars().take(200).collect::<String>();
+        let mut found = self
+            .services(service, now)?
+            .into_iter()
+            .filter(|listed| listed.service.identifiers.iter().any(|known| known == named));
+        let listed = found.next().ok_or_else(|| Refusal::NotListed { service, identifier: identifier() })?;
+        if found.next().is_some() {
+            return Err(Refusal::Ambiguous { service, identifier: identifier() });
+        }
+        listed.check_granted()?;
+        Ok(listed)
+    }
+
     /// Whether the party behind `chain` may attest wallets at `now`.
     pub fn may_attest_wallets(&self, chain: &[Certificate], now: Timestamp) -> Result<TrustedEntity, Refusal> {
         self.may(ServiceType::WalletProvider, chain, now)
@@ -280,16 +335,8 @@ impl Trust {
     /// Whether `audience` may receive shares at `now`, and the key to encrypt them to.
     pub fn may_receive(&self, audience: &str, now: Timestamp) -> Result<(TrustedEntity, Jwk), Refusal> {
         let service = ServiceType::ShareReceiving;
-        let identifier = || audience.chars().take(200).collect::<String>();
-        let mut found = self
-            .services(service, now)?
-            .into_iter()
-            .filter(|listed| listed.service.identifiers.iter().any(|known| known == audience));
-        let listed = found.next().ok_or_else(|| Refusal::NotListed { service, identifier: identifier() })?;
-        if found.next().is_some() {
-            return Err(Refusal::Ambiguous { service, identifier: identifier() });
-        }
-        listed.check_granted()?;
+        let listed = self.only(service, audience, now)?;
+        let identifier = || audience.chars().take(200).collect();
         let key = listed.service.keys.first();
         let key = key.ok_or_else(|| Refusal::NotListed { service, identifier: identifier() })?;
         Ok((listed.entity.clone(), key.clone()))
@@ -414,6 +461,7 @@ impl Listed<'_> {
 
 #[cfg(test)]
 mod tests {
+    use warifu_keys::Signer as _;
     use warifu_keys::x509::Purpose;
 
     use super::*;
@@ -558,6 +606,110 @@ mod tests {
         entities.push(again);
         let trust = trust(&scheme, entities);
         assert!(matches!(trust.may_receive("partner-b", at(NOW)), Err(Refusal::Ambiguous { .. })));
+    }
+
+    /// The list with services of another kind for `partner-b`, in this status since noon.
+    fn with(scheme: &Scheme, services: Vec<Service>) -> Vec<TrustedEntity> {
+        let mut entities = scheme.entities();
+        entities[1].services.extend(services);
+        entities
+    }
+
+    fn named(service_type: ServiceType, identifiers: &[&str], keys: Vec<Jwk>) -> Service {
+        Service {
+            service_type,
+            name: service_type.word().to_owned(),
+            certificates: Vec::new(),
+            keys,
+            identifiers: identifiers.iter().map(|id| (*id).to_owned()).collect(),
+            current: Standing { status: ServiceStatus::Granted, since: at("2026-11-22T00:00:00Z") },
+            history: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_client_identifier_asks_where_the_list_names_it() {
+        let scheme = Scheme::new();
+        let (did, address) = ("decentralized_identifier:did:web:shop.example", "redirect_uri:https://shop.example/cb");
+        let access = || named(ServiceType::Access, &[did, address], Vec::new());
+        let good = trust(&scheme, with(&scheme, vec![access()]));
+        assert_eq!(good.may_request_as(did, at(NOW)).unwrap().id, "partner-b");
+        assert_eq!(good.may_request_as(address, at(NOW)).unwrap().id, "partner-b");
+        let check = |trust: &Trust, client_id: &str, rule: &str| {
+            assert_eq!(trust.may_request_as(client_id, at(NOW)).unwrap_err().explain().rule, rule, "{client_id}");
+        };
+        // Letter by letter, with the prefix; an audience or an entity is no client.
+        let hash = format!("x509_hash:{}", scheme.access_chain[0].sha256_base64url());
+        for other in [
+            "did:web:shop.example",
+            "verifier_attestation:did:web:shop.example",
+            "decentralized_identifier:did:web:shop.example:b",
+            "redirect_uri:https://shop.example/cb/",
+            "redirect_uri:https://SHOP.example/cb",
+            "partner-b",
+            "",
+            &hash,
+        ] {
+            check(&good, other, "not_listed");
+        }
+        // What a certificate proves is never proved by its name, also where the list says the name.
+        let mut entities = with(&scheme, vec![access()]);
+        for service in entities[1].services.iter_mut().filter(|known| known.service_type == ServiceType::Access) {
+            service.identifiers.extend([hash.clone(), "x509_san_dns:shop.example".to_owned()]);
+        }
+        let listed = trust(&scheme, entities);
+        check(&listed, &hash, "not_listed");
+        check(&listed, "x509_san_dns:shop.example", "not_listed");
+        // Twice, suspended, not begun, and no list.
+        check(&trust(&scheme, with(&scheme, vec![access(), access()])), did, "ambiguous");
+        let mut entities = with(&scheme, vec![access()]);
+        entities[0].services.push(access());
+        check(&trust(&scheme, entities), did, "ambiguous");
+        for (status, rule) in [(ServiceStatus::Suspended, "suspended"), (ServiceStatus::Withdrawn, "withdrawn")] {
+            let mut service = access();
+            service.current.status = status;
+            check(&trust(&scheme, with(&scheme, vec![service])), did, rule);
+        }
+        let mut future = access();
+        future.current.since = at("2026-11-23T23:00:00Z");
+        check(&trust(&scheme, with(&scheme, vec![future])), did, "not_yet");
+        check(&Trust::without_list("never fetched"), did, "no_list");
+        check(&Trust::without_list("never fetched"), &hash, "no_list");
+        // A service needs something to be known by.
+        for identifiers in [&[][..], &["x509_hash:abc"][..]] {
+            let mut entity = scheme.entities()[1].clone();
+            entity.services = vec![named(ServiceType::Access, identifiers, Vec::new())];
+            assert!(TrustedEntity::from_wire(&entity.to_wire()).is_err(), "{identifiers:?}");
+        }
+    }
+
+    #[test]
+    fn attesters_and_registrars_are_those_of_the_list() {
+        let scheme = Scheme::new();
+        let entropy = warifu_keys::entropy::Seeded::dangerous_new("attester");
+        let key = warifu_keys::SigningKey::generate_p256(&entropy).public_key();
+        let attester = || named(ServiceType::VerifierAttestation, &["https://attester.example"], vec![key.to_jwk()]);
+        let none = trust(&scheme, scheme.entities());
+        assert!(none.verifier_attesters(at(NOW)).is_empty() && !none.has_registrars(at(NOW)));
+        let one = trust(&scheme, with(&scheme, vec![attester()]));
+        assert_eq!(one.verifier_attesters(at(NOW)), [("https://attester.example".to_owned(), key.clone())]);
+        let mut suspended = attester();
+        suspended.current.status = ServiceStatus::Suspended;
+        for services in [vec![suspended.clone()], vec![attester(), attester()], vec![attester(), suspended]] {
+            assert!(trust(&scheme, with(&scheme, services)).verifier_attesters(at(NOW)).is_empty());
+        }
+        let registrar = authority("registrar", "Registrar");
+        let anchor = registrar.certificate().clone();
+        let mut service = named(ServiceType::Registrar, &[], Vec::new());
+        service.certificates.push(anchor.clone());
+        let known = trust(&scheme, with(&scheme, vec![service.clone()]));
+        assert_eq!(known.registrar_anchors(at(NOW)), [anchor]);
+        assert!(known.has_registrars(at(NOW)));
+        // A list whose registrar is suspended still has one: nobody is registered, rather than nobody needs to be.
+        service.current.status = ServiceStatus::Suspended;
+        let suspended = trust(&scheme, with(&scheme, vec![service]));
+        assert!(suspended.registrar_anchors(at(NOW)).is_empty() && suspended.has_registrars(at(NOW)));
+        assert!(!Trust::without_list("x").has_registrars(at(NOW)));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! | certificates of a service | `X509Certificates`: authorities, or end-entity certificates that are trusted as themselves |
 //! | share key of a partner | `PublicKeyValues` of its share-receiving service |
 //! | client and audience identifiers | `OtherIds` of the service |
+//! | name and keys of whoever attests verifiers | `OtherIds` and `PublicKeyValues` of the service |
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -32,18 +33,30 @@ pub enum ServiceType {
     KycIssuance,
     /// Publishes status lists; identity: the authority's certificate.
     Status,
-    /// Asks wallets for claims; identity: the access certificate, or the authority of access certificates.
+    /// Asks wallets for claims; identity: the access certificate or the authority of access certificates, or client
+    /// identifiers that are not proved by a certificate, whole with their prefix.
     Access,
     /// Receives share tokens; identity: the audience identifiers and the ECDH-ES key.
     ShareReceiving,
     /// Attests wallets; identity: the wallet provider's authority.
     WalletProvider,
+    /// Says what verifiers have registered to ask for (ETSI TS 119 475); identity: the registrar's authority.
+    Registrar,
+    /// Attests verifiers (OpenID4VP 1.0 section 12); identity: the `iss` of its attestations and the keys that sign them.
+    VerifierAttestation,
 }
 
 impl ServiceType {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::KycIssuance, Self::Status, Self::Access, Self::ShareReceiving, Self::WalletProvider];
+    pub const ALL: [Self; 7] = [
+        Self::KycIssuance,
+        Self::Status,
+        Self::Access,
+        Self::ShareReceiving,
+        Self::WalletProvider,
+        Self::Registrar,
+        Self::VerifierAttestation,
+    ];
 
     /// The value of `ServiceTypeIdentifier`.
     #[must_use]
@@ -54,6 +67,8 @@ impl ServiceType {
             Self::Access => "urn:warifu:service:access:1",
             Self::ShareReceiving => "urn:warifu:service:share-receiving:1",
             Self::WalletProvider => "urn:warifu:service:wallet-provider:1",
+            Self::Registrar => "urn:warifu:service:registrar:1",
+            Self::VerifierAttestation => "urn:warifu:service:verifier-attestation:1",
         }
     }
 
@@ -66,6 +81,8 @@ impl ServiceType {
             Self::Access => "access",
             Self::ShareReceiving => "share-receiving",
             Self::WalletProvider => "wallet-provider",
+            Self::Registrar => "registrar",
+            Self::VerifierAttestation => "verifier-attestation",
         }
     }
 
@@ -88,7 +105,8 @@ impl ServiceType {
             Self::KycIssuance | Self::Status => Some(Purpose::DocumentSigner),
             Self::Access => Some(Purpose::Access),
             Self::WalletProvider => Some(Purpose::WalletProvider),
-            Self::ShareReceiving => None,
+            Self::Registrar => Some(Purpose::Registrar),
+            Self::ShareReceiving | Self::VerifierAttestation => None,
         }
     }
 }
@@ -379,13 +397,19 @@ fn read_service(entity: &str, wire: &lote::EntityService) -> Result<Option<Servi
         }
     }
     let known = match service_type {
-        ServiceType::ShareReceiving => !keys.is_empty() && !identity.other.is_empty(),
-        ServiceType::KycIssuance | ServiceType::Status | ServiceType::Access | ServiceType::WalletProvider => {
+        ServiceType::ShareReceiving | ServiceType::VerifierAttestation => {
+            !keys.is_empty() && !identity.other.is_empty()
+        }
+        // Not every client identifier is proved by a certificate (OpenID4VP 1.0 section 5.9.3).
+        ServiceType::Access => {
+            !certificates.is_empty() || identity.other.iter().any(|id| !is_proved_by_certificate(id))
+        }
+        ServiceType::KycIssuance | ServiceType::Status | ServiceType::WalletProvider | ServiceType::Registrar => {
             !certificates.is_empty()
         }
     };
     if !known {
-        return invalid(entity, "a service has no certificate, or no key and audience identifier");
+        return invalid(entity, "a service has no certificate, or no key and identifier");
     }
     Ok(Some(Service {
         service_type,
@@ -396,6 +420,12 @@ fn read_service(entity: &str, wire: &lote::EntityService) -> Result<Option<Servi
         current,
         history,
     }))
+}
+
+/// Whether a client identifier is one that only a certificate proves: then the certificate names the party, and the
+/// identifier alone names nobody.
+pub(crate) fn is_proved_by_certificate(client_id: &str) -> bool {
+    client_id.starts_with("x509_")
 }
 
 fn read_certificate(object: &lote::PkiObject) -> Result<Certificate, ListError> {

@@ -35,6 +35,9 @@ pub struct Candidate {
 pub struct Selection {
     /// One for each credential query to be answered, in the order of the query.
     pub answers: Vec<Answer>,
+    /// What can be given beyond what is needed, one for each optional set that can be answered: the identifiers of an
+    /// option, to be given whole or not at all. Some of them may be needed anyway, never all.
+    pub extras: Vec<Vec<String>>,
 }
 
 impl Selection {
@@ -107,7 +110,7 @@ pub fn select(query: &Query, candidates: &[Candidate]) -> Result<Selection, NotS
         .collect();
     let has_match =
         |id: &String| matched.iter().any(|(credential, choices)| credential.id == *id && !choices.is_empty());
-    let (mut needed, mut wanted) = (BTreeSet::new(), BTreeSet::new());
+    let (mut needed, mut offered) = (BTreeSet::new(), Vec::new());
     let mut satisfied = true;
     match &query.credential_sets {
         None => {
@@ -119,7 +122,7 @@ pub fn select(query: &Query, candidates: &[Candidate]) -> Result<Selection, NotS
                 let option = set.options.iter().find(|option| option.iter().all(has_match));
                 match (option, set.required) {
                     (Some(option), true) => needed.extend(option),
-                    (Some(option), false) => wanted.extend(option),
+                    (Some(option), false) => offered.push(option),
                     (None, true) => satisfied = false,
                     (None, false) => {}
                 }
@@ -133,16 +136,23 @@ pub fn select(query: &Query, candidates: &[Candidate]) -> Result<Selection, NotS
         });
         return Err(NotSatisfiable { unmet: unmet.collect() });
     }
-    let answers = matched
-        .into_iter()
-        .filter(|(credential, _)| needed.contains(&credential.id) || wanted.contains(&credential.id));
+    offered.retain(|option| !option.iter().all(|id| needed.contains(id)));
+    let mut extras: Vec<Vec<String>> = Vec::with_capacity(offered.len());
+    for option in offered {
+        if !extras.contains(option) {
+            extras.push(option.clone());
+        }
+    }
+    let wanted = |id: &String| needed.contains(id) || extras.iter().any(|option| option.contains(id));
+    let answers = matched.into_iter().filter(|(credential, _)| wanted(&credential.id));
     let answers = answers.map(|(credential, choices)| Answer {
         query_id: credential.id.clone(),
         optional: !needed.contains(&credential.id),
         multiple: credential.multiple,
         choices,
     });
-    Ok(Selection { answers: answers.collect() })
+    let answers = answers.collect();
+    Ok(Selection { answers, extras })
 }
 
 /// Whether a path's positions may be taken at their word.

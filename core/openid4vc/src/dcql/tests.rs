@@ -213,6 +213,33 @@ fn credential_sets() {
 }
 
 #[test]
+fn optional_options_are_offered_whole() {
+    let check = |list: Value, held: &[&str], expected: &[&[&str]]| {
+        let candidates: Vec<Candidate> = held.iter().map(|name| candidate(name, &[name], json!({}))).collect();
+        let selection = select(&sets(list.clone()), &candidates).unwrap();
+        assert_eq!(selection.extras, expected, "{list} {held:?}");
+        // Whatever stands in an offer is among the answers, and every answer that may be left out is in an offer.
+        for id in selection.extras.iter().flatten() {
+            assert!(selection.answer(id).is_some(), "{list} {held:?} {id}");
+        }
+        for answer in selection.answers.iter().filter(|answer| answer.optional) {
+            assert!(selection.extras.iter().flatten().any(|id| *id == answer.query_id), "{list} {held:?}");
+        }
+    };
+    let optional = |options: Value| json!([{ "options": [["a"]] }, { "required": false, "options": options }]);
+    check(optional(json!([["b", "c"]])), &["a", "b", "c"], &[&["b", "c"]]);
+    check(optional(json!([["b", "c"]])), &["a", "b"], &[]);
+    // The first that matches; one that needs a credential which is given anyway.
+    check(optional(json!([["d"], ["a", "b"], ["c"]])), &["a", "b", "c"], &[&["a", "b"]]);
+    // What is given anyway is no offer, and one offer is made once.
+    check(optional(json!([["a"]])), &["a"], &[]);
+    let twice = json!([{ "required": false, "options": [["b"]] }, { "required": false, "options": [["c"], ["b"]] }]);
+    check(twice.clone(), &["b"], &[&["b"]]);
+    check(twice, &["b", "c"], &[&["b"], &["c"]]);
+    check(json!([{ "required": false, "options": [["a"]] }, { "options": [["a", "b"]] }]), &["a", "b"], &[]);
+}
+
+#[test]
 fn without_sets_all_are_needed() {
     let asked = Query { credential_sets: None, ..sets(json!([{ "options": [["a"]] }])) };
     assert_eq!(answered(&asked, &["d", "c", "b", "a"]).as_deref(), Some("abcd"));

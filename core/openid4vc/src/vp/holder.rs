@@ -1,6 +1,6 @@
 //! The wallet's half: from a link to a request that may be believed, and the answer to it.
 //!
-//! [`RequestUri`] is what a link carries; [`RequestUri::fetch`] gives the request for the signed object. The object is
+//! [`RequestLink`] is what a link carries, most often a [`RequestUri`]; [`RequestUri::fetch`] gives the request for the signed object. The object is
 //! [`ReceivedRequest`] until its signature is checked, then [`AuthenticRequest`]: now the caller asks its trusted lists
 //! about the certificate chain, and only then [`AuthenticRequest::understand`] gives the [`PresentationRequest`].
 
@@ -26,8 +26,10 @@ use super::transaction_data::{self, TransactionData};
 use super::wallet_metadata::WalletMetadata;
 
 mod error;
+mod link;
 
 pub use error::Error;
+pub use link::{RequestLink, UnsignedLink};
 
 /// The scheme of a request link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,11 +124,30 @@ impl RequestUri {
         if self.method == http::Method::Get {
             return Err(Error::RequestUriMethod("get".to_owned()));
         }
-        let key = AgreementKey::generate(entropy);
-        let encryptions = vec![Encryption::A256Gcm, Encryption::A128Gcm];
-        let metadata = WalletMetadata { request_encryption: Some((key.public_jwk(), encryptions)), ..metadata.clone() };
-        Ok(AwaitingRequest { key: Some(key), ..self.fetch_as(&metadata, entropy) })
+        let (key, metadata) = with_key(metadata, entropy);
+        Ok(AwaitingRequest { key: Some(Seal::Demanded(key)), ..self.fetch_as(&metadata, entropy) })
     }
+
+    /// [`RequestUri::fetch_as`] that offers a fresh key where the link is to be fetched by `POST`. The object may come
+    /// encrypted to it or not, because not every verifier can encrypt; its signature is checked either way.
+    #[must_use]
+    pub fn fetch_offering(self, metadata: &WalletMetadata, entropy: &dyn Entropy) -> AwaitingRequest {
+        match self.method {
+            http::Method::Get => self.fetch_as(metadata, entropy),
+            http::Method::Post => {
+                let (key, metadata) = with_key(metadata, entropy);
+                AwaitingRequest { key: Some(Seal::Offered(key)), ..self.fetch_as(&metadata, entropy) }
+            }
+        }
+    }
+}
+
+/// A fresh key for a request object, and the metadata that name it.
+fn with_key(metadata: &WalletMetadata, entropy: &dyn Entropy) -> (AgreementKey, WalletMetadata) {
+    let key = AgreementKey::generate(entropy);
+    let encryptions = vec![Encryption::A256Gcm, Encryption::A128Gcm];
+    let metadata = WalletMetadata { request_encryption: Some((key.public_jwk(), encryptions)), ..metadata.clone() };
+    (key, metadata)
 }
 
 /// The parameters of a link of a known scheme.
@@ -148,8 +169,17 @@ pub struct AwaitingRequest {
     request: Request,
     client_id: ClientId,
     wallet_nonce: Option<String>,
-    /// What the object must be encrypted to, if anything.
-    key: Option<AgreementKey>,
+    /// What the object must or may be encrypted to, if anything.
+    key: Option<Seal>,
+}
+
+/// The key that a request object is encrypted to.
+#[derive(Debug, Clone)]
+enum Seal {
+    /// It must be.
+    Demanded(AgreementKey),
+    /// It may be.
+    Offered(AgreementKey),
 }
 
 impl AwaitingRequest {
@@ -170,7 +200,9 @@ impl AwaitingRequest {
         let text = std::str::from_utf8(&response.body).map_err(|_| Error::Body)?.trim();
         let jwt = match &self.key {
             None => text.to_owned(),
-            Some(key) => {
+            // Three parts are a JWS (RFC 7515 section 3.1), a JWE has five.
+            Some(Seal::Offered(_)) if text.bytes().filter(|byte| *byte == b'.').count() == 2 => text.to_owned(),
+            Some(Seal::Demanded(key) | Seal::Offered(key)) => {
                 let opened = Sealed::parse(text).and_then(|sealed| sealed.decrypt(key)).map_err(|_| Error::Sealed)?;
                 std::str::from_utf8(&opened).map_err(|_| Error::Body)?.to_owned()
             }
@@ -195,6 +227,12 @@ impl ReceivedRequest {
     #[must_use]
     pub fn new(jwt: String, client_id: ClientId) -> Self {
         Self { jwt, client_id, wallet_nonce: None, origin: None }
+    }
+
+    /// Who is said to be asking.
+    #[must_use]
+    pub fn client_id(&self) -> &ClientId {
+        &self.client_id
     }
 
     /// The DID URL whose key [`Terms`] must bring, where the client identifier is a DID; `None` for the other prefixes.

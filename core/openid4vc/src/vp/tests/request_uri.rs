@@ -5,6 +5,7 @@ use warifu_keys::jwe::Sealed;
 
 use super::*;
 use crate::vp::client_id::Prefix;
+use crate::vp::holder::{RequestLink, Scheme};
 use crate::vp::identity::{Answers, Terms};
 use crate::vp::request::ResponseMode;
 use crate::vp::wallet_metadata::{WalletMetadata, WalletMetadataError};
@@ -136,6 +137,71 @@ fn a_sealed_request_object() {
         link(&verifier, Method::Get).fetch_sealed(&own(), &wallet),
         Err(holder::Error::RequestUriMethod(_))
     ));
+}
+
+/// Where the key is only offered, the object may come either way, and no third.
+#[test]
+fn a_request_object_that_may_be_sealed() {
+    let verifier = Verifier::new("shop");
+    let (awaiting, wallet) = (verifier.ask(), Seeded::dangerous_new("wallet"));
+    let fetch = link(&verifier, Method::Post).fetch_offering(&own(), &wallet);
+    let post = RequestUriPost::parse(&fetch.request().body).unwrap();
+    let sealed = awaiting.sign_for(&verifier.chain, &verifier.key, &post, &verifier.entropy, now()).unwrap();
+    let plain = awaiting.sign(&verifier.chain, &verifier.key, post.wallet_nonce.as_deref(), now()).unwrap();
+    for object in [sealed.clone(), plain] {
+        fetch.clone().answer(&response(object)).unwrap().authenticate(now()).unwrap();
+    }
+    let other = link(&verifier, Method::Post).fetch_offering(&own(), &Seeded::dangerous_new("other"));
+    assert!(matches!(other.answer(&response(sealed)), Err(holder::Error::Sealed)));
+    assert!(matches!(fetch.answer(&response("a.b.c.d".to_owned())), Err(holder::Error::Sealed)));
+    let get = link(&verifier, Method::Get).fetch_offering(&own(), &wallet);
+    assert!(get.request().body.is_empty() && get.request().method == Method::Get);
+}
+
+/// By reference, by value, unsigned; and what is none of them.
+#[test]
+fn what_a_link_holds() {
+    let verifier = Verifier::new("shop");
+    let awaiting = verifier.ask();
+    let reference = link(&verifier, Method::Get).to_uri(Scheme::Openid4vp);
+    assert!(matches!(RequestLink::parse(&reference), Ok(RequestLink::ByReference(_))));
+    let encoded = |fields: &[(&str, &str)]| {
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        format!("openid4vp://?{query}")
+    };
+    let (client_id, jwt) = (verifier.client_id(), verifier.sign(&awaiting));
+    let value = encoded(&[("client_id", client_id.as_str()), ("request", &jwt), ("nonce", "of nobody")]);
+    let Ok(RequestLink::ByValue(received)) = RequestLink::parse(&value) else { panic!("by value") };
+    let request = received.authenticate(now()).unwrap().understand(&[]).unwrap();
+    assert_eq!(request.nonce(), awaiting.request().nonce);
+    // The object's own client identifier counts, and it must be the link's.
+    let other = Verifier::new("other").client_id();
+    let swapped = encoded(&[("client_id", other.as_str()), ("request", &jwt)]);
+    let Ok(RequestLink::ByValue(received)) = RequestLink::parse(&swapped) else { panic!("by value") };
+    assert!(matches!(received.authenticate(now()), Err(holder::Error::OtherCertificate)));
+
+    let uri = Url::parse("https://shop.example/response/1").unwrap();
+    let query = Query { credentials: vec![CredentialQuery::sd_jwt_vc("pid", "urn:x", vec![])], credential_sets: None };
+    let unsigned = RequestBuilder::by(ClientId::redirect_uri(&uri).unwrap(), uri, query);
+    let unsigned = unsigned.build(&verifier.entropy, now()).unwrap().unsigned_link(Scheme::Openid4vp, now()).unwrap();
+    let Ok(RequestLink::Unsigned(found)) = RequestLink::parse(&unsigned) else { panic!("unsigned") };
+    assert!(found.read(&Terms::default()).unwrap().chain().is_empty());
+
+    let check = |fields: &[(&str, &str)], expected: fn(&holder::Error) -> bool| {
+        let error = RequestLink::parse(&encoded(fields)).unwrap_err();
+        assert!(expected(&error), "{fields:?}: {error}");
+    };
+    let id = ("client_id", client_id.as_str());
+    let parameter = |e: &holder::Error| matches!(e, holder::Error::LinkParameter(_));
+    check(&[id], parameter);
+    check(&[("request", &jwt)], parameter);
+    check(&[id, ("request", &jwt), ("request_uri_method", "post")], parameter);
+    check(&[id, ("request", &jwt), ("request_uri", "https://shop.example/r")], parameter);
+    check(&[id, ("request", &jwt), ("request", &jwt)], parameter);
+    check(&[id, ("dcql_query", "{}")], |e| matches!(e, holder::Error::NotSigned));
+    check(&[("client_id", "shop"), ("dcql_query", "{}")], |e| matches!(e, holder::Error::ClientId(_)));
+    let long = "a".repeat(300_000);
+    check(&[id, ("request", &long)], |e| matches!(e, holder::Error::NotARequestLink));
 }
 
 /// Every fetch has its own nonce, and an object made for one does not answer another.
