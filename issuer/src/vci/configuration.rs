@@ -133,7 +133,8 @@ impl CredentialConfiguration {
             }
         };
         let display = named(name, Some(description));
-        Configuration { credential_metadata: Some(CredentialMetadata { display, claims }), ..configuration }
+        let metadata = CredentialMetadata { display, claims, credential_reuse_policy: None };
+        Configuration { credential_metadata: Some(metadata), ..configuration }
     }
 
     /// The claims about an approved person.

@@ -297,6 +297,36 @@ pub struct CredentialMetadata {
     /// Claims in the order to show them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub claims: Vec<ClaimMetadata>,
+    /// How often a copy may be presented (ARF 3.0 Topic 10, ISSU_39); as it came, see [`CredentialMetadata::reuse`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential_reuse_policy: Option<Value>,
+}
+
+/// What an issuer says about presenting one copy of a credential more than once. Without its word a copy may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReusePolicy {
+    /// No copy may be presented twice.
+    pub once_only: bool,
+    /// With so many unused copies or fewer the wallet should see to new ones.
+    pub reissue_trigger_unused: Option<u32>,
+}
+
+impl CredentialMetadata {
+    /// The policy in `credential_reuse_policy`: `once_only` if every option demands it. What is not known is no demand.
+    #[must_use]
+    pub fn reuse(&self) -> ReusePolicy {
+        let options = self.credential_reuse_policy.as_ref().and_then(|policy| policy.get("options")?.as_array());
+        let options = options.map(Vec::as_slice).unwrap_or_default();
+        let says_once = |option: &Value| {
+            let details = option.get("details").and_then(Value::as_array);
+            details.is_some_and(|details| details.iter().any(|detail| detail == "once_only"))
+        };
+        let trigger = |option: &Value| u32::try_from(option.get("reissue_trigger_unused")?.as_u64()?).ok();
+        ReusePolicy {
+            once_only: !options.is_empty() && options.iter().all(says_once),
+            reissue_trigger_unused: options.iter().find_map(trigger),
+        }
+    }
 }
 
 /// One claim (appendix B.2).
