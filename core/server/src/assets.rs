@@ -21,6 +21,8 @@ pub enum Script {
     Camera,
     /// The camera panel for faces: live hints, and a recording for a liveness challenge.
     Capture,
+    /// Reading a QR code with the camera.
+    Scan,
     /// Live regions and countdowns.
     Poll,
     /// Copy buttons.
@@ -38,6 +40,7 @@ impl Script {
         match self {
             Self::Camera => "camera.js",
             Self::Capture => "capture.js",
+            Self::Scan => "scan.js",
             Self::Poll => "poll.js",
             Self::Copy => "copy.js",
             Self::Countries => "countries.js",
@@ -61,7 +64,8 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         ("warifu.css", "text/css; charset=utf-8", include_str!("../assets/warifu.css")),
         ("camera.js", SCRIPT, include_str!("../assets/camera.js")),
         ("capture.js", SCRIPT, include_str!("../assets/capture.js")),
-        // What the two import, without a mark: asked for again every time.
+        ("scan.js", SCRIPT, include_str!("../assets/scan.js")),
+        // What the three import, without a mark: asked for again every time.
         ("panel.js", SCRIPT, include_str!("../assets/panel.js")),
         ("poll.js", SCRIPT, include_str!("../assets/poll.js")),
         ("copy.js", SCRIPT, include_str!("../assets/copy.js")),

@@ -444,7 +444,8 @@ fn capture_words(words: &Words<'_>) -> String {
 }
 
 /// The camera panel. Without scripts it is a form with a file picker; [`Script::Camera`](crate::assets::Script::Camera)
-/// adds preview, hints, capture and "Use it / Take again", and puts the picture into the same file field.
+/// adds preview, hints, capture and "Use it / Take again", and puts the picture into the same file field. Further fields of
+/// the form can stand elsewhere on the page: its `id` is [`camera_form`] of the field.
 #[must_use]
 pub fn camera(words: &Words<'_>, camera: &Camera<'_>) -> Markup {
     let (kind, facing) = match camera.subject {
@@ -454,7 +455,7 @@ pub fn camera(words: &Words<'_>, camera: &Camera<'_>) -> Markup {
     };
     let id = format!("camera-{}", camera.field);
     html! {
-        form class={ "camera " (kind) } method="post" action=(camera.action) enctype="multipart/form-data"
+        form id=(camera_form(camera.field)) class={ "camera " (kind) } method="post" action=(camera.action) enctype="multipart/form-data"
             data-camera=(facing)
             data-starting=(words.say("camera-starting"))
             data-ready=(words.say(if camera.subject == Subject::Face { "camera-ready-face" } else { "camera-ready-document" }))
@@ -499,6 +500,12 @@ pub fn camera(words: &Words<'_>, camera: &Camera<'_>) -> Markup {
             }
         }
     }
+}
+
+/// The `id` of the camera panel's form with this file field.
+#[must_use]
+pub fn camera_form(field: &str) -> String {
+    format!("camera-{field}-form")
 }
 
 fn camera_frame(subject: Subject) -> Markup {
