@@ -25,7 +25,7 @@ use warifu_trust_registry::{Actor, Registry};
 use warifu_verifier::Verifier;
 use warifu_verifier::policy::{Formats, Policy};
 use warifu_wallet::http::Agent;
-use warifu_wallet::store::{Folder, Kdf, SelfieRule, Settings};
+use warifu_wallet::store::{AnswerRule, Folder, Kdf, SelfieRule, Settings};
 use warifu_wallet::{Seams, Wallet};
 
 use crate::files;
@@ -188,6 +188,7 @@ impl Sandbox {
             operator_certificate: anchor.to_pem()?,
             language: None,
             selfie: SelfieRule::WhenAsked,
+            answers: AnswerRule::Encrypted,
             sandbox: true,
         };
         let passphrase = Secret::new(entropy.token().into_bytes());

@@ -19,11 +19,12 @@ use warifu_server::entropy::System;
 use warifu_server::fetch::{Fetcher, Limits as FetchLimits, Policy as FetchPolicy};
 use warifu_server::run::{Limits, Listener, asked_to_stop};
 use warifu_session::share::{Life, Scope};
-use warifu_wallet::consent::{Asked, Question, Ready};
+use warifu_wallet::consent::{Asked, Disclosure, Question, Ready};
 use warifu_wallet::holding::CredentialId;
 use warifu_wallet::http::{Agent, router};
+use warifu_wallet::present::{NothingFits, Picks, PresentError};
 use warifu_wallet::share::NewShareRequest;
-use warifu_wallet::store::{Folder, Kdf, SelfieRule, Settings};
+use warifu_wallet::store::{AnswerRule, Folder, Kdf, SelfieRule, Settings};
 use warifu_wallet::{Error, Seams, Wallet};
 
 use crate::{NOT_APPROVED, answer, files};
@@ -83,9 +84,18 @@ enum WalletCommand {
         /// A selfie, where one is demanded.
         #[arg(long, value_name = "FILE")]
         selfie: Option<PathBuf>,
-        /// Agree without being asked.
+        /// Agree without being asked. Where nothing fits, it tells the verifier that there is no answer.
         #[arg(long)]
         yes: bool,
+        /// Another credential than the newest for a query, as the question names both.
+        #[arg(long, value_name = "QUERY=ID", value_parser = picked)]
+        choose: Vec<(String, CredentialId)>,
+        /// Add something that is asked for and not needed, by its number in the question.
+        #[arg(long, value_name = "N")]
+        add: Vec<usize>,
+        /// Agree to the portrait as well, where one is among the details.
+        #[arg(long)]
+        portrait: bool,
     },
     /// Share with a partner: makes a token that only the partner can import, once.
     Share {
@@ -107,6 +117,18 @@ enum WalletCommand {
         /// Agree without being asked.
         #[arg(long)]
         yes: bool,
+        /// Agree to the portrait as well, where one is among the details.
+        #[arg(long)]
+        portrait: bool,
+    },
+    /// Show the settings, after changing those that are named.
+    Settings {
+        /// In which form verifiers are answered.
+        #[arg(long, value_name = "FORM")]
+        answers: Option<Answers>,
+        /// Whether a selfie is demanded before anything leaves, whoever asks.
+        #[arg(long, value_name = "BOOL")]
+        always_selfie: Option<bool>,
     },
     /// What left this wallet, to whom; never the values.
     History,
@@ -116,6 +138,30 @@ enum WalletCommand {
         #[arg(long, default_value = "127.0.0.1:7405")]
         listen: SocketAddr,
     },
+}
+
+/// In which form verifiers are answered.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Answers {
+    /// Encrypted to the verifier, or not at all.
+    Encrypted,
+    /// As the verifier asks, in the clear too.
+    AsAsked,
+}
+
+impl From<Answers> for AnswerRule {
+    fn from(answers: Answers) -> Self {
+        match answers {
+            Answers::Encrypted => Self::Encrypted,
+            Answers::AsAsked => Self::AsAsked,
+        }
+    }
+}
+
+/// A query and the credential for it.
+fn picked(text: &str) -> Result<(String, CredentialId), String> {
+    let (query, id) = text.split_once('=').ok_or("write QUERY=ID")?;
+    Ok((query.to_owned(), id.parse().map_err(|error| format!("`{id}`: {error}"))?))
 }
 
 /// Runs a subcommand. A selfie that does not match ends with status 3.
@@ -131,6 +177,7 @@ pub(crate) async fn run(args: WalletArgs) -> Result<ExitCode> {
             operator_certificate: pem,
             language: None,
             selfie: if always_selfie { SelfieRule::Always } else { SelfieRule::WhenAsked },
+            answers: AnswerRule::default(),
             sandbox,
         };
         let passphrase = passphrase(passphrase_file.as_deref(), true)?;
@@ -179,18 +226,36 @@ async fn perform(
             let details = wallet.show(&id, now)?;
             print(json, &details, || pretty(&details))
         }
-        WalletCommand::Present { request, selfie, yes } => {
+        WalletCommand::Present { request, selfie, yes, choose, add, portrait } => {
             let link = link(wallet, &request).await?;
-            let request = wallet.inspect_request(&link, now).await?;
+            let request = match wallet.inspect_request(&link, now).await {
+                Err(Error::Present(PresentError::NoMatch(Some(nothing)))) => {
+                    // At the user's own pace, as a refusal is: so that the verifier can not tell one from the other.
+                    if yes || told(&nothing)? {
+                        wallet.say_nothing_fits(&nothing).await;
+                    }
+                    return Err(Error::from(PresentError::NoMatch(Some(nothing))).into());
+                }
+                inspected => inspected?,
+            };
+            let picks = Picks { credentials: choose.into_iter().collect(), extras: add.into_iter().collect() };
+            let language = wallet.settings()?.language.unwrap_or_else(|| "en".to_owned());
+            let request = wallet.choose(request, &picks, &language, now)?;
             if !agreed(request.question(), yes, json)? {
                 wallet.refuse_request(request, Timestamp::now()).await?;
                 bail!("nothing was shared");
             }
-            let ready = ready(wallet, request, selfie.as_deref()).await?;
+            let ready = ready(wallet, request, selfie.as_deref(), portrait).await?;
             let facts = wallet.present(ready, Timestamp::now()).await?;
-            print(json, &facts, || format!("shared {} details with {}", facts.claims.len(), facts.verifier))
+            print(json, &facts, || {
+                let shared = format!("shared {} details with {}", facts.claims.len(), facts.verifier);
+                match &facts.redirect_uri {
+                    Some(url) => format!("{shared}; go on at {url}"),
+                    None => shared,
+                }
+            })
         }
-        WalletCommand::Share { to, scope, purpose, seconds, selfie, yes } => {
+        WalletCommand::Share { to, scope, purpose, seconds, selfie, yes, portrait } => {
             let life = Life::from_seconds(seconds)?;
             let wanted = NewShareRequest { partner: to, purpose, scope, claims: None, credential: None, life };
             let proposal = wallet.propose_share(wanted, now).await?;
@@ -198,8 +263,21 @@ async fn perform(
                 wallet.refuse_share(&proposal, Timestamp::now())?;
                 bail!("nothing was shared");
             }
-            let facts = wallet.share(ready(wallet, proposal, selfie.as_deref()).await?, Timestamp::now())?;
+            let facts = wallet.share(ready(wallet, proposal, selfie.as_deref(), portrait).await?, Timestamp::now())?;
             print(json, &facts, || facts.share_token.clone())
+        }
+        WalletCommand::Settings { answers, always_selfie } => {
+            let mut settings = wallet.settings()?;
+            if let Some(answers) = answers {
+                settings.answers = answers.into();
+            }
+            if let Some(always) = always_selfie {
+                settings.selfie = if always { SelfieRule::Always } else { SelfieRule::WhenAsked };
+            }
+            if answers.is_some() || always_selfie.is_some() {
+                wallet.set_settings(settings.clone())?;
+            }
+            print(json, &settings, || pretty(&settings))
         }
         WalletCommand::History => {
             let entries = wallet.history()?;
@@ -217,8 +295,13 @@ async fn perform(
 }
 
 /// The question with consent and, where a selfie is demanded, with its match.
-async fn ready<A: Asked>(wallet: &Wallet, asked: A, selfie: Option<&Path>) -> Result<Ready<A>> {
-    let consent = asked.question().agree(Timestamp::now());
+async fn ready<A: Asked>(wallet: &Wallet, asked: A, selfie: Option<&Path>, portrait: bool) -> Result<Ready<A>> {
+    let question = asked.question();
+    if question.has_portrait() && !portrait {
+        bail!("your portrait is among the details: agree to that with --portrait");
+    }
+    let agreed = |now| if portrait { question.agree_with_portrait(now) } else { question.agree(now) };
+    let consent = agreed(Timestamp::now());
     if asked.demand().is_none() {
         return Ok(Ready::agreed(asked, consent, Timestamp::now())?);
     }
@@ -249,11 +332,43 @@ fn agreed(question: &Question, yes: bool, json: bool) -> Result<bool> {
     }
     eprintln!("{} asks: {}", question.asker.name, question.purpose.as_deref().unwrap_or("(no purpose given)"));
     for disclosure in &question.disclosures {
-        for row in &disclosure.shared {
-            eprintln!("  {}: {}", row.label, row.value);
+        show(disclosure);
+    }
+    for warning in &question.warnings {
+        eprintln!("Mind: {}", serde_json::to_string(warning)?);
+    }
+    for choice in &question.choices {
+        for offered in choice.offered.iter().filter(|offered| !question.disclosures.contains(offered)) {
+            eprintln!("Instead, with --choose {}={}:", choice.query_id, offered.credential);
+            show(offered);
         }
     }
+    for extra in question.extras.iter().filter(|extra| !extra.added) {
+        eprintln!("Not needed; with --add {}:", extra.number);
+        extra.disclosures.iter().for_each(show);
+    }
     eprint!("Share these {} details? [y/N] ", question.count());
+    std::io::stderr().flush()?;
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    Ok(matches!(line.trim(), "y" | "Y" | "yes"))
+}
+
+/// What a credential would give away, row by row.
+#[expect(clippy::print_stderr, reason = "the question stands beside the command's answer")]
+fn show(disclosure: &Disclosure) {
+    for row in &disclosure.shared {
+        eprintln!("  {}: {}", row.label, row.value);
+    }
+}
+
+/// Whether the verifier is to be told that there is no answer; never without a person or `--yes`.
+#[expect(clippy::print_stderr, reason = "the question stands beside the command's answer")]
+fn told(nothing: &NothingFits) -> Result<bool> {
+    if !std::io::stdin().is_terminal() {
+        return Ok(false);
+    }
+    eprint!("Nothing in the wallet answers this. Tell {} that there is no answer? [y/N] ", nothing.verifier());
     std::io::stderr().flush()?;
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;

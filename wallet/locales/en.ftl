@@ -24,6 +24,11 @@ wallet-open-picture = Picture of a QR code
 wallet-open-picture-hint = JPEG, PNG or WebP, up to 15 MB.
 wallet-open-picture-go = Read the picture
 wallet-open-camera-why = The camera is used to read the code. The pictures stay on this device.
+wallet-scan-title = Scan with the camera
+wallet-scan-ready = Hold the QR code in front of the camera.
+wallet-scan-other = This QR code is not one for a wallet.
+wallet-scan-found = Found. Opening it.
+wallet-scan-stop = Stop the camera
 
 wallet-offer-title = Receive a credential
 wallet-offer-from = { $issuer } offers you a credential.
@@ -57,6 +62,30 @@ wallet-consent-agree = Share { $count ->
     } with { $name }
 wallet-consent-agree-none = Show the credential to { $name }
 wallet-consent-refuse = Share nothing
+wallet-consent-agree-chosen = Share what is chosen with { $name }
+wallet-consent-portrait-title = Your portrait
+wallet-consent-portrait-agree = { $name } may have my portrait
+wallet-choice-title = Choose which credential you show
+wallet-choice-credential = { $name } from { $issuer }, received { $date }
+wallet-extra-title = Asked for, not needed
+wallet-extra-add = Share this with { $name } as well
+
+wallet-warning-not-registered = { $name } shows no registration
+wallet-warning-not-registered-do = The registry keeps a register of what verifiers may ask for. { $name } shows no entry in it, so nobody has looked at this request. Share only what you find plausible.
+wallet-warning-beyond = { $name } asks for more than it has registered: { $claim }
+wallet-warning-beyond-do = You can refuse. If you think this is wrong, tell the registry.
+wallet-warning-beyond-type = { $name } asks for a credential that it has not registered
+wallet-warning-beyond-type-do = You can refuse. If you think this is wrong, tell the registry.
+wallet-warning-few = { $credential }: { $count ->
+        [one] one fresh copy is left
+       *[other] { $count } fresh copies are left
+    }
+wallet-warning-few-do = Each copy is shown once, so that nobody can follow you. Ask the issuer for new ones soon.
+wallet-warning-again = { $credential }: every copy was shown before
+wallet-warning-again-do = If { $name } compares with others, they can tell that it was the same person. Ask the issuer for new copies to avoid that.
+
+wallet-nothing-tell = { $name } does not know that yet. You can tell it that there is no answer; it does not learn why.
+wallet-nothing-tell-go = Tell { $name } that there is no answer
 
 wallet-presented-title = { $name } has your answer
 wallet-presented-lead = You shared:
@@ -77,6 +106,12 @@ wallet-details-valid-from = Valid from
 wallet-details-valid-until = Valid until
 wallet-details-status = Status
 wallet-details-status-valid = valid when last checked
+wallet-details-copies = Copies
+wallet-details-copies-left = { $count ->
+        [0] all were shown before
+        [one] one was not shown to anyone
+       *[other] { $count } were not shown to anyone
+    }
 wallet-details-no-pid = This is not a state-issued identity document.
 
 wallet-history-title = History
@@ -138,6 +173,14 @@ wallet-error-tx-code-unexpected = The offer takes no code
 wallet-error-tx-code-unexpected-do = Open it again and leave the code empty.
 wallet-error-issuer = The issuer is not on the trusted list
 wallet-error-issuer-do = It is not listed as one that may issue such credentials. Make sure who offers this.
+wallet-error-did = The verifier's identifier leads to no key
+wallet-error-did-do = Its address does not answer, or does not name the key that signed the request. Ask the verifier for a new link.
+wallet-error-registration = The verifier's registration does not hold
+wallet-error-registration-do = It is forged, someone else's, expired or taken back. Share nothing, and tell the registry.
+wallet-error-in-the-clear = The verifier wants an answer that is not encrypted
+wallet-error-in-the-clear-do = Your settings do not allow that. Ask the verifier for a request with encryption.
+wallet-error-portrait = Your portrait was not released
+wallet-error-portrait-do = Tick the box for the portrait if you want to share it, or share nothing.
 wallet-error-credential = The credential does not pass the checks
 wallet-error-credential-do = Ask its issuer for a new one.
 wallet-error-format = The credential is of a kind that this wallet can not hold

@@ -24,6 +24,11 @@ wallet-open-picture = QRコードの写真
 wallet-open-picture-hint = JPEG・PNG・WebP、15 MBまで。
 wallet-open-picture-go = 写真を読み取る
 wallet-open-camera-why = カメラはコードを読むためだけに使います。映像は端末の中に残ります。
+wallet-scan-title = カメラで読み取る
+wallet-scan-ready = QRコードをカメラに向けてください。
+wallet-scan-other = ウォレット用のQRコードではありません。
+wallet-scan-found = 見つかりました。開いています。
+wallet-scan-stop = カメラを止める
 
 wallet-offer-title = 証明書を受け取る
 wallet-offer-from = { $issuer } から証明書が届いています。
@@ -51,6 +56,27 @@ wallet-consent-selfie-own = あなたの設定により、共有の前に自撮�
 wallet-consent-agree = { $name } に{ $count }項目を渡す
 wallet-consent-agree-none = { $name } に証明書を示す
 wallet-consent-refuse = 何も渡さない
+wallet-consent-agree-chosen = 選んだものを { $name } に渡す
+wallet-consent-portrait-title = 顔写真
+wallet-consent-portrait-agree = { $name } に顔写真を渡します
+wallet-choice-title = どの証明書を示すか選んでください
+wallet-choice-credential = { $name }(発行者：{ $issuer }、受け取り：{ $date })
+wallet-extra-title = 任意の項目
+wallet-extra-add = これも { $name } に渡す
+
+wallet-warning-not-registered = { $name } は登録を示していません
+wallet-warning-not-registered-do = レジストリには、誰が何を求めてよいかの登録があります。{ $name } はその登録を示していないため、この要求は誰の確認も受けていません。納得できるものだけを渡してください。
+wallet-warning-beyond = { $name } は登録した範囲を超えて求めています：{ $claim }
+wallet-warning-beyond-do = 断ることができます。おかしいと思ったら、レジストリに知らせてください。
+wallet-warning-beyond-type = { $name } は登録していない証明書を求めています
+wallet-warning-beyond-type-do = 断ることができます。おかしいと思ったら、レジストリに知らせてください。
+wallet-warning-few = { $credential }：未使用の写しはあと{ $count }枚です
+wallet-warning-few-do = 写しは一度ずつしか使わないので、行動を追われません。早めに発行者から新しい写しを受け取ってください。
+wallet-warning-again = { $credential }：写しはすべて使用済みです
+wallet-warning-again-do = { $name } がほかの相手と照らし合わせると、同じ人だとわかります。発行者から新しい写しを受け取れば防げます。
+
+wallet-nothing-tell = { $name } はまだそのことを知りません。回答がないことを知らせることができます。理由は伝わりません。
+wallet-nothing-tell-go = 回答がないことを { $name } に知らせる
 
 wallet-presented-title = { $name } に届きました
 wallet-presented-lead = 渡した情報：
@@ -71,6 +97,11 @@ wallet-details-valid-from = 有効期間の開始
 wallet-details-valid-until = 有効期限
 wallet-details-status = 状態
 wallet-details-status-valid = 最後の確認時は有効
+wallet-details-copies = 写し
+wallet-details-copies-left = { $count ->
+        [0] すべて使用済み
+       *[other] 未使用 { $count }枚
+    }
 wallet-details-no-pid = 国が発行した身分証ではありません。
 
 wallet-history-title = 履歴
@@ -132,6 +163,14 @@ wallet-error-tx-code-unexpected = コードは不要です
 wallet-error-tx-code-unexpected-do = 開き直して、コードは空欄のままにしてください。
 wallet-error-issuer = 発行者が信頼リストに載っていません
 wallet-error-issuer-do = 発行を認められた相手として登録されていません。相手が誰かを確かめてください。
+wallet-error-did = 提示先の識別子から鍵が得られません
+wallet-error-did-do = 応答がないか、要求に署名した鍵が載っていません。提示先に新しいリンクを求めてください。
+wallet-error-registration = 提示先の登録が有効ではありません
+wallet-error-registration-do = 偽造、他者のもの、期限切れ、取り消し済みのいずれかです。何も渡さず、レジストリに知らせてください。
+wallet-error-in-the-clear = 提示先は暗号化しない回答を求めています
+wallet-error-in-the-clear-do = あなたの設定では許可していません。暗号化に対応した要求を提示先に求めてください。
+wallet-error-portrait = 顔写真の提供に同意していません
+wallet-error-portrait-do = 渡す場合は顔写真の欄にチェックを入れてください。渡さない場合は「何も渡さない」を選んでください。
 wallet-error-credential = 証明書は検査に合格しませんでした
 wallet-error-credential-do = 発行者に新しい証明書を求めてください。
 wallet-error-format = このウォレットでは扱えない種類の証明書です

@@ -1,11 +1,11 @@
 //! Offer to stored credentials (OpenID4VCI 1.0, pre-authorised code).
 //!
-//! Every configuration of the offer whose format this wallet holds is asked for, each with a key, a nonce and a proof of
-//! its own. What comes in is believed step by step: issuer in the trusted list, signature, key, type, status; only then
+//! Every configuration of the offer whose format this wallet holds is asked for, each with keys, a nonce and proofs of its
+//! own: as many copies as the issuer gives, at most ten, each to be presented once. What comes in is believed step by step: issuer in the trusted list, signature, key, type, status; only then
 //! something is stored, credentials and history entry in one write. One credential that is not believed stores nothing
 //! but a history entry that says so. Where the issuer stops half-way, what came before is kept, for the code is used up,
-//! and the history says that the rest did not come. Left out: deferred issuance, batches of more than one copy,
-//! notifications to the issuer.
+//! and the history says that the rest did not come. Left out: deferred issuance, notifications to
+//! the issuer, fresh copies when the first are used up.
 
 use std::sync::Arc;
 
@@ -22,13 +22,13 @@ use warifu_keys::{Algorithm, Signer, SigningKey};
 use warifu_openid4vc::http::{self, Request, UrlError};
 use warifu_openid4vc::vci::holder;
 use warifu_openid4vc::vci::holder::{Acceptance, Choice, Described, Issuance, Offered, Progress};
-use warifu_openid4vc::vci::metadata::Configuration;
+use warifu_openid4vc::vci::metadata::{Configuration, CredentialMetadata, ReusePolicy};
 use warifu_openid4vc::vci::offer::{self, CredentialOffer, OfferLink, TxCode};
 use warifu_schemas::pid;
 use warifu_trust::{Refusal, Trust};
 
 use crate::history::{ClaimsOf, Party, TransactionType};
-use crate::holding::{CredentialError, CredentialFacts, CredentialId, DeviceKey, Held, Holding, Origin};
+use crate::holding::{CredentialError, CredentialFacts, CredentialId, DeviceKey, Held, Holding, MAX_COPIES, Origin};
 use crate::store::StoreError;
 use crate::wire::{self, Unanswered};
 use crate::{Error, Wallet};
@@ -60,9 +60,12 @@ pub enum AcceptError {
     /// The credential is malformed, was changed, or is not valid now.
     #[error("the credential: {0}")]
     Tampered(#[source] CredentialError),
-    /// The credential is bound to another key than the one of this wallet.
+    /// The credential is bound to another key than the one of this wallet, or two copies to the same.
     #[error("the credential is bound to a key that is not this wallet's")]
     WrongKey,
+    /// The copies of a batch do not say the same.
+    #[error("the copies of the credential differ from each other")]
+    CopiesDiffer,
     /// The credential is of another type than the one offered.
     #[error("the credential is of type `{found}`, not of the offered type")]
     OtherType {
@@ -111,6 +114,7 @@ impl AcceptError {
             },
             Self::Tampered(_) => "credential_not_authentic",
             Self::WrongKey => "wrong_key",
+            Self::CopiesDiffer => "copies_differ",
             Self::OtherType { .. } => "other_type",
             Self::TypeAddress(_) | Self::TypeMetadata(_) => "type_metadata",
             Self::StatusAddress(_) | Self::StatusList(_) => "status_unavailable",
@@ -158,13 +162,22 @@ pub struct Accepted {
     pub further: Vec<CredentialFacts>,
 }
 
-/// One credential to be asked for, with the key that it is to be bound to.
+/// One credential to be asked for, with the keys that its copies are to be bound to.
 struct Asked {
     configuration_id: String,
     format: Format,
     /// The type that is offered.
     vct: Option<String>,
-    key: Arc<SigningKey>,
+    keys: Vec<Arc<SigningKey>>,
+    reuse: ReusePolicy,
+}
+
+/// One copy that may be stored.
+struct Checked {
+    held: Held,
+    /// Which of the keys it is bound to.
+    key: usize,
+    issuer_name: String,
 }
 
 /// What the issuer gave, and why it stopped if it did.
@@ -263,13 +276,12 @@ impl Wallet {
         for issuance in issued {
             let of = |asked: &&Asked| asked.configuration_id == issuance.configuration_id;
             let asked = asked.iter().find(of).ok_or(AcceptError::NoCredential)?;
-            let Some(Value::String(text)) = issuance.credentials.into_iter().next() else {
-                return Err(AcceptError::NoCredential.into());
-            };
-            let (held, issuer_name) = self.check(&text, asked, &trust, now).await?;
-            let key = DeviceKey::keep(&asked.key).map_err(AcceptError::Key)?;
+            let (copies, issuer_name) = self.check_copies(issuance.credentials, asked, &trust, now).await?;
+            let mut copies = copies.into_iter();
+            let (held, key) = copies.next().ok_or(AcceptError::NoCredential)?;
             let origin = Origin { issuer: issuer.clone(), issuer_name };
-            holdings.push(Holding::new(CredentialId::generate(self.entropy()), &held, key, origin, now));
+            let holding = Holding::new(CredentialId::generate(self.entropy()), &held, key, origin, now);
+            holdings.push(holding.with_copies(copies.collect(), asked.reuse));
         }
         match (holdings.is_empty(), stopped) {
             (false, stopped) => Ok((holdings, stopped)),
@@ -286,15 +298,18 @@ impl Wallet {
         Ok(server.answer(&answer)?)
     }
 
-    /// Every configuration of a format that is held here, in the issuer's order, each with a fresh key. One that demands
+    /// Every configuration of a format that is held here, in the issuer's order, each with fresh keys. One that demands
     /// proofs which this wallet can not give is left out beside others; alone it is refused for that reason.
     fn choose_configurations(&self, described: &Described) -> Result<Vec<Asked>, AcceptError> {
+        let copies = described.batch_size().clamp(1, MAX_COPIES);
         let known = |(id, configuration): (&str, &Configuration)| {
+            let keys = || Arc::new(SigningKey::generate_p256(self.entropy()));
             let asked = Asked {
                 configuration_id: id.to_owned(),
                 format: Format::from_identifier(&configuration.format)?,
                 vct: configuration.vct.clone().or_else(|| configuration.doctype.clone()),
-                key: Arc::new(SigningKey::generate_p256(self.entropy())),
+                keys: std::iter::repeat_with(keys).take(copies).collect(),
+                reuse: configuration.credential_metadata.as_ref().map(CredentialMetadata::reuse).unwrap_or_default(),
             };
             Some((asked, holder::check_proof(configuration, Algorithm::Es256)))
         };
@@ -321,8 +336,8 @@ impl Wallet {
         now: Timestamp,
     ) -> Result<Redeemed, AcceptError> {
         let choice = |asked: &Asked| {
-            let device: Arc<dyn Signer> = Arc::<SigningKey>::clone(&asked.key);
-            Choice { configuration_id: asked.configuration_id.clone(), keys: vec![device] }
+            let device = |key: &Arc<SigningKey>| -> Arc<dyn Signer> { Arc::<SigningKey>::clone(key) };
+            Choice { configuration_id: asked.configuration_id.clone(), keys: asked.keys.iter().map(device).collect() }
         };
         let acceptance = Acceptance {
             tx_code: tx_code.map(|code| code.trim().to_owned()).filter(|code| !code.is_empty()),
@@ -346,20 +361,47 @@ impl Wallet {
         }
     }
 
-    /// Received to held, with the issuer's name: the checks in the order in which trust grows.
+    /// Received to held, copy by copy, each with its key, and the issuer's name. One that is not believed, is bound to no
+    /// key of its own or says something else than the others refuses all.
+    async fn check_copies(
+        &self,
+        credentials: Vec<Value>,
+        asked: &Asked,
+        trust: &Trust,
+        now: Timestamp,
+    ) -> Result<(Vec<(Held, DeviceKey)>, String), AcceptError> {
+        let mut keys = asked.keys.clone();
+        let (mut copies, mut issuer_name) = (Vec::<(Held, DeviceKey)>::with_capacity(credentials.len()), String::new());
+        for credential in credentials {
+            let Value::String(text) = credential else { return Err(AcceptError::NoCredential) };
+            let metadata = copies.first().and_then(|(first, _)| first.metadata().cloned());
+            let checked = self.check(&text, asked, &keys, metadata, trust, now).await?;
+            let key = keys.swap_remove(checked.key);
+            if copies.first().is_some_and(|(first, _)| first.rows("en") != checked.held.rows("en")) {
+                return Err(AcceptError::CopiesDiffer);
+            }
+            issuer_name = checked.issuer_name;
+            copies.push((checked.held, DeviceKey::keep(&key)?));
+        }
+        if copies.is_empty() { Err(AcceptError::NoCredential) } else { Ok((copies, issuer_name)) }
+    }
+
+    /// One copy: the checks in the order in which trust grows. `known` is what its type says about itself, where an
+    /// earlier copy of that type said it.
     async fn check(
         &self,
         text: &str,
         asked: &Asked,
+        keys: &[Arc<SigningKey>],
+        known: Option<TypeMetadata>,
         trust: &Trust,
         now: Timestamp,
-    ) -> Result<(Held, String), AcceptError> {
+    ) -> Result<Checked, AcceptError> {
         let received = Received::parse(asked.format, text).map_err(AcceptError::Tampered)?;
         let entity = trust.may_issue(&received.issuer_chain(), now).map_err(AcceptError::UnknownIssuer)?;
         let authentic = received.authenticate(&trust.issuer_anchors(now), now).map_err(AcceptError::Tampered)?;
-        if authentic.holder_key() != Some(&asked.key.public_key()) {
-            return Err(AcceptError::WrongKey);
-        }
+        let key = keys.iter().position(|key| authentic.holder_key() == Some(&key.public_key()));
+        let key = key.ok_or(AcceptError::WrongKey)?;
         if asked.vct.as_ref().is_some_and(|offered| offered != authentic.vct()) {
             return Err(AcceptError::OtherType { found: authentic.vct().chars().take(80).collect() });
         }
@@ -367,13 +409,16 @@ impl Wallet {
         let held = match verified.format() {
             Format::SdJwtVc => {
                 let held = sd_jwt::Held::keep(verified).ok_or(AcceptError::NoKnownFormat)?;
-                let metadata = self.type_metadata(&held).await?;
+                let metadata = match known.filter(|known| known.vct == held.vct()) {
+                    Some(known) => known,
+                    None => self.type_metadata(&held).await?,
+                };
                 metadata.check_held(&held)?;
                 Held::SdJwtVc(Box::new(held), Box::new(metadata))
             }
             Format::Mdoc => Held::Mdoc(Box::new(mdoc::Held::keep(verified).ok_or(AcceptError::NoKnownFormat)?)),
         };
-        Ok((held, entity.name))
+        Ok(Checked { held, key, issuer_name: entity.name })
     }
 
     /// Demands that the status list which the credential names says valid.

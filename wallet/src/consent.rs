@@ -39,6 +39,9 @@ pub struct Asker {
 /// What one credential would give away.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Disclosure {
+    /// The credential query that it answers; none in a share.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub query_id: Option<String>,
     /// The credential.
     pub credential: CredentialId,
     /// Its type: `vct`, or the `docType` of an mdoc.
@@ -47,6 +50,8 @@ pub struct Disclosure {
     pub credential_name: String,
     /// Who issued it.
     pub issuer_name: String,
+    /// When it came into the wallet.
+    pub received_at: Timestamp,
     /// The values that would leave the device, exactly.
     pub shared: Vec<ClaimFact>,
     /// What would stay hidden: paths and labels, no values.
@@ -71,6 +76,54 @@ pub struct HiddenClaim {
     pub name: String,
     /// What people call it.
     pub label: String,
+}
+
+/// Several credentials answer one credential query: one of them is given, as the user chooses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Choice {
+    /// Which credential query.
+    pub query_id: String,
+    /// What each of them would give away, the newest first.
+    pub offered: Vec<Disclosure>,
+}
+
+/// Something that is asked for and not needed: given only where the user adds it, whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Extra {
+    /// Its number in the request.
+    pub number: usize,
+    /// Whether the user has added it; then its disclosures are among those of the question.
+    pub added: bool,
+    /// What it would give away beyond what is given anyway.
+    pub disclosures: Vec<Disclosure>,
+}
+
+/// Something that the user should know before deciding. None of these is a refusal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "warning", rename_all = "snake_case")]
+pub enum Warning {
+    /// The registry has registrars, and whoever asks shows no registration.
+    NotRegistered,
+    /// More is asked for than was registered.
+    BeyondRegistration {
+        /// Which credential query.
+        query_id: String,
+        /// The claim in question as people call it; the whole credential where there is none.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        claim: Option<String>,
+    },
+    /// Few copies of a credential are left that nobody has seen.
+    FewCopies {
+        /// The credential.
+        credential: CredentialId,
+        /// How many.
+        left: u32,
+    },
+    /// Every copy was shown before. Whoever sees one again can tell that it was the same person.
+    ShownBefore {
+        /// The credential.
+        credential: CredentialId,
+    },
 }
 
 /// A selfie that is demanded before anything leaves.
@@ -109,6 +162,15 @@ pub struct Question {
     pub purpose: Option<String>,
     /// What would be disclosed, for each credential.
     pub disclosures: Vec<Disclosure>,
+    /// Where the user can choose another credential; what is chosen now is among the disclosures.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<Choice>,
+    /// What the user can add.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub extras: Vec<Extra>,
+    /// What the user should know.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
     /// The selfie that is demanded.
     pub selfie: Option<SelfieQuestion>,
     /// Until when it can be answered; for a share, until when it can be used.
@@ -139,10 +201,31 @@ impl Question {
         self.disclosures.iter().map(claims).collect()
     }
 
-    /// The user agreed to exactly this question, at `now`.
+    /// Whether a picture of the person is among what would leave: then agreeing to the rest is not enough.
+    #[must_use]
+    pub fn has_portrait(&self) -> bool {
+        self.disclosures.iter().any(Disclosure::has_portrait)
+    }
+
+    /// The user agreed to exactly this question, at `now`. Where a portrait is among it, that does not do.
     #[must_use]
     pub fn agree(&self, now: Timestamp) -> Consent {
-        Consent { question: self.fingerprint(), at: now }
+        Consent { question: self.fingerprint(), at: now, portrait: false }
+    }
+
+    /// [`Question::agree`], and the user agreed to the portrait in a step of its own.
+    #[must_use]
+    pub fn agree_with_portrait(&self, now: Timestamp) -> Consent {
+        Consent { portrait: true, ..self.agree(now) }
+    }
+
+    /// Whether everything that `other` would give away is shown here, value by value: as what is given, as a choice or as
+    /// something to add.
+    pub(crate) fn shows_all_of(&self, other: &Self) -> bool {
+        let offered = self.choices.iter().flat_map(|choice| &choice.offered);
+        let added = self.extras.iter().flat_map(|extra| &extra.disclosures);
+        let shown: Vec<&Disclosure> = self.disclosures.iter().chain(offered).chain(added).collect();
+        other.disclosures.iter().all(|disclosure| shown.contains(&disclosure))
     }
 
     fn fingerprint(&self) -> [u8; 32] {
@@ -151,11 +234,12 @@ impl Question {
     }
 }
 
-/// The user agreed to one question. Made by [`Question::agree`] only, used up once.
+/// The user agreed to one question. Made by [`Question::agree`] and its sister only, used up once.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Consent {
     question: [u8; 32],
     at: Timestamp,
+    portrait: bool,
 }
 
 /// Why consent does not serve.
@@ -170,6 +254,9 @@ pub enum ConsentUnusable {
     /// The request, or the share, has expired meanwhile.
     #[error("the request expired before it was answered")]
     Expired,
+    /// A portrait would leave, and the user has not agreed to that in a step of its own.
+    #[error("a portrait is among the details and was not agreed to by itself")]
+    PortraitNotAgreed,
     /// A selfie is demanded and none was matched.
     #[error("a selfie is demanded before anything is shared")]
     SelfieDemanded,
@@ -186,6 +273,7 @@ impl ConsentUnusable {
             Self::OtherQuestion => "consent_for_another_request",
             Self::Stale => "consent_stale",
             Self::Expired => "expired",
+            Self::PortraitNotAgreed => "portrait_not_agreed",
             Self::SelfieDemanded => "selfie_demanded",
             Self::Match(MatchUnusable::Stale) => "selfie_stale",
             Self::Match(MatchUnusable::OtherCredential) => "selfie_other_credential",
@@ -250,10 +338,19 @@ fn check_consent<A: Asked>(asked: &A, consent: &Consent, now: Timestamp) -> Resu
     if question.expires_at.is_some_and(|at| now >= at) {
         return Err(ConsentUnusable::Expired);
     }
+    if question.has_portrait() && !consent.portrait {
+        return Err(ConsentUnusable::PortraitNotAgreed);
+    }
     Ok(())
 }
 
 impl Disclosure {
+    /// Whether a picture of the person would leave.
+    #[must_use]
+    pub fn has_portrait(&self) -> bool {
+        self.shared.iter().any(ClaimFact::is_picture)
+    }
+
     /// What presenting `paths` of `holding` gives away and what not. A path into the face template is refused, unless it is
     /// the whole of it and `receiver` is its issuer.
     pub(crate) fn of(
@@ -284,10 +381,12 @@ impl Disclosure {
             hidden.push(HiddenClaim { name: FACE_TEMPLATE.to_owned(), label });
         }
         Ok(Self {
+            query_id: None,
             credential: holding.id.clone(),
             vct: held.vct().to_owned(),
             credential_name: held.name(language).to_owned(),
             issuer_name: holding.issuer_name.clone(),
+            received_at: holding.received_at,
             shared,
             hidden,
             requested,

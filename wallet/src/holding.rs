@@ -12,9 +12,12 @@ use zeroize::Zeroizing;
 
 use crate::{Error, Wallet};
 
+mod copies;
 mod held;
 mod rows;
 
+use copies::Copies;
+pub(crate) use copies::{MAX_COPIES, Supply};
 use held::Kept;
 pub use held::{CredentialError, Held};
 pub(crate) use held::{Exchange, Reauth};
@@ -107,7 +110,7 @@ impl DeviceKey {
     }
 }
 
-/// One held credential copy.
+/// One held credential. What is read here is of the copy that is presented next.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Holding {
     /// Its name in this wallet.
@@ -124,6 +127,9 @@ pub struct Holding {
     pub received_at: Timestamp,
     /// When its status was last seen to be valid.
     pub status_checked_at: Timestamp,
+    /// Its further copies. Wallets made before there were any have none.
+    #[serde(default = "Copies::alone")]
+    copies: Copies,
 }
 
 impl fmt::Debug for Holding {
@@ -145,7 +151,16 @@ impl Holding {
     pub(crate) fn new(id: CredentialId, held: &Held, key: DeviceKey, origin: Origin, now: Timestamp) -> Self {
         let Origin { issuer, issuer_name } = origin;
         let credential = held.to_kept();
-        Self { id, credential, key, issuer, issuer_name, received_at: now, status_checked_at: now }
+        Self {
+            id,
+            credential,
+            key,
+            issuer,
+            issuer_name,
+            received_at: now,
+            status_checked_at: now,
+            copies: Copies::alone(),
+        }
     }
 
     /// The credential, readable. It was verified when it was stored, and the store is authenticated.
@@ -190,6 +205,9 @@ pub struct CredentialFacts {
     pub can_be_shared: bool,
     /// The name on the card, if the credential has one.
     pub holder_name: Option<String>,
+    /// Copies that were not presented yet, where the credential came in several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copies_left: Option<u32>,
 }
 
 /// A held credential with its values, as `wallet show` shows it.
@@ -225,6 +243,7 @@ impl Holding {
             has_face_template: held.face_template_label(language).is_some(),
             can_be_shared: held.sd_jwt().is_some(),
             holder_name,
+            copies_left: self.copies_left(),
         })
     }
 

@@ -32,7 +32,7 @@ use warifu_server::page::components::{Tone, notice};
 use warifu_server::text::{BadCatalogue, Catalogue, Lang, Words};
 use warifu_server::{Clock, Problem, assets};
 
-use crate::present::Request as Presentation;
+use crate::present::{NothingFits, Request as Presentation};
 use crate::share::Proposal;
 use crate::{Error, Wallet};
 
@@ -78,6 +78,8 @@ impl std::fmt::Debug for Agent {
 enum Pending {
     Request(Box<Presentation>),
     Share(Box<Proposal>),
+    /// Nothing fits, and whoever asked has not been told.
+    Nothing(Box<NothingFits>),
 }
 
 impl Agent {
@@ -189,7 +191,7 @@ impl Agent {
     /// Looks at a question without taking it.
     fn peek<T>(&self, mark: &str, look: impl FnOnce(&crate::consent::Question) -> T) -> Option<T> {
         let waiting = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.iter().find(|pending| pending.mark() == mark).map(|pending| look(pending.question()))
+        waiting.iter().find(|pending| pending.mark() == mark)?.question().map(look)
     }
 
     fn take(&self, mark: &str) -> Option<Pending> {
@@ -218,6 +220,7 @@ pub fn router(agent: Arc<Agent>) -> Router {
         .route("/history", get(show::history))
         .route("/open", get(open::form).post(open::link))
         .route("/open/picture", post(open::picture).layer(DefaultBodyLimit::max(PICTURE_BYTES + 100_000)))
+        .route("/open/scan", post(open::scan).layer(DefaultBodyLimit::max(LOOK_BYTES)))
         .route("/accept", post(open::accept))
         .route(
             "/ask/{mark}",
@@ -305,6 +308,7 @@ impl Pending {
         match self {
             Self::Request(request) => &crate::consent::Asked::question(request.as_ref()).mark,
             Self::Share(proposal) => &crate::consent::Asked::question(proposal.as_ref()).mark,
+            Self::Nothing(nothing) => nothing.mark(),
         }
     }
 }
@@ -390,14 +394,20 @@ fn message_of(code: &str) -> &'static str {
         "tx_code_not_expected" => "wallet-error-tx-code-unexpected",
         "unknown_issuer" => "wallet-error-issuer",
         "no_trusted_list" => "wallet-error-registry",
-        "credential_not_authentic" | "wrong_key" | "other_type" | "type_metadata" => "wallet-error-credential",
+        "credential_not_authentic" | "wrong_key" | "copies_differ" | "other_type" | "type_metadata" => {
+            "wallet-error-credential"
+        }
         "no_known_format" => "wallet-error-format",
         "deferred" => "wallet-error-deferred",
         "revoked" | "suspended" | "status_not_valid" => "wallet-error-revoked",
         "unknown_verifier" => "wallet-error-verifier",
+        "did_not_resolved" => "wallet-error-did",
+        "bad_registration" | "registration_not_in_force" => "wallet-error-registration",
+        "answer_not_encrypted" => "wallet-error-in-the-clear",
+        "portrait_not_agreed" => "wallet-error-portrait",
         "partner_not_listed" => "wallet-error-partner",
         "bad_request" | "bad_selfie_demand" | "face_template_asked" => "wallet-error-request",
-        "expired" | "consent_stale" | "consent_for_another_request" => "wallet-error-expired",
+        "expired" | "consent_stale" | "consent_for_another_request" | "no_such_choice" => "wallet-error-expired",
         "no_matching_credential" | "no_credential" | "no_such_credential" | "no_such_claim" | "format_not_shared" => {
             "wallet-error-no-match"
         }
@@ -451,6 +461,7 @@ mod tests {
             "unknown_issuer no_trusted_list credential_not_authentic no_known_format deferred revoked unknown_verifier",
             "partner_not_listed bad_request expired no_matching_credential face_does_not_match no_face_template",
             "selfie_not_live liveness_not_performed models_unavailable no_face selfie_stale unanswered answer_refused",
+            "did_not_resolved bad_registration answer_not_encrypted portrait_not_agreed",
             "challenge_needed movement_not_seen other_face no_reflection frame_nonce challenge_late flat covered",
         ];
         let codes = codes.iter().flat_map(|line| line.split(' '));

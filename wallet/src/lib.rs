@@ -4,8 +4,8 @@
 //! keeps lies encrypted in one file ([`store`]); what it says to others goes through one seam ([`wire`]). Nothing leaves
 //! without a [`consent::Ready`], and where a selfie is demanded that cannot be had without a [`presence::Matched`].
 //!
-//! Knows no other role, no database and no clock: time is an argument. Left out so far: batches of single-use copies,
-//! W3C credentials, shares of an mdoc, backup and export, deletion requests.
+//! Knows no other role, no database and no clock: time is an argument. Left out so far: W3C credentials, shares
+//! of an mdoc, backup and export, deletion requests.
 
 pub mod accept;
 pub mod consent;

@@ -1,36 +1,45 @@
 //! Request to answer (OpenID4VP 1.0): who asks is made sure of, what is asked is matched with what is held, the user is
 //! asked, and only a [`Ready`] request is answered.
 //!
-//! The selfie protocol is that of [`warifu_credential::selfie_reauth`]. Left out: choosing between several credentials
-//! that match (the newest is taken), optional credential sets (not given), requests by value.
+//! Who asks is the business of [`asker`], what would be given that of [`plan`]. The selfie protocol is that of
+//! [`warifu_credential::selfie_reauth`].
 //!
-//! The purpose that the user reads is the request's own, of the format [`warifu_openid4vc::vp::purpose::FORMAT`] in
-//! `verifier_info`; without one it is the selfie demand's.
+//! Where several credentials answer, the newest is taken unless the user chooses another; optional credential sets are
+//! given only where the user adds them ([`Wallet::choose`]). Left out: choosing another option of a required set than the
+//! first that can be answered, and giving several credentials for one query.
 //!
-//! The face template of a credential is given to whoever issued it, where the user agrees, and to nobody else.
+//! A verifier learns the same, by the same words and at the user's own pace, when nothing matches and when the user
+//! refuses: in either case nothing is sent before the user says so.
 
-use std::sync::Arc;
-
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::Value;
 use url::Url;
-use warifu_credential::selfie_reauth::{self, Assertion, Liveness};
-use warifu_credential::{ClaimPath, PathStep};
-use warifu_openid4vc::dcql::{self, Candidate, Query, Selection};
+use warifu_credential::selfie_reauth;
 use warifu_openid4vc::vp::VpToken;
-use warifu_openid4vc::vp::holder::{self, PresentationRequest, RequestUri};
-use warifu_openid4vc::vp::purpose::Purpose;
+use warifu_openid4vc::vp::holder::{self, PresentationRequest};
+use warifu_openid4vc::vp::registration::RegistrationError;
 use warifu_openid4vc::vp::response::{AnswerError, ErrorCode, ResponseAnswer};
-use warifu_trust::{Refusal, Trust};
+use warifu_trust::Refusal;
+use warifu_w3c::did::DidError;
 
-use crate::consent::{Asked, Asker, DemandedBy, Disclosure, Question, Ready, Receiver, SelfieQuestion, sealed};
+use crate::consent::{Asked, ConsentUnusable, Question, Ready, sealed};
 use crate::history::{Channel, Entry, Party, TransactionResult, TransactionType};
-use crate::holding::{CredentialId, Exchange, FACE_TEMPLATE, Holding, Reauth, touches_face_template};
-use crate::presence::{self, Demand, LivenessDemand, LivenessDone, Matched};
-use crate::store::{Contents, SelfieRule, StoreError};
+use crate::holding::{CredentialId, Exchange, Reauth, Supply};
+use crate::presence::{Demand, MatchUnusable, Matched};
+use crate::store::{Contents, StoreError};
 use crate::wire::Unanswered;
 use crate::{Error, Wallet};
+
+mod asker;
+mod plan;
+
+use asker::Asking;
+pub use plan::Picks;
+pub(crate) use plan::of_supply;
+use plan::{Planned, assertion};
+
+/// How often an answer is made anew because another one took the copy of the credential meanwhile.
+const ATTEMPTS: u32 = 4;
 
 /// Why a request was not answered.
 #[derive(Debug, thiserror::Error)]
@@ -44,9 +53,21 @@ pub enum PresentError {
     /// The verifier is not trusted.
     #[error("the verifier is not trusted: {0}")]
     UnknownVerifier(#[source] Refusal),
-    /// Nothing held answers the request.
+    /// The key of the verifier's DID can not be had.
+    #[error("the verifier's identifier: {0}")]
+    Did(#[from] DidError),
+    /// The verifier shows a registration that is forged, another's, malformed or out of date.
+    #[error("the verifier's registration: {0}")]
+    Registration(#[from] RegistrationError),
+    /// The verifier's registration was taken back, or nobody can say whether it was.
+    #[error("the verifier's registration is not known to be in force: {0}")]
+    RegistrationStatus(String),
+    /// Nothing held answers the request. Nobody was told: [`Wallet::say_nothing_fits`] does, where the user wants it.
     #[error("no credential in the wallet answers this request")]
-    NoMatch,
+    NoMatch(Option<Box<NothingFits>>),
+    /// The user's choice is none that was offered.
+    #[error("this choice was not offered")]
+    NoSuchChoice,
     /// The selfie demand can not be read, there are several, or it is for a credential that is not presented.
     #[error("the request's selfie demand: {0}")]
     SelfieDemand(String),
@@ -64,11 +85,16 @@ impl PresentError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Request(holder::Error::Expired { .. }) => "expired",
+            Self::Request(holder::Error::NotEncrypted) => "answer_not_encrypted",
             Self::Request(_) => "bad_request",
             Self::Unanswered(_) => "unanswered",
             Self::UnknownVerifier(Refusal::NoList { .. } | Refusal::ListExpired { .. }) => "no_trusted_list",
             Self::UnknownVerifier(_) => "unknown_verifier",
-            Self::NoMatch => "no_matching_credential",
+            Self::Did(_) => "did_not_resolved",
+            Self::Registration(_) => "bad_registration",
+            Self::RegistrationStatus(_) => "registration_not_in_force",
+            Self::NoMatch(_) => "no_matching_credential",
+            Self::NoSuchChoice => "no_such_choice",
             Self::SelfieDemand(_) => "bad_selfie_demand",
             Self::Answer(_) => "answer_refused",
             Self::Assertion => "bad_assertion",
@@ -76,23 +102,39 @@ impl PresentError {
     }
 }
 
-/// One presentation that would be made.
+/// A request that nothing held answers, by a party that is trusted. It can be told so, as it is told of a refusal.
 #[derive(Debug, Clone)]
-struct Planned {
-    query_id: String,
-    credential: CredentialId,
-    paths: Vec<ClaimPath>,
+pub struct NothingFits {
+    request: PresentationRequest,
+    verifier: String,
+    mark: String,
+}
+
+impl NothingFits {
+    /// Who asked, by the trusted list.
+    #[must_use]
+    pub fn verifier(&self) -> &str {
+        &self.verifier
+    }
+
+    /// A fresh mark that names it.
+    #[must_use]
+    pub fn mark(&self) -> &str {
+        &self.mark
+    }
 }
 
 /// A request whose maker is trusted and which can be answered, with the question to the user.
 #[derive(Debug, Clone)]
 pub struct Request {
-    request: PresentationRequest,
+    asking: Asking,
     question: Question,
     demand: Option<Demand>,
     /// The selfie demand of the request and the query that carries the answer.
     entry: Option<(selfie_reauth::Entry, String)>,
     planned: Vec<Planned>,
+    /// What the user picked to come to this.
+    picks: Picks,
 }
 
 impl sealed::Sealed for Request {}
@@ -122,75 +164,60 @@ pub struct PresentedFacts {
     pub redirect_uri: Option<Url>,
 }
 
+/// An answer that can be sent, and which copy of which credential is in it.
+type Made = (warifu_openid4vc::http::Request, Vec<(CredentialId, u32)>);
+
 impl Wallet {
-    /// Fetches a request, makes sure who asks, and says what answering would disclose. Nothing is answered yet, except
-    /// where nothing held matches: then the verifier is told what it is told when a user refuses.
+    /// Fetches a request, makes sure who asks, and says what answering would disclose. Nothing is answered yet, also where
+    /// nothing held matches ([`PresentError::NoMatch`]).
     pub async fn inspect_request(&self, link: &str, now: Timestamp) -> Result<Request, Error> {
         self.inspect_request_in(link, &self.language()?, now).await
     }
 
     /// [`Wallet::inspect_request`] with labels in `language`.
     pub async fn inspect_request_in(&self, link: &str, language: &str, now: Timestamp) -> Result<Request, Error> {
-        let fetching = RequestUri::parse(link).map_err(PresentError::from)?.fetch(self.entropy());
-        let answer = self.wire().send(fetching.request().clone()).await.map_err(PresentError::from)?;
-        let received = fetching.answer(&answer).map_err(PresentError::from)?;
-        let authentic = received.authenticate(now).map_err(PresentError::from)?;
-        let certificate_name = authentic.chain().first().and_then(|leaf| leaf.organization().or(leaf.common_name()));
-        let mut party = Party {
-            name: certificate_name.clone().unwrap_or_default(),
-            identifier: authentic.client_id().as_str().to_owned(),
-            registrar: self.registrar()?,
+        let asking = self.asking(link, language, now).await?;
+        let party = Party {
+            name: asking.asker.name.clone(),
+            identifier: asking.asker.identifier.clone(),
+            registrar: asking.asker.registry.clone(),
         };
-        let trust = self.trust(now).await?;
-        let entity = match trust.may_request(authentic.chain(), now) {
-            Ok(entity) => entity,
-            Err(refusal) => return self.stop(party, PresentError::UnknownVerifier(refusal).into(), now),
-        };
-        party.name.clone_from(&entity.name);
-        let asks = Asks { entity: entity.id.clone(), trust };
-        let request = match authentic.understand(&[selfie_reauth::TYPE]) {
-            Ok(request) => request,
-            Err(misunderstood) => return self.stop(party, PresentError::Request(misunderstood.reason).into(), now),
-        };
-        let asker = Asker {
-            name: entity.name,
-            identifier: party.identifier.clone(),
-            certificate_name,
-            website: entity.website,
-            contact: entity.contact,
-            registry: party.registrar.clone(),
-        };
-        match self.plan(request.clone(), asker, &asks, language, now) {
+        let mark = self.entropy().token();
+        match self.plan(asking.clone(), &Picks::default(), mark.clone(), language, now) {
             Ok(planned) => Ok(planned),
-            Err(error) => {
-                if let Error::Present(PresentError::NoMatch) = error {
-                    self.deny(&request).await;
-                }
-                self.stop(party, error, now)
+            Err(Error::Present(PresentError::NoMatch(_))) => {
+                let nothing = NothingFits { request: asking.request, verifier: asking.asker.name, mark };
+                self.stop(party, PresentError::NoMatch(Some(Box::new(nothing))).into(), now)
             }
+            Err(error) => self.stop(party, error, now),
         }
+    }
+
+    /// The same request with what the user picked: another credential of a choice, something that was offered beside.
+    /// Everything that it would give away was shown in the question before.
+    pub fn choose(&self, request: Request, picks: &Picks, language: &str, now: Timestamp) -> Result<Request, Error> {
+        if !picks.fit(&request.question) {
+            return Err(PresentError::NoSuchChoice.into());
+        }
+        if *picks == request.picks {
+            return Ok(request);
+        }
+        let shown = request.question;
+        let chosen = self.plan(request.asking, picks, shown.mark.clone(), language, now)?;
+        if shown.shows_all_of(&chosen.question) { Ok(chosen) } else { Err(ConsentUnusable::OtherQuestion.into()) }
     }
 
     /// Answers a request that the user agreed to, with the selfie match where one was demanded.
     pub async fn present(&self, ready: Ready<Request>, now: Timestamp) -> Result<PresentedFacts, Error> {
         let Ready { asked: request, matched } = ready;
         let mut entry = self.entry_for(&request.question, now);
-        let answer = match self.answer(&request, matched.as_ref(), now) {
+        let answer = match self.commit_answer(&request, matched.as_ref(), &mut entry, now) {
             Ok(answer) => answer,
             Err(error) => {
                 self.record(entry.not_completed(error.code()))?;
                 return Err(error);
             }
         };
-        // Written before it is sent: whatever happens then, the history says what may have left.
-        entry.list_of_claims_presented = request.question.presented();
-        entry.selfie = matched.as_ref().map(|matched| matched.liveness().name().to_owned());
-        let sending = Entry {
-            transaction_result: TransactionResult::NotCompleted,
-            reason_of_noncompletion: Some("answer_not_confirmed".to_owned()),
-            ..entry.clone()
-        };
-        self.record(sending)?;
         let response = self.wire().send(answer).await.map_err(PresentError::from)?;
         let accepted = ResponseAnswer::parse(&response);
         let reason = accepted.as_ref().err().map(|_| "answer_refused".to_owned());
@@ -216,16 +243,56 @@ impl Wallet {
         })
     }
 
-    /// The user refuses. The verifier learns what it learns when nothing matches: `access_denied`.
-    pub async fn refuse_request(&self, request: Request, now: Timestamp) -> Result<(), Error> {
-        self.deny(&request.request).await;
-        self.record(self.entry_for(&request.question, now).not_completed("refused_by_user"))
+    /// The answer, after the history says that it is being sent and the copies in it are used up, in one commit: whatever
+    /// happens then, the history says what may have left, and no copy is shown twice.
+    fn commit_answer(
+        &self,
+        request: &Request,
+        matched: Option<&Matched>,
+        entry: &mut Entry,
+        now: Timestamp,
+    ) -> Result<warifu_openid4vc::http::Request, Error> {
+        for _ in 0..ATTEMPTS {
+            let (answer, copies) = self.answer(request, matched, now)?;
+            entry.list_of_claims_presented = request.question.presented();
+            entry.selfie = matched.map(|matched| matched.liveness().name().to_owned());
+            let sending = Entry {
+                transaction_result: TransactionResult::NotCompleted,
+                reason_of_noncompletion: Some("answer_not_confirmed".to_owned()),
+                ..entry.clone()
+            };
+            match self.record_use(sending, &copies) {
+                Ok(()) => return Ok(answer),
+                // Another answer took a copy meanwhile: this one is made again with the next.
+                Err(Error::Store(StoreError::Busy)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Busy.into())
+    }
+
+    /// The user refuses. The verifier learns what it learns when nothing matches: `access_denied`. Gives where the user's
+    /// browser goes next, if the verifier says so.
+    pub async fn refuse_request(&self, request: Request, now: Timestamp) -> Result<Option<Url>, Error> {
+        let onward = self.deny(&request.asking.request).await;
+        self.record(self.entry_for(&request.question, now).not_completed("refused_by_user"))?;
+        Ok(onward)
+    }
+
+    /// Tells the verifier of a request that nothing answers what it is told of a refusal. Gives where the user's browser
+    /// goes next, if the verifier says so.
+    pub async fn say_nothing_fits(&self, nothing: &NothingFits) -> Option<Url> {
+        self.deny(&nothing.request).await
     }
 
     /// Best effort: a verifier that can not be told learns it by the clock.
-    async fn deny(&self, request: &PresentationRequest) {
-        if let Err(error) = self.wire().send(request.refuse(ErrorCode::AccessDenied)).await {
-            tracing::info!(%error, "the verifier could not be told");
+    async fn deny(&self, request: &PresentationRequest) -> Option<Url> {
+        match self.wire().send(request.refuse(ErrorCode::AccessDenied)).await {
+            Ok(answer) => ResponseAnswer::parse(&answer).ok()?.redirect_uri,
+            Err(error) => {
+                tracing::info!(%error, "the verifier could not be told");
+                None
+            }
         }
     }
 
@@ -237,296 +304,40 @@ impl Wallet {
         Err(error)
     }
 
-    /// Request and holdings to the question.
-    fn plan(
-        &self,
-        request: PresentationRequest,
-        asker: Asker,
-        asks: &Asks,
-        language: &str,
-        now: Timestamp,
-    ) -> Result<Request, Error> {
-        let template = template_wish(request.query());
-        let (holdings, rule) = self.store().read(|contents| (contents.holdings.clone(), contents.settings.selfie))?;
-        let receiver = |holding: &Holding| asks.as_receiver(holding, now);
-        match template {
-            TemplateWish::None => {}
-            TemplateWish::Whole if holdings.iter().any(|holding| receiver(holding) == Receiver::ItsIssuer) => {}
-            TemplateWish::Whole | TemplateWish::Otherwise => return Err(Error::FaceTemplateAsked),
-        }
-        // The newest first: it is the one that is taken.
-        let candidates: Vec<Candidate> = holdings
-            .iter()
-            .rev()
-            .filter_map(|holding| candidate(holding, template, receiver(holding), now).transpose())
-            .collect::<Result<_, _>>()?;
-        let selection = dcql::select(request.query(), &candidates).map_err(|_| PresentError::NoMatch)?;
-        let planned = planned(&selection)?;
-        let mut disclosures = Vec::with_capacity(planned.len());
-        for Planned { query_id, credential, paths } in &planned {
-            let holding = holdings.iter().find(|holding| holding.id == *credential);
-            let holding = holding.ok_or_else(|| Error::NoSuchCredential(credential.clone()))?;
-            let claims = request.query().credential(query_id).and_then(|query| query.claims.as_ref());
-            let requested = claims.map(|claims| claims.iter().map(|claim| claim.path.clone()).collect());
-            disclosures.push(Disclosure::of(
-                holding,
-                paths,
-                receiver(holding),
-                requested.unwrap_or_default(),
-                language,
-            )?);
-        }
-        let entry = selfie_entry(&request, &planned)?;
-        let (demand, demanded_by) = match (&entry, rule) {
-            (Some((entry, _)), _) => (Some(demand_of(entry)?), DemandedBy::Asker),
-            (None, SelfieRule::Always) => (Some(Demand::default()), DemandedBy::OwnSetting),
-            (None, SelfieRule::WhenAsked) => (None, DemandedBy::OwnSetting),
-        };
-        let selfie = match &demand {
-            None => None,
-            Some(demand) => {
-                let query = entry.as_ref().map(|(_, query)| query.as_str());
-                let fits = |plan: &&Planned| query.is_none_or(|query| plan.query_id == query);
-                let credential = planned.iter().find(fits).map(|plan| plan.credential.clone());
-                let credential = credential.ok_or(PresentError::NoMatch)?;
-                // Found out now, so that nobody takes a selfie in vain.
-                self.reference(&credential)?;
-                if entry.is_some() && !self.holding(&credential)?.held().map_err(Error::Held)?.may_tell_of_a_selfie() {
-                    let why = "the issuer does not let the credential's key answer it";
-                    return Err(PresentError::SelfieDemand(why.to_owned()).into());
-                }
-                Some(SelfieQuestion {
-                    demanded_by,
-                    credential,
-                    operating_point: demand.operating_point.as_str(),
-                    liveness: demand.liveness,
-                    max_age_seconds: demand.max_age.as_secs(),
-                })
+    /// The answer, ready to be sent.
+    fn answer(&self, asked: &Request, matched: Option<&Matched>, now: Timestamp) -> Result<Made, Error> {
+        let request = &asked.asking.request;
+        let transcript = request.session_transcript().map_err(Error::Key)?;
+        let exchange =
+            Exchange { audience: request.client_id().as_str(), nonce: request.nonce(), transcript: &transcript, now };
+        let mut presentations = Vec::with_capacity(asked.planned.len());
+        // Two queries can be answered with one credential; both show the same copy.
+        let mut copies: Vec<(CredentialId, u32)> = Vec::with_capacity(asked.planned.len());
+        for Planned { query_id, credential, paths } in &asked.planned {
+            let holding = self.holding(credential)?;
+            if holding.supply() == Supply::Spent {
+                return Err(PresentError::NoMatch(None).into());
             }
-        };
-        let question = Question {
-            channel: Channel::Request,
-            asker,
-            purpose: purpose(request.object().verifier_info.as_ref(), entry.as_ref().map(|(entry, _)| entry), language),
-            disclosures,
-            selfie,
-            expires_at: request.object().expires,
-            mark: self.entropy().token(),
-        };
-        Ok(Request { request, question, demand, entry, planned })
-    }
-
-    /// The encrypted answer, ready to be sent.
-    fn answer(
-        &self,
-        request: &Request,
-        matched: Option<&Matched>,
-        now: Timestamp,
-    ) -> Result<warifu_openid4vc::http::Request, Error> {
-        let transcript = request.request.session_transcript().map_err(Error::Key)?;
-        let exchange = Exchange {
-            audience: request.request.client_id().as_str(),
-            nonce: request.request.nonce(),
-            transcript: &transcript,
-            now,
-        };
-        let mut presentations = Vec::with_capacity(request.planned.len());
-        for Planned { query_id, credential, paths } in &request.planned {
-            let told = match (&request.entry, matched) {
+            let held = holding.held().map_err(Error::Held)?;
+            let told = match (&asked.entry, matched) {
                 (Some((entry, query)), Some(matched)) if query == query_id => {
+                    // The match is with the template of one copy. Another took its place: look into the camera again.
+                    if held.face_template().is_none_or(|(_, digest)| digest != matched.template_digest()) {
+                        return Err(ConsentUnusable::Match(MatchUnusable::OtherCredential).into());
+                    }
                     Some((assertion(matched)?, [entry.encoded()]))
                 }
                 (_, _) => None,
             };
             let reauth = told.as_ref().map(|(assertion, transaction_data)| Reauth { assertion, transaction_data });
-            let holding = self.holding(credential)?;
             let key = holding.key().signing_key().map_err(Error::Key)?;
-            let held = holding.held().map_err(Error::Held)?;
             let presentation = held.present(paths, &exchange, reauth.as_ref(), &key).map_err(Error::Held)?;
             presentations.push((query_id.clone(), presentation));
+            if !copies.iter().any(|(known, _)| known == credential) {
+                copies.push((credential.clone(), holding.copy_number()));
+            }
         }
         let token = VpToken::of(presentations);
-        Ok(request.request.respond(&token, self.entropy()).map_err(PresentError::from)?)
-    }
-}
-
-/// Who asks, as the trusted list knows them.
-struct Asks {
-    entity: String,
-    trust: Arc<Trust>,
-}
-
-impl Asks {
-    /// What they are to a credential: the list has to say that its issuer is the same entity, today.
-    fn as_receiver(&self, holding: &Holding, now: Timestamp) -> Receiver {
-        let chain = holding.held().map(|held| held.issuer_chain()).unwrap_or_default();
-        match self.trust.may_issue(&chain, now) {
-            Ok(issuer) if issuer.id == self.entity => Receiver::ItsIssuer,
-            Ok(_) | Err(_) => Receiver::Another,
-        }
-    }
-}
-
-/// What a query can ask about a holding; `None` when it has expired. The face template is there to be asked for only by
-/// its issuer.
-fn candidate(
-    holding: &Holding,
-    template: TemplateWish,
-    receiver: Receiver,
-    now: Timestamp,
-) -> Result<Option<Candidate>, Error> {
-    let held = holding.held().map_err(Error::Held)?;
-    if held.expires().is_some_and(|at| now >= at) {
-        return Ok(None);
-    }
-    let chain = held.issuer_chain();
-    Ok(Some(Candidate {
-        id: holding.id.to_string(),
-        format: held.format().identifier().to_owned(),
-        types: held.types(),
-        claims: match (template, receiver) {
-            (TemplateWish::Whole, Receiver::ItsIssuer) => held.claims().clone(),
-            (TemplateWish::None | TemplateWish::Whole | TemplateWish::Otherwise, _) => held.askable(),
-        },
-        authority_key_identifiers: chain
-            .iter()
-            .filter_map(|certificate| certificate.authority_key_identifier())
-            .collect(),
-        // No list of ETSI TS 119 612 and no federation is read here.
-        trusted_lists: Vec::new(),
-        federation_entities: Vec::new(),
-        holder_bound: held.holder_bound(),
-    }))
-}
-
-/// What a query wants of face templates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum TemplateWish {
-    /// Nothing.
-    None,
-    /// The whole claim of an SD-JWT VC, by its name: what an issuer may ask of its own credentials.
-    Whole,
-    /// Parts of one, one in an mdoc, or whatever there is: nobody may.
-    Otherwise,
-}
-
-fn template_wish(query: &Query) -> TemplateWish {
-    let claims = query.credentials.iter().flat_map(|credential| credential.claims.iter().flatten());
-    let wishes = claims.filter_map(|claim| match claim.path.steps() {
-        [PathStep::Name(name)] if name == FACE_TEMPLATE => Some(TemplateWish::Whole),
-        [PathStep::Every, ..] => Some(TemplateWish::Otherwise),
-        _ if touches_face_template(&claim.path) => Some(TemplateWish::Otherwise),
-        _ => None,
-    });
-    wishes.fold(TemplateWish::None, |found, wish| match (found, wish) {
-        (TemplateWish::None | TemplateWish::Whole, TemplateWish::Whole) => TemplateWish::Whole,
-        (_, _) => TemplateWish::Otherwise,
-    })
-}
-
-/// What the request is for: its own purpose in the reader's language, else the selfie demand's. One that can not be read
-/// is ignored as an entry of an unknown format is (OpenID4VP 1.0 section 5.11): the user reads that there is none.
-fn purpose(info: Option<&Value>, selfie: Option<&selfie_reauth::Entry>, language: &str) -> Option<String> {
-    let own = info.map_or(Ok(None), Purpose::from_verifier_info).unwrap_or_else(|error| {
-        tracing::info!(%error, "the purpose of a request can not be read");
-        None
-    });
-    let own = own.map(|purpose| purpose.in_language(language).to_owned());
-    own.or_else(|| selfie.map(|entry| entry.demand().purpose.clone()))
-}
-
-/// The first choice of every answer that is needed.
-fn planned(selection: &Selection) -> Result<Vec<Planned>, Error> {
-    let answers = selection.answers.iter().filter(|answer| !answer.optional);
-    let planned: Vec<Planned> = answers
-        .filter_map(|answer| {
-            let choice = answer.choices.first()?;
-            let credential = choice.candidate.parse().ok()?;
-            let paths = choice.disclose.iter().flat_map(|disclosure| disclosure.resolved.iter().cloned()).collect();
-            Some(Planned { query_id: answer.query_id.clone(), credential, paths })
-        })
-        .collect();
-    if planned.is_empty() { Err(PresentError::NoMatch.into()) } else { Ok(planned) }
-}
-
-/// The selfie demand of a request and the credential query that will carry the answer.
-fn selfie_entry(
-    request: &PresentationRequest,
-    planned: &[Planned],
-) -> Result<Option<(selfie_reauth::Entry, String)>, PresentError> {
-    let bad = |why: &str| PresentError::SelfieDemand(why.to_owned());
-    let entry = match request.transaction_data() {
-        [] => return Ok(None),
-        [one] => selfie_reauth::Entry::parse(one.encoded()).map_err(|error| bad(&error.to_string()))?,
-        [_, _, ..] => return Err(bad("there are several")),
-    };
-    let carrier = planned.iter().find(|plan| entry.demand().credential_ids.contains(&plan.query_id));
-    let query = carrier.ok_or_else(|| bad("it is for a credential that is not presented"))?.query_id.clone();
-    Ok(Some((entry, query)))
-}
-
-fn demand_of(entry: &selfie_reauth::Entry) -> Result<Demand, PresentError> {
-    let asked = entry.demand();
-    let operating_point = presence::operating_point(&asked.operating_point)
-        .ok_or_else(|| PresentError::SelfieDemand("its operating point is not known".to_owned()))?;
-    Ok(Demand {
-        operating_point,
-        liveness: match asked.liveness {
-            Liveness::Passive => LivenessDemand::Passive,
-            Liveness::Active => LivenessDemand::Active,
-        },
-        max_age: SignedDuration::from_secs(i64::from(asked.max_age)),
-    })
-}
-
-/// What the verifier is told about a match: no picture, no template, no score.
-fn assertion(matched: &Matched) -> Result<Assertion, PresentError> {
-    let liveness = match matched.liveness() {
-        LivenessDone::Passive => Liveness::Passive,
-        LivenessDone::Active => Liveness::Active,
-        // There is no word for it, and a request always demands one of the others.
-        LivenessDone::NotPerformed => return Err(PresentError::Assertion),
-    };
-    Ok(Assertion {
-        matched_at: Timestamp::from_second(matched.at().as_second()).map_err(|_| PresentError::Assertion)?,
-        model: matched.model().parse().map_err(|_| PresentError::Assertion)?,
-        operating_point: matched.operating_point().as_str().to_owned(),
-        liveness,
-        template_digest: matched.template_digest().to_owned(),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn the_purpose_is_the_requests_or_else_the_selfie_demands() {
-        let selfie = selfie_reauth::Entry::new(&selfie_reauth::Demand {
-            credential_ids: vec!["kyc".to_owned()],
-            purpose: "login".to_owned(),
-            max_age: 60,
-            liveness: Liveness::Passive,
-            operating_point: "fmr-1e-3".to_owned(),
-        });
-        let selfie = selfie.unwrap();
-        let texts = vec![("en".to_owned(), "Open an account".to_owned()), ("ja".to_owned(), "口座の開設".to_owned())];
-        let own = json!([Purpose::new(texts).unwrap().to_entry()]);
-        let unreadable = json!([{ "format": warifu_openid4vc::vp::purpose::FORMAT, "data": "x" }]);
-        let unknown =
-            json!([{ "format": "urn:example:other", "data": { "purpose": [{ "lang": "en", "value": "x" }] } }]);
-        let check = |info: Option<&Value>, selfie: Option<&selfie_reauth::Entry>, expected: [Option<&str>; 3]| {
-            let found = ["en", "ja", "de"].map(|language| purpose(info, selfie, language));
-            assert_eq!(found.each_ref().map(Option::as_deref), expected, "{info:?}");
-        };
-        let in_own_words = [Some("Open an account"), Some("口座の開設"), Some("Open an account")];
-        check(Some(&own), None, in_own_words);
-        check(Some(&own), Some(&selfie), in_own_words);
-        for info in [None, Some(&unreadable), Some(&unknown)] {
-            check(info, None, [None; 3]);
-            check(info, Some(&selfie), [Some("login"); 3]);
-        }
+        Ok((request.respond(&token, self.entropy()).map_err(PresentError::from)?, copies))
     }
 }

@@ -54,24 +54,25 @@ pub fn read(file: &[u8], limits: &Limits) -> Result<String, QrError> {
     Err(QrError::NotFound)
 }
 
+/// A code with `module` pixels a module on a grey ground, slightly off the picture's edge.
+#[cfg(test)]
+pub(crate) fn code(text: &str, module: u32) -> Picture {
+    let code = qrcode::QrCode::new(text).unwrap();
+    let (width, colors) = (code.width() as u32, code.to_colors());
+    let mut picture = Picture::filled((width + 8) * module, (width + 8) * module, [250, 250, 250]);
+    let dark = Picture::filled(module, module, [20, 20, 30]);
+    for (at, color) in colors.iter().enumerate() {
+        if *color == qrcode::Color::Dark {
+            let (x, y) = (at as u32 % width + 4, at as u32 / width + 4);
+            picture.paste(&dark, x * module, y * module);
+        }
+    }
+    picture
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A code with `module` pixels a module on a grey ground, slightly off the picture's edge.
-    fn code(text: &str, module: u32) -> Picture {
-        let code = qrcode::QrCode::new(text).unwrap();
-        let (width, colors) = (code.width() as u32, code.to_colors());
-        let mut picture = Picture::filled((width + 8) * module, (width + 8) * module, [250, 250, 250]);
-        let dark = Picture::filled(module, module, [20, 20, 30]);
-        for (at, color) in colors.iter().enumerate() {
-            if *color == qrcode::Color::Dark {
-                let (x, y) = (at as u32 % width + 4, at as u32 / width + 4);
-                picture.paste(&dark, x * module, y * module);
-            }
-        }
-        picture
-    }
 
     #[test]
     fn reads_what_phones_and_screens_make() {

@@ -19,8 +19,9 @@ use warifu_trust::{Refusal, ServiceType};
 
 use crate::consent::{Asked, Asker, DemandedBy, Disclosure, Question, Ready, Receiver, SelfieQuestion, sealed};
 use crate::history::{Channel, Party, TransactionType};
-use crate::holding::{CredentialId, Holding, touches_face_template};
+use crate::holding::{CredentialId, Holding, Supply, touches_face_template};
 use crate::presence::Demand;
+use crate::present::of_supply;
 use crate::store::SelfieRule;
 use crate::{Error, Wallet};
 
@@ -182,7 +183,7 @@ impl Wallet {
     async fn proposal(&self, new: NewShareRequest, language: &str, now: Timestamp) -> Result<Proposal, Error> {
         let trust = self.trust(now).await?;
         let (partner, key) = trust.may_receive(&new.partner, now).map_err(ShareRefused::Partner)?;
-        let holding = self.choose(new.credential.as_ref(), now)?;
+        let holding = self.choose_shared(new.credential.as_ref(), now)?;
         let scope = if new.scope.is_empty() { vec![Scope::Kyc] } else { new.scope };
         let paths = chosen(&holding, &scope, new.claims.as_deref())?;
         let disclosure = Disclosure::of(&holding, &paths, Receiver::Another, paths.clone(), language)?;
@@ -220,6 +221,9 @@ impl Wallet {
             },
             purpose: Some(new.purpose),
             disclosures: vec![disclosure],
+            choices: vec![],
+            extras: vec![],
+            warnings: of_supply(&holding).into_iter().collect(),
             selfie: demand.as_ref().map(|demand| SelfieQuestion {
                 demanded_by: DemandedBy::OwnSetting,
                 credential: holding.id.clone(),
@@ -247,12 +251,12 @@ impl Wallet {
         let Ready { asked: proposal, matched } = ready;
         let entry = self.entry_for(&proposal.question, now).with_terms(&proposal.terms);
         match self.seal_share(&proposal, now) {
-            Ok(facts) => {
+            Ok((facts, copy)) => {
                 let mut entry = entry;
                 entry.list_of_claims_presented = proposal.question.presented();
                 entry.selfie = matched.map(|matched| matched.liveness().name().to_owned());
                 entry.expires_at = Some(proposal.terms.expires_at());
-                self.record(entry)?;
+                self.record_use(entry, &[(proposal.credential.clone(), copy)])?;
                 Ok(facts)
             }
             Err(error) => {
@@ -268,9 +272,13 @@ impl Wallet {
         self.record(entry.not_completed("refused_by_user"))
     }
 
-    fn seal_share(&self, proposal: &Proposal, now: Timestamp) -> Result<ShareFacts, Error> {
+    /// The token, and which copy of the credential is in it.
+    fn seal_share(&self, proposal: &Proposal, now: Timestamp) -> Result<(ShareFacts, u32), Error> {
         let terms = &proposal.terms;
         let holding = self.holding(&proposal.credential)?;
+        if holding.supply() == Supply::Spent {
+            return Err(ShareRefused::NoCredential.into());
+        }
         let held = holding.held().map_err(Error::Held)?;
         let held = held.sd_jwt().ok_or(ShareRefused::Format)?;
         let holder = holding.key().signing_key().map_err(Error::Key)?;
@@ -304,7 +312,7 @@ impl Wallet {
         );
         let content = Content::from_wallet(terms, &receipt, presentation, &holder).map_err(ShareRefused::from)?;
         let share_token = share::seal(terms, content, &proposal.key, self.entropy()).map_err(ShareRefused::from)?;
-        Ok(ShareFacts {
+        let facts = ShareFacts {
             share_token,
             share_id: terms.id(),
             audience: terms.audience().to_owned(),
@@ -312,13 +320,17 @@ impl Wallet {
             scope: terms.scope().to_vec(),
             claims: names,
             expires_at: terms.expires_at(),
-        })
+        };
+        Ok((facts, holding.copy_number()))
     }
 
     /// The credential of this name, or the newest that can be shared and has not expired.
-    fn choose(&self, id: Option<&CredentialId>, now: Timestamp) -> Result<Holding, Error> {
+    fn choose_shared(&self, id: Option<&CredentialId>, now: Timestamp) -> Result<Holding, Error> {
         if let Some(id) = id {
             let named = self.holding(id)?;
+            if named.supply() == Supply::Spent {
+                return Err(ShareRefused::NoCredential.into());
+            }
             return match named.held().map_err(Error::Held)?.sd_jwt() {
                 Some(_) => Ok(named),
                 None => Err(ShareRefused::Format.into()),
@@ -327,6 +339,7 @@ impl Wallet {
         let newest = self.store().read(|contents| {
             let valid = |holding: &&Holding| {
                 holding.held().is_ok_and(|held| held.sd_jwt().is_some() && held.expires().is_none_or(|at| now < at))
+                    && holding.supply() != Supply::Spent
             };
             contents.holdings.iter().rev().find(valid).cloned()
         })?;

@@ -67,6 +67,9 @@ pub struct Settings {
     pub language: Option<String>,
     /// Whether every presentation and share needs a matching selfie, asked for or not.
     pub selfie: SelfieRule,
+    /// In which form verifiers are answered.
+    #[serde(default)]
+    pub answers: AnswerRule,
     /// Whether this is play: the pages say so on every screen.
     pub sandbox: bool,
 }
@@ -80,6 +83,18 @@ pub enum SelfieRule {
     WhenAsked,
     /// Before anything leaves the device.
     Always,
+}
+
+/// In which form verifiers are answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AnswerRule {
+    /// Encrypted to the verifier, or not at all.
+    #[default]
+    Encrypted,
+    /// As the verifier asks. One that asks for nothing better is answered in the clear, under the protection of the
+    /// connection alone.
+    AsAsked,
 }
 
 /// What the identifiers towards partners are derived from, so that two partners can not join what they know. Wiped on
@@ -250,6 +265,7 @@ mod tests {
             operator_certificate: String::new(),
             language: None,
             selfie: SelfieRule::WhenAsked,
+            answers: AnswerRule::Encrypted,
             sandbox: true,
         }
     }

@@ -316,6 +316,21 @@ impl Wallet {
         entry
     }
 
+    /// Records a presentation and uses up the copies of credentials that are in it, in one commit.
+    /// [`StoreError::Busy`] where one of them was used up meanwhile: then nothing is recorded, and nothing may be sent.
+    pub(crate) fn record_use(&self, entry: Entry, used: &[(CredentialId, u32)]) -> Result<(), Error> {
+        self.store.update(|contents: &mut Contents| {
+            for (id, copy) in used {
+                let holding = contents.holdings.iter_mut().find(|held| held.id == *id);
+                let holding = holding.filter(|held| held.copy_number() == *copy).ok_or(StoreError::Busy)?;
+                holding.use_up();
+            }
+            contents.history.push(entry.clone());
+            Ok::<_, StoreError>(())
+        })?;
+        Ok(())
+    }
+
     pub(crate) fn record(&self, entry: Entry) -> Result<(), Error> {
         self.store.update(|contents: &mut Contents| {
             contents.history.push(entry.clone());

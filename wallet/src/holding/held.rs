@@ -109,6 +109,14 @@ impl Held {
         }
     }
 
+    /// What its type says about itself; an mdoc has no such document.
+    pub(crate) fn metadata(&self) -> Option<&TypeMetadata> {
+        match self {
+            Self::SdJwtVc(_, metadata) => Some(metadata),
+            Self::Mdoc(_) => None,
+        }
+    }
+
     /// The format.
     #[must_use]
     pub fn format(&self) -> Format {

@@ -27,7 +27,8 @@ impl ClaimFact {
     /// Whether it is a picture of the person.
     #[must_use]
     pub fn is_picture(&self) -> bool {
-        attribute(&self.path).is_some_and(|attribute| attribute.kind == Kind::Picture)
+        let named = attribute(&self.path).is_some_and(|attribute| attribute.kind == Kind::Picture);
+        named || self.value.as_str().is_some_and(|text| text.starts_with("data:image/"))
     }
 }
 

@@ -24,23 +24,33 @@ use warifu_session::share::Life;
 use super::show::{pictures, said};
 use super::{Agent, Here, PICTURE_BYTES, Pending, Stopped, error_notice, error_page, page};
 use crate::Error;
-use crate::consent::{Asked, DemandedBy, Question, Ready};
+use crate::consent::{Asked, Choice, DemandedBy, Disclosure, Extra, Question, Ready, Warning};
 use crate::history::Channel;
-use crate::holding::{ClaimFact, FACE_TEMPLATE};
+use crate::holding::{CredentialId, FACE_TEMPLATE};
 use crate::presence::{LivenessDemand, Selfie};
-use crate::present::PresentedFacts;
+use crate::present::{NothingFits, Picks, PresentError, PresentedFacts};
 use crate::share::{NewShareRequest, ShareFacts};
 
 /// Names the form that refuses, for its button among those that agree.
 const REFUSAL: &str = "refuse-form";
 /// Prefix of the checkboxes for details in the share form.
 const CLAIM: &str = "claim.";
+/// Names the form that agrees where there is no camera panel.
+const AGREEMENT: &str = "agree-form";
+/// Prefix of the radio buttons for a credential, before the query's identifier.
+const CHOICE: &str = "choice.";
+/// Prefix of the checkboxes for what can be added, before its number.
+const EXTRA: &str = "extra.";
+/// Name of the checkbox for a portrait.
+const PORTRAIT: &str = "portrait";
 
 impl Pending {
-    pub(super) fn question(&self) -> &Question {
+    /// What the person decides about; nothing where nothing fits.
+    pub(super) fn question(&self) -> Option<&Question> {
         match self {
-            Self::Request(request) => request.question(),
-            Self::Share(proposal) => proposal.question(),
+            Self::Request(request) => Some(request.question()),
+            Self::Share(proposal) => Some(proposal.question()),
+            Self::Nothing(_) => None,
         }
     }
 }
@@ -50,7 +60,7 @@ pub(super) async fn question(State(agent): State<Arc<Agent>>, lang: Lang, Path(m
     // Taken out and put back: looking does not use it up.
     match agent.take(&mark) {
         Some(pending) => {
-            let shown = question_page(&agent, lang, pending.question(), None);
+            let shown = pending_page(&agent, lang, &pending, None);
             agent.keep(pending);
             shown
         }
@@ -69,19 +79,30 @@ pub(super) async fn answer(
     let mut parts = FormParts::read(multipart, PICTURE_BYTES).await?;
     agent.check_form(parts.text(FIELD))?;
     let selfie = shown(&agent, &mark, &mut parts)?;
+    let portrait = parts.text(PORTRAIT).is_some();
     let Some(pending) = agent.take(&mark) else { return Ok(gone(&agent, lang)) };
     Ok(match pending {
-        Pending::Request(request) => match ready(&agent, *request, selfie, now).await {
-            Ok(ready) => {
-                let question = ready.asked.question().clone();
-                match agent.wallet.present(ready, now).await {
-                    Ok(facts) => presented_page(&agent, lang, &question, &facts),
-                    Err(error) => error_page(&agent, lang, Stopped::Looking, &error),
+        Pending::Request(request) => {
+            let kept = request.clone();
+            let picks = picks(request.question(), &parts);
+            let chosen = match picks.and_then(|picks| agent.wallet.choose(*request, &picks, lang.tag(), now)) {
+                Ok(chosen) => chosen,
+                Err(error) => return Ok(again(&agent, lang, Pending::Request(kept), &error)),
+            };
+            match ready(&agent, chosen, selfie, portrait, now).await {
+                Ok(ready) => {
+                    let question = ready.asked.question().clone();
+                    match agent.wallet.present(ready, now).await {
+                        Ok(facts) => presented_page(&agent, lang, &question, &facts),
+                        Err(error) => error_page(&agent, lang, Stopped::Looking, &error),
+                    }
                 }
+                // What was picked stays picked.
+                Err((request, error)) => again(&agent, lang, Pending::Request(request), &error),
             }
-            Err((request, error)) => again(&agent, lang, Pending::Request(request), &error),
-        },
-        Pending::Share(proposal) => match ready(&agent, *proposal, selfie, now).await {
+        }
+        Pending::Nothing(nothing) => nothing_fits(&agent, lang, nothing),
+        Pending::Share(proposal) => match ready(&agent, *proposal, selfie, portrait, now).await {
             Ok(ready) => match agent.wallet.share(ready, now) {
                 Ok(facts) => shared_page(&agent, lang, &facts),
                 Err(error) => error_page(&agent, lang, Stopped::Sending, &error),
@@ -89,6 +110,20 @@ pub(super) async fn answer(
             Err((proposal, error)) => again(&agent, lang, Pending::Share(proposal), &error),
         },
     })
+}
+
+/// What the person picked of what the question offers.
+fn picks(question: &Question, parts: &FormParts) -> Result<Picks, Error> {
+    let mut picks = Picks::default();
+    for choice in &question.choices {
+        if let Some(id) = parts.text(&format!("{CHOICE}{}", choice.query_id)) {
+            let id = id.parse().map_err(|_| PresentError::NoSuchChoice)?;
+            picks.credentials.insert(choice.query_id.clone(), id);
+        }
+    }
+    let added = question.extras.iter().map(|extra| extra.number);
+    picks.extras = added.filter(|number| parts.text(&format!("{EXTRA}{number}")).is_some()).collect();
+    Ok(picks)
 }
 
 /// What the person showed: a recording, a picture, or nothing.
@@ -140,9 +175,11 @@ async fn ready<A: Asked + Clone>(
     agent: &Agent,
     asked: A,
     selfie: Option<Selfie>,
+    portrait: bool,
     now: Timestamp,
 ) -> Result<Ready<A>, (Box<A>, Error)> {
-    let consent = asked.question().agree(now);
+    let question = asked.question();
+    let consent = if portrait { question.agree_with_portrait(now) } else { question.agree(now) };
     let kept = Box::new(asked.clone());
     let outcome = match (asked.demand().is_some(), selfie) {
         (true, Some(selfie)) => match agent.wallet.match_selfie(&asked, selfie, now).await {
@@ -159,7 +196,7 @@ fn again(agent: &Agent, lang: Lang, pending: Pending, error: &Error) -> Response
     tracing::info!(code = error.code(), %error, "not answered");
     let words = agent.words(lang);
     let notice = error_notice(words, Stopped::Sending, error);
-    let shown = question_page(agent, lang, pending.question(), Some(notice));
+    let shown = pending_page(agent, lang, &pending, Some(notice));
     agent.keep(pending);
     (StatusCode::UNPROCESSABLE_ENTITY, shown).into_response()
 }
@@ -179,20 +216,65 @@ pub(super) async fn refuse(
 ) -> Result<Response, Problem> {
     agent.check_form(Some(&form.csrf))?;
     let Some(pending) = agent.take(&mark) else { return Ok(gone(&agent, lang)) };
-    let name = pending.question().asker.name.clone();
-    let done = match pending {
-        Pending::Request(request) => agent.wallet.refuse_request(*request, now).await,
-        Pending::Share(proposal) => agent.wallet.refuse_share(&proposal, now),
+    let (name, done) = match pending {
+        Pending::Request(request) => {
+            (request.question().asker.name.clone(), agent.wallet.refuse_request(*request, now).await)
+        }
+        Pending::Share(proposal) => {
+            (proposal.question().asker.name.clone(), agent.wallet.refuse_share(&proposal, now).map(|()| None))
+        }
+        Pending::Nothing(nothing) => (nothing.verifier().to_owned(), Ok(agent.wallet.say_nothing_fits(&nothing).await)),
     };
-    if let Err(error) = done {
-        return Ok(error_page(&agent, lang, Stopped::Sending, &error));
-    }
+    let onward = match done {
+        Ok(onward) => onward,
+        Err(error) => return Ok(error_page(&agent, lang, Stopped::Sending, &error)),
+    };
     let words = agent.words(lang);
+    let name = [("name", name.into())];
     let main = html! {
-        p { (words.fill("wallet-refused-lead", &[("name", name.into())])) }
-        div class="actions" { a class="button" href="/" { (words.say("wallet-to-home")) } }
+        p { (words.fill("wallet-refused-lead", &name)) }
+        div class="actions" {
+            @if let Some(url) = &onward {
+                a class="button" href=(url) rel="noreferrer" { (words.fill("wallet-presented-continue", &name)) }
+            }
+            a class={ "button" @if onward.is_some() { " secondary" } } href="/" { (words.say("wallet-to-home")) }
+        }
     };
     Ok(page(&agent, words, Here::Elsewhere, words.say("wallet-refused-title")).main(main).into_response())
+}
+
+/// Nothing held answers: the person is told, and decides whether the other side is told what a refusal says.
+pub(super) fn nothing_fits(agent: &Agent, lang: Lang, nothing: Box<NothingFits>) -> Response {
+    let shown = nothing_page(agent, lang, &nothing);
+    agent.keep(Pending::Nothing(nothing));
+    shown
+}
+
+fn nothing_page(agent: &Agent, lang: Lang, nothing: &NothingFits) -> Response {
+    let words = agent.words(lang);
+    let name = [("name", nothing.verifier().into())];
+    let error = Error::Present(PresentError::NoMatch(None));
+    let main = html! {
+        (error_notice(words, Stopped::Sending, &error))
+        p { (words.fill("wallet-nothing-tell", &name)) }
+        form method="post" action={ "/ask/" (nothing.mark()) "/refuse" } {
+            input type="hidden" name=(FIELD) value=(agent.form_token());
+            div class="actions" {
+                button class="button" type="submit" { (words.fill("wallet-nothing-tell-go", &name)) }
+                a class="button secondary" href="/" { (words.say("wallet-to-home")) }
+            }
+        }
+    };
+    let page = page(agent, words, Here::Elsewhere, words.say("wallet-error-title"));
+    page.status(StatusCode::UNPROCESSABLE_ENTITY).main(main).into_response()
+}
+
+fn pending_page(agent: &Agent, lang: Lang, pending: &Pending, above: Option<Markup>) -> Response {
+    match pending {
+        Pending::Request(request) => question_page(agent, lang, request.question(), above),
+        Pending::Share(proposal) => question_page(agent, lang, proposal.question(), above),
+        Pending::Nothing(nothing) => nothing_page(agent, lang, nothing),
+    }
 }
 
 fn question_page(agent: &Agent, lang: Lang, question: &Question, above: Option<Markup>) -> Response {
@@ -204,14 +286,12 @@ fn question_page(agent: &Agent, lang: Lang, question: &Question, above: Option<M
         Channel::Request => words.fill("wallet-consent-title", &counted),
         Channel::Share => words.fill("wallet-share-consent-title", &name),
     };
-    let rows: Vec<(&str, String)> = question
-        .disclosures
-        .iter()
-        .flat_map(|d| d.shared.iter().map(|row| (row.label.as_str(), said(words, row))))
-        .collect();
+    // What can be chosen stands below with its values, so that nothing is said twice.
+    let fixed = || question.disclosures.iter().filter(|disclosure| !is_choice(question, disclosure));
+    let rows: Vec<(&str, String)> =
+        fixed().flat_map(|d| d.shared.iter().map(|row| (row.label.as_str(), said(words, row)))).collect();
     let shared: Vec<(&str, &str)> = rows.iter().map(|(label, value)| (*label, value.as_str())).collect();
-    let hidden: Vec<&str> =
-        question.disclosures.iter().flat_map(|d| d.hidden.iter().map(|claim| claim.label.as_str())).collect();
+    let hidden: Vec<&str> = fixed().flat_map(|d| d.hidden.iter().map(|claim| claim.label.as_str())).collect();
     let purpose = question.purpose.clone().unwrap_or_else(|| words.say("wallet-consent-no-purpose"));
     let known_as = match &asker.certificate_name {
         Some(certificate) => format!("{} ({certificate})", words.say("wallet-consent-registered")),
@@ -227,7 +307,10 @@ fn question_page(agent: &Agent, lang: Lang, question: &Question, above: Option<M
         hidden: &hidden,
         kept: &kept,
     };
-    let act = if question.count() == 0 {
+    let open = !question.choices.is_empty() || !question.extras.is_empty();
+    let act = if open {
+        words.fill("wallet-consent-agree-chosen", &name)
+    } else if question.count() == 0 {
         words.fill("wallet-consent-agree-none", &name)
     } else {
         words.fill("wallet-consent-agree", &counted)
@@ -236,7 +319,13 @@ fn question_page(agent: &Agent, lang: Lang, question: &Question, above: Option<M
         Channel::Request => "wallet-consent-how-long",
         Channel::Share => "wallet-share-expires",
     };
-    let portrait = question.disclosures.iter().any(|d| d.shared.iter().any(ClaimFact::is_picture));
+    // Also in what could be chosen instead: then the tick is there, and is asked for only where it is needed.
+    let offered = || {
+        let choices = question.choices.iter().flat_map(|choice| &choice.offered);
+        choices.chain(question.extras.iter().flat_map(|extra| &extra.disclosures))
+    };
+    let portrait = question.has_portrait() || offered().any(Disclosure::has_portrait);
+    let form = if question.selfie.is_some() { components::camera_form("selfie") } else { AGREEMENT.to_owned() };
     let face = question.disclosures.iter().any(|d| d.shared.iter().any(|row| row.name == FACE_TEMPLATE));
     let action = format!("/ask/{}", question.mark);
     let token = agent.form_token();
@@ -245,9 +334,22 @@ fn question_page(agent: &Agent, lang: Lang, question: &Question, above: Option<M
     };
     let main = html! {
         @if let Some(notice) = above { (notice) }
+        @for warning in &question.warnings { (warned(words, question, warning)) }
         (components::consent(&words, &consent))
-        @for disclosure in &question.disclosures { (pictures(&disclosure.shared)) }
-        @if portrait { p { (Icon::Alert) " " (words.fill("wallet-consent-portrait", &name)) } }
+        @for disclosure in fixed() { (pictures(&disclosure.shared)) }
+        @for choice in &question.choices { (choice_of(words, question, choice, &form)) }
+        @for extra in &question.extras { (extra_of(words, question, extra, &form)) }
+        @if portrait {
+            p { (Icon::Alert) " " (words.fill("wallet-consent-portrait", &name)) }
+            fieldset {
+                legend { (words.say("wallet-consent-portrait-title")) }
+                div {
+                    input type="checkbox" id=(PORTRAIT) name=(PORTRAIT) value="on" form=(form)
+                        required[question.has_portrait() && !open];
+                    label for=(PORTRAIT) class="inline" { (words.fill("wallet-consent-portrait-agree", &name)) }
+                }
+            }
+        }
         @if face { p { (Icon::Face) " " (words.fill("wallet-consent-face", &name)) } }
         p { (words.say("wallet-consent-always")) }
         @if let Some(at) = question.expires_at { p { (words.say(until)) ": " (lang.moment(at)) } }
@@ -271,7 +373,7 @@ fn question_page(agent: &Agent, lang: Lang, question: &Question, above: Option<M
             }))
         } @else {
             div class="actions" {
-                form method="post" action=(action) enctype="multipart/form-data" {
+                form id=(AGREEMENT) method="post" action=(action) enctype="multipart/form-data" {
                     input type="hidden" name=(FIELD) value=(token);
                     button class="button" type="submit" { (act) }
                 }
@@ -283,6 +385,101 @@ fn question_page(agent: &Agent, lang: Lang, question: &Question, above: Option<M
         }
     };
     page(agent, words, Here::Elsewhere, title).script(Script::Capture).main(main).into_response()
+}
+
+/// Whether a disclosure answers a query for which another credential can be chosen.
+fn is_choice(question: &Question, disclosure: &Disclosure) -> bool {
+    let query = disclosure.query_id.as_ref();
+    let chosen = question.choices.iter().any(|choice| Some(&choice.query_id) == query);
+    // What was added stands with what can be added.
+    let added = question.extras.iter().any(|extra| extra.disclosures.iter().any(|one| one.query_id.as_ref() == query));
+    chosen || added
+}
+
+/// One of several credentials: each with everything that it would give away.
+fn choice_of(words: Words<'_>, question: &Question, choice: &Choice, form: &str) -> Markup {
+    let chosen = question.disclosures.iter().find(|one| one.query_id.as_ref() == Some(&choice.query_id));
+    let chosen = chosen.or(choice.offered.first()).map(|disclosure| &disclosure.credential);
+    let name = format!("{CHOICE}{}", choice.query_id);
+    html! {
+        fieldset class="choice" {
+            legend { (words.say("wallet-choice-title")) }
+            @for disclosure in &choice.offered {
+                @let id = format!("{name}.{}", disclosure.credential);
+                div {
+                    input type="radio" id=(id) name=(name) value=(disclosure.credential) form=(form)
+                        checked[chosen == Some(&disclosure.credential)];
+                    label for=(id) class="inline" { (credential_line(words, disclosure)) }
+                }
+                (values_of(words, disclosure))
+            }
+        }
+    }
+}
+
+/// Something that is given only where the person adds it.
+fn extra_of(words: Words<'_>, question: &Question, extra: &Extra, form: &str) -> Markup {
+    let name = format!("{EXTRA}{}", extra.number);
+    let asker = [("name", question.asker.name.as_str().into())];
+    // The values of what can be chosen stand with the choice.
+    let fixed =
+        |one: &&Disclosure| !question.choices.iter().any(|choice| Some(&choice.query_id) == one.query_id.as_ref());
+    html! {
+        fieldset class="extra" {
+            legend { (words.say("wallet-extra-title")) }
+            div {
+                input type="checkbox" id=(name) name=(name) value="on" form=(form) checked[extra.added];
+                label for=(name) class="inline" { (words.fill("wallet-extra-add", &asker)) }
+            }
+            @for disclosure in &extra.disclosures { p { (credential_line(words, disclosure)) } }
+            @for disclosure in extra.disclosures.iter().filter(fixed) { (values_of(words, disclosure)) }
+        }
+    }
+}
+
+fn credential_line(words: Words<'_>, disclosure: &Disclosure) -> String {
+    let said = [
+        ("name", disclosure.credential_name.as_str().into()),
+        ("issuer", disclosure.issuer_name.as_str().into()),
+        ("date", words.lang.moment(disclosure.received_at).into()),
+    ];
+    words.fill("wallet-choice-credential", &said)
+}
+
+/// Exactly what a credential would give away.
+fn values_of(words: Words<'_>, disclosure: &Disclosure) -> Markup {
+    let values: Vec<(&str, String)> =
+        disclosure.shared.iter().map(|row| (row.label.as_str(), said(words, row))).collect();
+    html! {
+        dl class="consent-shared" {
+            @for (label, value) in &values { div { dt { (label) } dd { (value) } } }
+        }
+        (pictures(&disclosure.shared))
+    }
+}
+
+/// A warning in plain words: what was seen, and what it means.
+fn warned(words: Words<'_>, question: &Question, warning: &Warning) -> Markup {
+    let name = ("name", question.asker.name.as_str().into());
+    let of = |id: &CredentialId| {
+        let disclosure = question.disclosures.iter().find(|disclosure| disclosure.credential == *id);
+        disclosure.map_or_else(String::new, |disclosure| disclosure.credential_name.clone())
+    };
+    let (tone, id, values) = match warning {
+        Warning::NotRegistered => (Tone::Warn, "wallet-warning-not-registered", vec![name]),
+        Warning::BeyondRegistration { claim: Some(claim), .. } => {
+            (Tone::Warn, "wallet-warning-beyond", vec![name, ("claim", claim.as_str().into())])
+        }
+        Warning::BeyondRegistration { claim: None, .. } => (Tone::Warn, "wallet-warning-beyond-type", vec![name]),
+        Warning::FewCopies { credential, left } => {
+            (Tone::Quiet, "wallet-warning-few", vec![("credential", of(credential).into()), ("count", (*left).into())])
+        }
+        Warning::ShownBefore { credential } => {
+            (Tone::Warn, "wallet-warning-again", vec![name, ("credential", of(credential).into())])
+        }
+    };
+    let text = words.fill(&format!("{id}-do"), &values);
+    notice(&words, tone, &words.fill(id, &values), &text, None)
 }
 
 fn presented_page(agent: &Agent, lang: Lang, question: &Question, facts: &PresentedFacts) -> Response {

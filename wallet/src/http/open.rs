@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::{Multipart, State};
-use axum::http::Uri;
+use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use warifu_server::assets::Script;
 use warifu_server::csrf::FIELD;
-use warifu_server::extract::{Form, FormParts, Query};
+use warifu_server::extract::{Form, FormParts, Json, Query};
 use warifu_server::page::Icon;
 use warifu_server::page::components::proven;
 use warifu_server::text::{Lang, Words};
@@ -16,6 +18,8 @@ use warifu_server::{Now, Problem};
 
 use super::{Agent, Here, PICTURE_BYTES, Pending, Stopped, bare, error_page, page};
 use crate::accept::OfferFacts;
+use crate::present::PresentError;
+use crate::qr::QrError;
 use crate::{Error, LinkKind, Wallet};
 
 #[derive(Deserialize)]
@@ -57,6 +61,7 @@ pub(super) async fn form(
             p id="link-hint" { (words.say("wallet-open-link-hint")) }
             div class="actions" { button class="button" type="submit" { (words.say("wallet-open-go")) (Icon::Next) } }
         }
+        (scanner(words))
         form method="post" action="/open/picture" enctype="multipart/form-data" {
             input type="hidden" name=(FIELD) value=(token);
             label for="picture" { (Icon::QrCode) " " (words.say("wallet-open-picture")) }
@@ -68,7 +73,8 @@ pub(super) async fn form(
             }
         }
     };
-    page(&agent, words, Here::Open, words.say("wallet-open-title")).at(&bare(&uri)).main(main).into_response()
+    let page = page(&agent, words, Here::Open, words.say("wallet-open-title")).at(&bare(&uri));
+    page.script(Script::Scan).main(main).into_response()
 }
 
 /// `POST /open`
@@ -98,6 +104,60 @@ pub(super) async fn picture(
     })
 }
 
+/// The camera, where the page may run its script; without one there is nothing to see here.
+fn scanner(words: Words<'_>) -> Markup {
+    html! {
+        section class="camera" data-scan="/open/scan" data-into="link" hidden
+            data-starting=(words.say("camera-starting"))
+            data-ready=(words.say("wallet-scan-ready"))
+            data-other=(words.say("wallet-scan-other"))
+            data-several=(words.say("wallet-error-qr-several"))
+            data-found=(words.say("wallet-scan-found"))
+            data-refused=(words.say("camera-refused"))
+            data-absent=(words.say("camera-absent"))
+            data-busy=(words.say("camera-busy")) {
+            h2 { (Icon::QrCode) " " (words.say("wallet-scan-title")) }
+            p class="camera-reason" { (Icon::Lock) span { (words.say("wallet-open-camera-why")) } }
+            div class="camera-view" data-view hidden {
+                video data-preview playsinline muted aria-label=(words.say("camera-preview")) {}
+            }
+            p class="camera-hint" role="status" aria-live="polite" data-hint {}
+            div class="actions" {
+                button class="button secondary" type="button" data-start hidden {
+                    (Icon::Camera) (words.say("camera-start"))
+                }
+                button class="button secondary" type="button" data-stop hidden { (words.say("wallet-scan-stop")) }
+            }
+        }
+    }
+}
+
+/// What a frame of the camera shows.
+#[derive(Serialize)]
+#[serde(tag = "seen", rename_all = "snake_case")]
+enum Seen {
+    /// A link for a wallet.
+    Link { link: String },
+    /// A code, and it is for something else.
+    Other,
+    /// Several codes.
+    Several,
+    /// No code that could be read.
+    Nothing,
+}
+
+/// `POST /open/scan`: reads a frame of the camera. Nothing of it is kept, and nothing is fetched.
+pub(super) async fn scan(State(agent): State<Arc<Agent>>, frame: Bytes) -> Result<Response, Problem> {
+    let seen = match agent.wallet.read_qr(frame.to_vec()).await {
+        Ok(link) if Wallet::link_kind(&link).is_ok() => Seen::Link { link },
+        Ok(_) => Seen::Other,
+        Err(Error::Qr(QrError::Several(_))) => Seen::Several,
+        Err(Error::Qr(QrError::NotFound)) => Seen::Nothing,
+        Err(error) => return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.code(), error.to_string())),
+    };
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(seen)).into_response())
+}
+
 /// An offer leads to its page, a request to its question.
 async fn opened(agent: &Agent, lang: Lang, link: &str, now: jiff::Timestamp) -> Response {
     let outcome = match Wallet::link_kind(link) {
@@ -108,7 +168,10 @@ async fn opened(agent: &Agent, lang: Lang, link: &str, now: jiff::Timestamp) -> 
         }),
         Err(error) => Err(error),
     };
-    outcome.unwrap_or_else(|error| error_page(agent, lang, Stopped::Sending, &error))
+    outcome.unwrap_or_else(|error| match error {
+        Error::Present(PresentError::NoMatch(Some(nothing))) => super::ask::nothing_fits(agent, lang, nothing),
+        error => error_page(agent, lang, Stopped::Sending, &error),
+    })
 }
 
 fn offer_page(agent: &Agent, lang: Lang, link: &str, facts: &OfferFacts) -> Response {
@@ -172,7 +235,7 @@ pub(super) async fn accept(
                     }
                 }
             };
-            let status = axum::http::StatusCode::UNPROCESSABLE_ENTITY;
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
             let page = page(&agent, words, Here::Elsewhere, words.say("wallet-offer-title")).status(status);
             return Ok(page.main(main).into_response());
         }

@@ -44,6 +44,10 @@ pub(super) async fn credential(
         true => words.say("wallet-card-expired"),
         false => words.say("wallet-details-status-valid"),
     };
+    let copies = facts.copies_left.map(|left| {
+        let left = words.fill("wallet-details-copies-left", &[("count", left.into())]);
+        (words.say("wallet-details-copies"), left)
+    });
     let about = [
         ("wallet-details-type", facts.vct.clone()),
         ("wallet-details-format", format_name(facts.format).to_owned()),
@@ -61,7 +65,7 @@ pub(super) async fn credential(
     if facts.has_face_template {
         rows.push(field(&label, &template));
     }
-    let about: Vec<Field<'_>> = about.iter().map(|(label, value)| field(label, value)).collect();
+    let about: Vec<Field<'_>> = about.iter().chain(&copies).map(|(label, value)| field(label, value)).collect();
     let main = html! {
         p { (words.say("wallet-details-no-pid")) }
         h2 { (words.say("wallet-details-claims")) }

@@ -11,7 +11,7 @@ use warifu_session::share::{self, Claimed, Life, Scope};
 use super::world::{Fault, ISSUER, World, now};
 use crate::consent::{Asked, ConsentUnusable, Ready};
 use crate::history::{Channel, TransactionResult, TransactionType};
-use crate::present::Request;
+use crate::present::{PresentError, Request};
 use crate::share::NewShareRequest;
 use crate::store::SelfieRule;
 use crate::{Error, LinkKind, Wallet};
@@ -167,6 +167,11 @@ async fn refusing_looks_like_having_nothing() {
     let empty = world.wallet();
     let error = empty.inspect_request(&world.request(&names(), None), now()).await.unwrap_err();
     assert_eq!(error.code(), "no_matching_credential");
+    // Nothing is sent by the wallet's own clock, which would be quicker than any person.
+    assert!(world.posted().is_empty());
+    let Error::Present(PresentError::NoMatch(Some(nothing))) = error else { panic!("{error}") };
+    assert_eq!(nothing.verifier(), "Bank B");
+    empty.say_nothing_fits(&nothing).await;
     let wallet = world.wallet_with_credential().await;
     let request = wallet.inspect_request(&world.request(&names(), None), now()).await.unwrap();
     wallet.refuse_request(request, now()).await.unwrap();

@@ -233,3 +233,149 @@ async fn refusing_is_as_easy_beside_the_camera() {
     assert!(page.contains("Nothing was shared"), "{page}");
     assert!(browser.get("/history").await.1.contains("you shared nothing"));
 }
+
+/// The form fields of a multipart body.
+fn parts(fields: &[(&str, &str)]) -> String {
+    let part = |(name, value): &(&str, &str)| {
+        format!("--x\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    fields.iter().map(part).collect::<String>() + "--x--\r\n"
+}
+
+const MULTIPART: &str = "multipart/form-data; boundary=x";
+
+/// Opens a request and gives the address of its question.
+async fn opened(browser: &Browser, csrf: &str, link: &str) -> String {
+    let (_, to, page) = browser.form("/open", &[("csrf", csrf), ("link", link)]).await;
+    to.unwrap_or_else(|| panic!("{page}"))
+}
+
+#[tokio::test]
+async fn a_credential_is_chosen_and_a_portrait_ticked() {
+    let world = World::with_portrait();
+    let wallet = world.wallet();
+    for _ in 0..2 {
+        let (link, code) = world.offer();
+        wallet.accept(&link, Some(&code), now()).await.unwrap();
+    }
+    let held: Vec<String> = wallet.list(now()).unwrap().iter().map(|facts| facts.id.to_string()).collect();
+    let browser = browser(&agent_of(&world, wallet)).await;
+    let csrf = token_in(&browser.get("/open").await.1);
+    let to = opened(&browser, &csrf, &world.request(&[ClaimPath::claim("picture")], None)).await;
+    let (_, page) = browser.get(&to).await;
+    for id in &held {
+        assert!(page.contains(&format!("name=\"choice.kyc\" value=\"{id}\" form=\"agree-form\"")), "{page}");
+    }
+    let checked = format!("value=\"{}\" form=\"agree-form\" checked", held[1]);
+    assert!(page.contains(&checked) && page.matches(" checked").count() == 1, "the newest: {page}");
+    assert!(page.contains("name=\"portrait\"") && page.contains("Bank B may have my portrait"), "{page}");
+    // Without the tick nothing leaves, and what was chosen stays chosen.
+    let without = [("csrf", csrf.as_str()), ("choice.kyc", &held[0])];
+    let (status, _, page) = browser.post(&to, MULTIPART, parts(&without)).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(page.contains("portrait_not_agreed") && page.contains("Nothing was sent."), "{page}");
+    assert!(page.contains(&format!("value=\"{}\" form=\"agree-form\" checked", held[0])), "{page}");
+    assert!(world.posted().is_empty());
+    let bad = [("csrf", csrf.as_str()), ("choice.kyc", "abcdefghjkmn"), ("portrait", "on")];
+    let (status, _, page) = browser.post(&to, MULTIPART, parts(&bad)).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{page}");
+    assert!(world.posted().is_empty());
+    let agree = [("csrf", csrf.as_str()), ("choice.kyc", &held[0]), ("portrait", "on")];
+    let (status, _, page) = browser.post(&to, MULTIPART, parts(&agree)).await;
+    assert_eq!(status, StatusCode::OK, "{page}");
+    assert_eq!(world.holder_of_answer("0"), world.proved()[0].0, "the older one was shown");
+}
+
+/// The part of the OpenID conformance suite's module that needs the wire: the browser goes where the verifier says, by the
+/// person's own hand. Refusing and having nothing (`VP1FinalWalletRequiredNonMatchingCredential`) lead on alike.
+#[tokio::test]
+#[expect(non_snake_case, reason = "the suite's name, letter by letter")]
+async fn VP1FinalWalletAlternateHappyFlow() {
+    let world = World::new(None);
+    world.send_onward("https://verifier.example/done?a=1#response_code=xyz");
+    let browser = browser(&agent_of(&world, world.wallet_with_credential().await)).await;
+    let csrf = token_in(&browser.get("/open").await.1);
+    let onward = "class=\"button\" href=\"https://verifier.example/done?a=1#response_code=xyz\"";
+    let family = [ClaimPath::claim("family_name")];
+    let to = opened(&browser, &csrf, &world.request(&family, None)).await;
+    let (_, _, page) = browser.post(&to, MULTIPART, parts(&[("csrf", csrf.as_str())])).await;
+    assert!(page.contains(onward) && page.contains("Go on at Bank B") && !page.contains("http-equiv"), "{page}");
+    // Refused, and with nothing that fits: told by the same bytes, only when the person says so, and led on alike.
+    let to = opened(&browser, &csrf, &world.request(&family, None)).await;
+    let (_, _, page) = browser.form(&format!("{to}/refuse"), &[("csrf", &csrf)]).await;
+    assert!(page.contains(onward) && page.contains("Nothing was shared"), "{page}");
+    let nothing = world.request(&[ClaimPath::claim("shoe_size")], None);
+    let (status, _, page) = browser.form("/open", &[("csrf", &csrf), ("link", &nothing)]).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(page.contains("no_matching_credential") && page.contains("Tell Bank B that there is no answer"), "{page}");
+    assert_eq!(world.posted().len(), 2, "it was not told yet");
+    let door = page.split("action=\"/ask/").nth(1).unwrap().split('"').next().unwrap();
+    let (_, _, page) = browser.form(&format!("/ask/{door}"), &[("csrf", &csrf)]).await;
+    assert!(page.contains(onward) && page.contains("Nothing was shared"), "{page}");
+    let denied = |id: &str| format!("error=access_denied&state={}", world.awaiting(id).state()).into_bytes();
+    assert_eq!(world.posted()[1..], [denied("1"), denied("2")]);
+    let (_, page) = browser.get("/history").await;
+    assert!(page.contains("you shared nothing"), "{page}");
+}
+
+#[tokio::test]
+async fn warnings_and_extras_are_said_in_plain_words() {
+    let world = World::new(None);
+    world.list_registrar();
+    world.give_copies(2, None);
+    let browser = browser(&agent_of(&world, world.wallet_with_credential().await)).await;
+    let csrf = token_in(&browser.get("/open").await.1);
+    let value = serde_json::json!({
+        "credentials": [
+            { "id": "a", "format": "dc+sd-jwt", "meta": { "vct_values": [World::vct()] }, "claims": [{ "path": ["family_name"] }] },
+            { "id": "b", "format": "dc+sd-jwt", "meta": { "vct_values": [World::vct()] }, "claims": [{ "path": ["birthdate"] }] },
+        ],
+        "credential_sets": [{ "options": [["a"]] }, { "options": [["b"]], "required": false }],
+    });
+    let link = world.request_of(warifu_openid4vc::dcql::Query::from_value(&value).unwrap(), None);
+    let to = opened(&browser, &csrf, &link).await;
+    let (_, page) = browser.get(&to).await;
+    assert!(page.contains("Bank B shows no registration") && page.contains("2 fresh copies are left"), "{page}");
+    assert!(page.contains("name=\"extra.0\" value=\"on\" form=\"agree-form\">"), "unticked: {page}");
+    assert!(page.contains("1974") && page.contains("Share what is chosen with Bank B"), "{page}");
+    let (_, japanese) = browser.get(&format!("{to}?lang=ja")).await;
+    assert!(japanese.contains("登録を示していません") && japanese.contains("任意の項目"), "{japanese}");
+    let (_, _, page) = browser.post(&to, MULTIPART, parts(&[("csrf", &csrf), ("extra.0", "on")])).await;
+    assert!(page.contains("Date of birth"), "{page}");
+}
+
+#[tokio::test]
+async fn a_frame_of_the_camera_is_read() {
+    let world = World::new(None);
+    let browser = browser(&agent(&world)).await;
+    let (_, page) = browser.get("/open").await;
+    assert!(page.contains("data-scan=\"/open/scan\" data-into=\"link\" hidden") && page.contains("scan.js"), "{page}");
+    let scan = async |bytes: Vec<u8>| {
+        let request = Request::post("/open/scan").header("host", HOST).header("cookie", &browser.cookie);
+        let request = request.header("content-type", "image/jpeg").body(Body::from(bytes)).unwrap();
+        let (status, _, text) = ask(&browser.router, request).await;
+        (status, text)
+    };
+    let link = world.request(&[ClaimPath::claim("family_name")], None);
+    let seen = |text: &str| (StatusCode::OK, text.to_owned());
+    let found = serde_json::json!({ "seen": "link", "link": link }).to_string();
+    let (status, text) = scan(crate::qr::code(&link, 6).encode_jpeg(85).unwrap()).await;
+    assert_eq!(
+        (status, serde_json::from_str::<serde_json::Value>(&text).unwrap()),
+        (StatusCode::OK, serde_json::from_str(&found).unwrap())
+    );
+    assert_eq!(
+        scan(crate::qr::code("https://a.example/", 6).encode_jpeg(85).unwrap()).await,
+        seen(r#"{"seen":"other"}"#)
+    );
+    let empty = warifu_models::picture::Picture::filled(320, 240, [90, 100, 110]);
+    assert_eq!(scan(empty.encode_jpeg(85).unwrap()).await, seen(r#"{"seen":"nothing"}"#));
+    assert_eq!(scan(b"no picture".to_vec()).await.0, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(world.asked().is_empty(), "reading fetches nothing");
+    // Not from another page, and not without the cookie.
+    let cross = Request::post("/open/scan").header("host", HOST).header("cookie", &browser.cookie);
+    let cross = cross.header("origin", "https://evil.example").body(Body::from("x")).unwrap();
+    assert_eq!(ask(&browser.router, cross).await.0, StatusCode::FORBIDDEN);
+    let locked = Request::post("/open/scan").header("host", HOST).body(Body::from("x")).unwrap();
+    assert_eq!(ask(&browser.router, locked).await.0, StatusCode::UNAUTHORIZED);
+}
