@@ -401,6 +401,69 @@ async fn a_still_picture_makes_no_movements() -> Result<()> {
     stage.end(browser, told).await
 }
 
+/// A QR code as a camera sees it on a screen some way off.
+fn seen_code(text: &str) -> Result<Picture> {
+    let code = qrcode::QrCode::new(text)?;
+    let (width, module) = (code.width() as u32, 6);
+    let mut picture = Picture::filled(1280, 720, [200, 202, 205]);
+    let dark = Picture::filled(module, module, [25, 25, 30]);
+    let (left, top) = ((1280 - width * module) / 2, 720_u32.saturating_sub(width * module) / 2);
+    let air = 4 * module;
+    let screen = Picture::filled(width * module + 2 * air, (width * module + 2 * air).min(720), [250, 250, 250]);
+    picture.paste(&screen, left.saturating_sub(air), top.saturating_sub(air));
+    for (at, color) in code.to_colors().iter().enumerate() {
+        if *color == qrcode::Color::Dark {
+            let at = at as u32;
+            picture.paste(&dark, left + at % width * module, top + at / width * module);
+        }
+    }
+    Ok(picture)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_wallet_scans_a_code_with_the_camera() -> Result<()> {
+    let name = "the_wallet_scans_a_code_with_the_camera";
+    let Some(stage) = Stage::set(name).await? else { return Ok(()) };
+    let sandbox = &stage.sandbox;
+    issue(&stage).await?;
+    let asked = sandbox.post(&sandbox.partners[0], "v1/requests", &json!({"policy": "identity"})).await?.expect(201)?;
+    let code = seen_code(asked["link"].as_str().context("a link")?)?;
+    let browser = Browser::start(name, Camera::Shows(&code), &[Look::PHONE, Look::DESKTOP_DARK]).await?;
+    let told = async {
+        browser.open(&sandbox.agent.entry()).await?;
+        browser.open(&stage.wallet("open")).await?;
+        browser.says("The camera is used to read the code").await?;
+        browser.picture("1-open").await?;
+        browser.click("[data-scan] [data-start]").await?;
+        browser.find(".consent").await?;
+        browser.says("Bank A").await?;
+        browser.picture("2-consent").await?;
+        browser.clean().await
+    };
+    let told = told.await;
+    stage.end(browser, told).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_that_is_refused_is_explained() -> Result<()> {
+    let name = "a_camera_that_is_refused_is_explained";
+    let Some(stage) = Stage::set(name).await? else { return Ok(()) };
+    let browser = Browser::start(name, Camera::Denied, &[Look::PHONE]).await?;
+    let told = async {
+        browser.open(&stage.sandbox.agent.entry()).await?;
+        browser.open(&stage.wallet("open")).await?;
+        browser.click("[data-scan] [data-start]").await?;
+        browser.find("[data-scan][data-state=refused]").await?;
+        browser.says("The camera is not allowed for this page").await?;
+        // Pasting and a picture are there as before.
+        ensure!(browser.find("#link").await?.is_displayed().await?);
+        browser.picture("1-refused").await?;
+        browser.clean().await
+    };
+    let told = told.await;
+    stage.end(browser, told).await
+}
+
 /// A credential for the fictional person, over the wire and without a browser.
 async fn issue(stage: &Stage) -> Result<()> {
     let sandbox = &stage.sandbox;
