@@ -367,4 +367,24 @@ mod tests {
         assert_eq!(mdoc["credential_signing_alg_values_supported"][0], -7);
         assert_eq!(serde_json::from_value::<Configuration>(mdoc).unwrap(), Configuration::mdoc("org.x", "kyc"));
     }
+
+    #[test]
+    fn how_often_a_copy_may_be_shown() {
+        let check = |policy: Value, once_only: bool, reissue_trigger_unused: Option<u32>| {
+            let metadata: CredentialMetadata =
+                serde_json::from_value(serde_json::json!({ "credential_reuse_policy": policy })).unwrap();
+            assert_eq!(metadata.reuse(), ReusePolicy { once_only, reissue_trigger_unused }, "{policy}");
+        };
+        let options = |options: Value| serde_json::json!({ "id": "arf_annex_ii", "options": options });
+        let once = || serde_json::json!({ "details": ["once_only"], "batch_size": 30, "reissue_trigger_unused": 3 });
+        check(options(serde_json::json!([once()])), true, Some(3));
+        check(options(serde_json::json!([{ "details": ["limited_time"] }])), false, None);
+        // The wallet may take the milder option, and what cannot be read demands nothing.
+        check(options(serde_json::json!([once(), { "details": ["limited_time"] }])), false, Some(3));
+        for nothing in [options(serde_json::json!([])), serde_json::json!({}), serde_json::json!("once_only")] {
+            check(nothing, false, None);
+        }
+        check(options(serde_json::json!([{ "details": "once_only", "reissue_trigger_unused": -1 }])), false, None);
+        assert_eq!(CredentialMetadata::default().reuse(), ReusePolicy::default());
+    }
 }
