@@ -73,3 +73,27 @@ broken-title = Something failed on our side
 broken-text = Nothing was shared. Wait a moment and start again.
 unknown-policy-title = We can not ask for this
 unknown-policy-text = The page you came from asks for something that is not offered here. Start again from the first page.
+confirm-title = One more step
+confirm-lead = Your wallet shows a page with a code of six digits. Type it here, so that the answer counts for this window.
+confirm-return = Your wallet has answered. Go back from your wallet to this browser by the button that it shows.
+confirm-label = Code on your other device
+confirm-button = Confirm
+confirm-wrong = That is not the code
+confirm-left = { $left ->
+    [one] Look at your other device again. You have one try left.
+   *[other] Look at your other device again. You have { $left } tries left.
+  }
+unconfirmed = Your wallet has answered. The answer waits to be confirmed.
+code-title = Your code
+code-lead = You have answered { $name }. Type this code into the window where you scanned the QR code:
+code-where = That window must be at { $host }. Look at its address before you type.
+code-warning = Tell this code to nobody. If you did not open that window yourself, close this page: without the code nothing is shown there.
+not-confirmed-title = This does not count here
+other-browser-text = The request was begun in another browser, so nothing is shown here and the request has ended. If that was you, start again and use the same browser. If somebody sent you a link, they would have received your data.
+response-code-text = The address you came by does not belong to this request. Go back to the window where you began.
+code-used-text = The address you came by was used before, or the request has ended. Look at the window where you began, or start again.
+failed-other-browser = The wallet came back in another browser than this one. Start again, and open the wallet from this window.
+failed-confirmation = The code was wrong three times. Start again.
+digital-button = Use a wallet of this browser
+digital-nothing = No wallet answered. Try again, or use the code below.
+digital-failed = The answer could not be taken. Start again.

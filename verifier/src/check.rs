@@ -140,6 +140,8 @@ impl Report {
     }
 }
 
+const NOT_REACHED: &str = "not reached";
+
 /// The checks of one presentation so far.
 #[derive(Debug, Default)]
 pub(crate) struct Tally(BTreeMap<CheckName, (Outcome, String)>);
@@ -164,7 +166,7 @@ impl Tally {
 
     /// One check as it stands.
     pub(crate) fn check(&self, name: CheckName) -> Check {
-        let (outcome, detail) = self.0.get(&name).cloned().unwrap_or((Outcome::NotRun, "not reached".to_owned()));
+        let (outcome, detail) = self.0.get(&name).cloned().unwrap_or((Outcome::NotRun, NOT_REACHED.to_owned()));
         Check { name, outcome, detail }
     }
 
@@ -193,7 +195,13 @@ impl Tally {
     /// The report. Whoever has not passed every one of the `demanded` checks is not accepted, and of an answer that is
     /// not accepted no claim is kept.
     pub(crate) fn into_report(self, demanded: &[CheckName], mut presentations: Vec<Shown>) -> Report {
-        let checks: Vec<Check> = CheckName::ALL.into_iter().map(|name| self.check(name)).collect();
+        let mut checks: Vec<Check> = CheckName::ALL.into_iter().map(|name| self.check(name)).collect();
+        // What was not reached says because of what.
+        if let Some(failed) = checks.iter().find(|check| check.outcome == Outcome::Fail).map(|check| check.name) {
+            for check in checks.iter_mut().filter(|check| check.detail.ends_with(NOT_REACHED)) {
+                check.detail.push_str(&format!(": `{}` does not hold", failed.word()));
+            }
+        }
         let accepted = checks.iter().all(|check| match check.outcome {
             Outcome::Pass => true,
             Outcome::NotRun => !demanded.contains(&check.name),

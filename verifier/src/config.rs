@@ -3,9 +3,11 @@
 use url::Url;
 use warifu_credential::face_template::ModelId;
 use warifu_keys::x509::Certificate;
+use warifu_openid4vc::vp::registration::check_registered;
 use warifu_server::extract::ApiKeyHash;
 
 use crate::acceptance::Rule;
+use crate::identity::{Identity, IdentityError};
 use crate::policy::Policy;
 
 /// The settings of one verifier, checked by [`Config::check`] before the first socket opens.
@@ -38,6 +40,8 @@ pub struct Config {
     /// Address of a wallet's page for links on this device, which takes `uri` in its query; the links' own schemes
     /// (`openid4vp:`) where `None`.
     pub same_device: Option<Url>,
+    /// By which client identifiers it asks, and what is registered of it.
+    pub identity: Identity,
     /// Whether pages wear the sandbox band and plain http on this machine is fine.
     pub sandbox: bool,
 }
@@ -68,6 +72,9 @@ pub enum ConfigError {
     /// Two rules for the imports of one issuer.
     #[error("there are two rules for imports from `{0}`")]
     Imports(String),
+    /// The verifier can not be called as it is to be.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
     /// A name is empty.
     #[error("`{0}` is empty")]
     Empty(&'static str),
@@ -98,7 +105,12 @@ impl Config {
             let query = policy.query().map_err(|error| refuse(error.to_string()))?;
             let entry = policy.selfie_reauth.as_ref().map(|reauth| reauth.entry(&policy.purpose, &query));
             entry.transpose().map_err(|error| refuse(error.to_string()))?;
+            if let Some(own) = &self.identity.registration {
+                check_registered(std::slice::from_ref(own.registration()), &query)
+                    .map_err(|error| refuse(error.to_string()))?;
+            }
         }
+        self.identity.check(&self.base_url, self.sandbox)?;
         for (at, rule) in self.imports.iter().enumerate() {
             if self.imports[..at].iter().any(|other| other.issuer == rule.issuer) {
                 return Err(ConfigError::Imports(rule.issuer.clone()));
@@ -145,6 +157,8 @@ mod tests {
     use warifu_keys::SigningKey;
     use warifu_keys::entropy::Seeded;
     use warifu_keys::x509::issue::{Authority, Period, Subject};
+    use warifu_openid4vc::vp::client_id::Prefix;
+    use warifu_w3c::did::Did;
 
     use super::*;
     use crate::acceptance::Begins;
@@ -170,6 +184,7 @@ mod tests {
             allowed_models: Vec::new(),
             request_seconds: 300,
             same_device: None,
+            identity: Identity::default(),
             sandbox: false,
         }
     }
@@ -196,6 +211,32 @@ mod tests {
         check(|it| drop(it.policies[0].purposes.insert("de".to_owned(), String::new())), false);
         check(|it| drop(it.policies[0].purposes.insert("en".to_owned(), "A second one".to_owned())), false);
         check(|it| it.request_seconds = 29, false);
+        check(|it| it.identity.prefixes.clear(), false);
+        check(|it| it.identity.prefixes = Prefix::ALL[..3].to_vec(), true);
+        check(|it| it.identity.prefixes = vec![Prefix::X509Hash; 2], false);
+        check(|it| it.identity.prefixes = vec![Prefix::RedirectUri], true);
+        check(|it| it.identity.prefixes = vec![Prefix::VerifierAttestation], false);
+        check(|it| it.identity.attestation = Some("garbage".to_owned()), true);
+        check(
+            |it| {
+                it.identity.prefixes = vec![Prefix::X509SanDns];
+                it.base_url = "https://192.0.2.1".parse().unwrap();
+            },
+            false,
+        );
+        let did = |did: &str| Did::parse(did).ok();
+        let mut own = config();
+        for (text, expected) in [
+            ("did:web:bank-b.example", true),
+            ("did:web:bank-b.example:verifiers:b", true),
+            ("did:web:bank-b.example%3A8443", false),
+            ("did:web:bank-a.example", false),
+            ("did:web:bank-b.example:%7Bx%7D", false),
+            ("did:jwk:e30", false),
+        ] {
+            own.identity.did = did(text);
+            assert_eq!(own.check().is_ok(), expected, "{text}");
+        }
         fn rule() -> Rule {
             Rule { issuer: "*".to_owned(), max_age_days: None, minimum_assurance: None, decision: Begins::Review }
         }

@@ -3,7 +3,9 @@
 mod api;
 #[expect(unused_qualifications, reason = "utoipa writes them")]
 mod billing;
+mod confirm;
 mod cookie;
+mod digital;
 pub mod openapi;
 mod pages;
 mod result;
@@ -14,9 +16,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::http::header::CONTENT_TYPE;
 use axum::middleware::{from_extractor_with_state, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use warifu_openid4vc::vp::response;
+use serde_json::Value;
+use warifu_openid4vc::vp::{response, wallet_metadata};
 use warifu_server::limit::{self, Limiter, Rate};
 use warifu_server::{Clock, assets, audit, csrf};
 
@@ -77,12 +82,23 @@ pub fn router_with(verifier: Arc<Verifier>, rates: Rates) -> Router {
         .route("/{lang}/", get(pages::start))
         .route("/{lang}/request", post(pages::begin))
         .route("/{lang}/request/{id}", get(pages::request))
+        .route("/{lang}/request/{id}/confirm", post(confirm::confirm))
+        .route("/request/{id}/return", get(confirm::come_back))
         .route("/request/{id}/state", get(pages::state))
+        .route("/request/{id}/digital", post(digital::begin))
+        .route(
+            "/request/{id}/digital/response",
+            post(digital::response).layer(DefaultBodyLimit::max(response::MAX_BYTES)),
+        )
+        .route(digital::SCRIPT_PATH, get(digital::script))
         .layer(from_fn(csrf::same_origin))
         .layer(limited(rates.pages));
+    let for_wallets_that_post =
+        post(wallet::request_object_for).layer(DefaultBodyLimit::max(wallet_metadata::MAX_BYTES));
     let wallets = Router::new()
-        .route("/vp/{id}/request", get(wallet::request_object))
+        .route("/vp/{id}/request", get(wallet::request_object).merge(for_wallets_that_post))
         .route("/vp/{id}/response", post(wallet::response).layer(DefaultBodyLimit::max(response::MAX_BYTES)))
+        .route("/vp/response", post(wallet::response_by_value).layer(DefaultBodyLimit::max(response::MAX_BYTES)))
         .layer(limited(rates.wallets));
     let key = verifier.config.api_key;
     let partner = Limiter::new(rates.api).by_key(move |shown| shown.is(&key));
@@ -92,7 +108,13 @@ pub fn router_with(verifier: Arc<Verifier>, rates: Rates) -> Router {
                 .route_layer(from_extractor_with_state::<api::Partner, _>(Doors(Arc::clone(&verifier)))),
         )
         .layer(from_fn_with_state(partner, limit::by_caller));
+    let document = match (verifier.config.identity.document_path(), verifier.config.identity.document(&verifier.bundle))
+    {
+        (Some(path), Some(document)) => Router::new().route(&path, get(async move || did_document(&document))),
+        (None, _) | (_, None) => Router::new(),
+    };
     Router::new()
+        .merge(document)
         .merge(pages)
         .merge(wallets)
         .merge(api)
@@ -100,4 +122,9 @@ pub fn router_with(verifier: Arc<Verifier>, rates: Rates) -> Router {
         .merge(assets::router())
         .layer(from_fn(assets::security_headers))
         .with_state(Doors(verifier))
+}
+
+/// The document of the verifier's did:web, at the address that the DID names.
+fn did_document(document: &Value) -> Response {
+    ([(CONTENT_TYPE, "application/did+json")], document.to_string()).into_response()
 }

@@ -5,22 +5,27 @@
 //! is decided here, from signed bytes and the trusted list; a list, status or key that can not be had is a refusal.
 //!
 //! * [`request`]: makes requests; what is known of one at each stage.
+//! * [`identity`]: by which client identifiers it asks, and what proves them.
 //! * [`exchange`]: hands the signed request object out once, takes the wallet's answer once.
-//! * [`transaction`]: which browser may see the result.
+//! * [`digital`]: the same over the Digital Credentials API.
+//! * [`transaction`]: which browser may see the result; [`confirmation`]: what makes an answer count for it.
 //! * [`check`]: every named check of an answer and the report.
 //! * [`import`]: takes a share token in, once per source.
 //! * [`http`]: the doors for partners' servers, wallets and people.
 //!
-//! Left out for now: the Digital Credentials API, unsigned requests, presentations without holder binding, identifier lists
-//! (an mdoc that names one and no status list is refused), shares of an mdoc, and the
-//! `response_code` of same-device flows (HAIP 1.0 section 5.1).
+//! Left out for now: presentations without holder binding, identifier lists (an mdoc that names one and no status list is
+//! refused), and shares of an mdoc.
 
 pub mod acceptance;
 pub mod check;
 pub mod config;
+pub mod confirmation;
+pub mod digital;
 pub mod exchange;
 pub mod http;
+pub mod identity;
 pub mod import;
+mod inheritance;
 pub mod policy;
 mod presentation;
 pub mod request;
@@ -63,12 +68,14 @@ pub struct Verifier {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) requests: Collection<request::Record>,
     pub(crate) frontends: Collection<transaction::Frontend>,
+    pub(crate) digital_requests: Collection<digital::DigitalRequest>,
     pub(crate) sessions: Collection<import::Session>,
     /// Imports take turns, because each takes the next session number.
     pub(crate) import_turn: tokio::sync::Mutex<()>,
     pub(crate) audit_log: AuditLog,
     pub(crate) trust: TrustSource,
     pub(crate) statuses: statuses::Statuses,
+    pub(crate) types: inheritance::Types,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) clock: Clock,
 }
@@ -80,9 +87,11 @@ impl Verifier {
         let Parts { store, fetcher, clock, entropy, bundle } = parts;
         Self {
             trust: TrustSource::new(config.trusted_list(), config.operator.clone(), fetcher.clone()),
-            statuses: statuses::Statuses::new(fetcher),
+            statuses: statuses::Statuses::new(fetcher.clone()),
+            types: inheritance::Types::new(fetcher),
             requests: Collection::of(&store),
             frontends: Collection::of(&store),
+            digital_requests: Collection::of(&store),
             sessions: Collection::of(&store),
             audit_log: AuditLog::of(&store),
             import_turn: tokio::sync::Mutex::default(),

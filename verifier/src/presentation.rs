@@ -12,7 +12,7 @@ use warifu_credential::{Authentic, ClaimPath, Format, PathStep, SettleError, Ver
 use warifu_keys::PublicKey;
 use warifu_keys::jws::{JwsError, Unverified};
 use warifu_keys::x509::Certificate;
-use warifu_openid4vc::dcql::{Candidate, ClaimsQuery, CredentialQuery, Query, check_response};
+use warifu_openid4vc::dcql::{Candidate, ClaimsQuery, CredentialQuery, Meta, Query, ResponseError, check_response};
 use warifu_trust::Trust;
 
 use crate::Verifier;
@@ -47,6 +47,10 @@ pub(crate) struct Settled {
     verified: Verified,
     proof: Proof,
     issuer: String,
+    /// The certificates that came, leaf first; the leaf and its way to an anchor are verified.
+    chain: Vec<Certificate>,
+    /// The types that its type extends, or why they are not known; none where nobody needed to know.
+    inherited: Result<Vec<String>, String>,
 }
 
 /// How the holder proved to have the key, and what was said with it.
@@ -108,7 +112,10 @@ impl Verifier {
                     Some(Format::SdJwtVc) | None => self.settle(text, expected.binding, &trust, now, &mut tally).await,
                 };
                 tallies.push(tally);
-                presented.extend(settled.map(|settled| (query_id.as_str(), settled)));
+                if let Some(mut settled) = settled {
+                    self.inherit(asked, &mut settled, now).await;
+                    presented.push((query_id.as_str(), settled));
+                }
             }
         }
         let mut tally = Tally::worst(&tallies);
@@ -132,6 +139,19 @@ impl Verifier {
         tally.into_report(&demanded.collect::<Vec<_>>(), shown.collect())
     }
 
+    /// Looks up what the credential's type extends, where it is another one than was asked for.
+    async fn inherit(&self, asked: Option<&CredentialQuery>, settled: &mut Settled, now: Timestamp) {
+        let Some(Meta::SdJwtVc(wanted)) = asked.map(|asked| &asked.meta) else { return };
+        if settled.verified.format() != Format::SdJwtVc
+            || own_types(&settled.verified).iter().any(|own| wanted.contains(own))
+        {
+            return;
+        }
+        let integrity = settled.verified.claims().get("vct#integrity").and_then(Value::as_str);
+        let extended = self.types.extended_by(settled.verified.vct(), integrity, now).await;
+        settled.inherited = extended.map_err(|error| error.to_string());
+    }
+
     /// Signature, trust, key binding, validity and status of one SD-JWT VC; `None` once a check failed.
     pub(crate) async fn settle(
         &self,
@@ -148,7 +168,8 @@ impl Verifier {
                 return None;
             }
         };
-        let issuer = named_issuer(&named_chain(text), trust, now, tally)?;
+        let chain = named_chain(text);
+        let issuer = named_issuer(&chain, trust, now, tally)?;
         let rules = KeyBindingRules {
             audience: binding.audience,
             nonce: binding.nonce,
@@ -158,14 +179,15 @@ impl Verifier {
         let (authentic, bound) = match received.authenticate(&trust.issuer_anchors(now), now, &rules) {
             Ok(pair) => pair,
             Err(error) => {
-                failed(held_before(&error), place(&error), &error, &issuer, tally);
+                let known = Known { issuer: &issuer, chain: &chain, audience: binding.audience };
+                failed(held_before(&error), place(&error), &error, &known, tally);
                 return None;
             }
         };
         passed(&authentic, &issuer, binding.audience, tally);
         tally.pass(CheckName::KeyBinding, "signed with the holder's key");
         let verified = self.check_status(authentic, trust, now, tally).await?;
-        Some(Settled { verified, proof: Proof::KeyBinding(bound), issuer })
+        Some(Settled { verified, proof: Proof::KeyBinding(bound), issuer, chain, inherited: Ok(Vec::new()) })
     }
 
     async fn check_status(
@@ -175,18 +197,19 @@ impl Verifier {
         now: Timestamp,
         tally: &mut Tally,
     ) -> Option<Verified> {
+        let until = authentic.expires().map_or_else(|| "it names no end".to_owned(), |at| format!("until {at}"));
         let (settled, valid) = match authentic.wanted_status() {
             None => (authentic.settle_without_status(now), "can not be revoked"),
             Some(wanted) => match self.statuses.at(&wanted, now).await {
                 // The signer of the list must be allowed to publish lists, beside being the issuer's.
                 Ok(token) if !token.signer().anchor().is_some_and(|it| trust.status_anchors(now).contains(it)) => {
-                    tally.pass(CheckName::NotExpired, "");
+                    tally.pass(CheckName::NotExpired, until);
                     tally.fail(CheckName::NotRevoked, "the signer of the status list is not trusted for status lists");
                     return None;
                 }
                 Ok(token) => (authentic.settle(&token, now), "valid"),
                 Err(error) => {
-                    tally.pass(CheckName::NotExpired, "");
+                    tally.pass(CheckName::NotExpired, until);
                     tally.fail(CheckName::NotRevoked, error.to_string());
                     return None;
                 }
@@ -194,7 +217,6 @@ impl Verifier {
         };
         match settled {
             Ok(verified) => {
-                let until = verified.expires().map_or_else(String::new, |at| format!("until {at}"));
                 tally.pass(CheckName::NotExpired, until);
                 tally.pass(CheckName::NotRevoked, valid);
                 Some(verified)
@@ -204,7 +226,7 @@ impl Verifier {
                 None
             }
             Err(error) => {
-                tally.pass(CheckName::NotExpired, "");
+                tally.pass(CheckName::NotExpired, until);
                 tally.fail(CheckName::NotRevoked, error.to_string());
                 None
             }
@@ -271,14 +293,38 @@ fn passed(authentic: &Authentic, issuer: &str, audience: &str, tally: &mut Tally
     tally.pass(CheckName::Signature, authentic.issuer().leaf.subject());
     tally.pass(CheckName::IssuerTrusted, issuer);
     tally.pass(CheckName::Aud, audience);
-    tally.pass(CheckName::Nonce, "this request's");
-    tally.pass(CheckName::AlgAllowed, authentic.holder_key().map_or("", |key| key.algorithm().name()));
+    tally.pass(CheckName::Nonce, SAME_NONCE);
+    let issuer_key = authentic.issuer().leaf.public_key();
+    let issuer_key = issuer_key.map_or("unknown", |key| key.algorithm().name());
+    let holder_key = authentic.holder_key().map_or("none", |key| key.algorithm().name());
+    tally.pass(CheckName::AlgAllowed, format!("issuer {issuer_key}, holder {holder_key}"));
+}
+
+const SAME_NONCE: &str = "this request's";
+
+/// What is known of a presentation before it is authenticated: true where the checks of it hold.
+struct Known<'a> {
+    issuer: &'a str,
+    chain: &'a [Certificate],
+    audience: &'a str,
 }
 
 /// What is known of a presentation that did not authenticate.
-fn failed(held: &[CheckName], at: CheckName, error: &dyn Display, issuer: &str, tally: &mut Tally) {
+fn failed(held: &[CheckName], at: CheckName, error: &dyn Display, known: &Known<'_>, tally: &mut Tally) {
     for earlier in held {
-        tally.pass(*earlier, if *earlier == CheckName::IssuerTrusted { issuer } else { "" });
+        let value = match earlier {
+            CheckName::Signature => known.chain.first().map_or_else(String::new, Certificate::subject),
+            CheckName::IssuerTrusted => known.issuer.to_owned(),
+            CheckName::Aud => known.audience.to_owned(),
+            CheckName::Nonce => SAME_NONCE.to_owned(),
+            CheckName::NotExpired => "within its validity".to_owned(),
+            CheckName::KeyBinding
+            | CheckName::AlgAllowed
+            | CheckName::NotRevoked
+            | CheckName::QuerySatisfied
+            | CheckName::SelfieReauth => "it holds".to_owned(),
+        };
+        tally.pass(*earlier, value);
     }
     tally.fail(at, error.to_string());
 }
@@ -293,9 +339,15 @@ pub(crate) fn named_chain(presentation: &str) -> Vec<Certificate> {
 fn check_query(query: &Query, presented: &[(&str, Settled)]) -> Result<(), String> {
     let mut candidates: BTreeMap<String, Vec<Candidate>> = BTreeMap::new();
     for (query_id, settled) in presented {
-        candidates.entry((*query_id).to_owned()).or_default().push(candidate(query_id, &settled.verified));
+        candidates.entry((*query_id).to_owned()).or_default().push(candidate(query_id, settled));
     }
-    check_response(query, &candidates).map_err(|error| error.to_string())?;
+    check_response(query, &candidates).map_err(|error| {
+        let unknown = presented.iter().find_map(|(_, settled)| settled.inherited.as_ref().err());
+        match (&error, unknown) {
+            (ResponseError::OtherType(_), Some(why)) => format!("{error}, as far as is known: {why}"),
+            (_, _) => error.to_string(),
+        }
+    })?;
     for (query_id, settled) in presented {
         let asked = query.credential(query_id);
         if let Some(extra) = asked.and_then(|asked| unasked(asked, settled)) {
@@ -305,20 +357,34 @@ fn check_query(query: &Query, presented: &[(&str, Settled)]) -> Result<(), Strin
     Ok(())
 }
 
-fn candidate(query_id: &str, verified: &Verified) -> Candidate {
-    // What the issuer says that the credential is also known as is signed, and never withheld (SD-JWT VC draft-19).
+/// The types that the credential itself names. What the issuer says that it is also known as is signed, and never withheld
+/// (SD-JWT VC draft-19).
+fn own_types(verified: &Verified) -> Vec<String> {
     let also = verified.claims().get("aka_vcts").and_then(Value::as_array).into_iter().flatten();
     let also = also.filter_map(|vct| vct.as_str().map(str::to_owned));
     let also = also.filter(|_| verified.format() == Format::SdJwtVc);
+    std::iter::once(verified.vct().to_owned()).chain(also).collect()
+}
+
+fn candidate(query_id: &str, settled: &Settled) -> Candidate {
+    let Settled { verified, chain, inherited, .. } = settled;
+    let mut types = own_types(verified);
+    types.extend(inherited.iter().flatten().cloned());
     Candidate {
         id: query_id.to_owned(),
         format: verified.format().identifier().to_owned(),
-        types: std::iter::once(verified.vct().to_owned()).chain(also).collect(),
+        types,
         claims: verified.claims().clone(),
-        authority_key_identifiers: verified.issuer().leaf.authority_key_identifier().into_iter().collect(),
+        authority_key_identifiers: authorities(chain),
         holder_bound: verified.holder_key().is_some(),
         ..Candidate::default()
     }
+}
+
+/// The authority key identifiers of every certificate that came: an authority may stand above the one that signed the
+/// issuer's (OpenID4VP 1.0 section 6.1.1.1).
+fn authorities(chain: &[Certificate]) -> Vec<Vec<u8>> {
+    chain.iter().filter_map(Certificate::authority_key_identifier).collect()
 }
 
 /// The first claim that was disclosed though it was not asked for (OpenID4VP 1.0 section 6.4.1: the wallet must not).
@@ -437,5 +503,40 @@ fn held_before(error: &SdJwtError) -> &'static [CheckName] {
             | Name::SelfieReauth,
             _,
         ) => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use warifu_keys::Signer as _;
+    use warifu_keys::SigningKey;
+    use warifu_keys::entropy::Seeded;
+    use warifu_keys::x509::Purpose;
+    use warifu_keys::x509::issue::{Authority, Period, Request, Subject};
+
+    use super::*;
+
+    #[test]
+    fn authorities_stand_anywhere_in_the_chain() {
+        let entropy = Seeded::dangerous_new("authorities");
+        let subject = || Subject { common_name: "CA".to_owned(), organization: None, country: "UT".to_owned() };
+        let period = Period::days(Timestamp::UNIX_EPOCH, 30);
+        let pair = || {
+            let key = SigningKey::generate_p256(&entropy);
+            let authority = Authority::self_signed(&subject(), key, period, "https://example.org", &entropy).unwrap();
+            let public_key = SigningKey::generate_p256(&entropy).public_key();
+            let request = Request {
+                subject: subject(),
+                public_key: &public_key,
+                period,
+                purpose: Purpose::DocumentSigner,
+                dns_names: Vec::new(),
+                uris: Vec::new(),
+            };
+            (authority.certificate().key_identifier(), authority.issue(&request, &entropy).unwrap())
+        };
+        let ((lower, leaf), (upper, middle)) = (pair(), pair());
+        assert_eq!(authorities(&[leaf, middle]), [lower, upper]);
+        assert!(authorities(&[]).is_empty());
     }
 }

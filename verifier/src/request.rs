@@ -6,28 +6,37 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use url::Url;
 use warifu_credential::selfie_reauth::{self, Entry as ReauthEntry};
-use warifu_keys::base64url;
-use warifu_keys::jwe::{self, Encryption};
+use warifu_keys::jwe::{self, Encryption, Sealed};
+use warifu_keys::{base64url, json as strict};
 use warifu_openid4vc::dcql::Query;
 use warifu_openid4vc::http::Method;
 use warifu_openid4vc::link::Link;
-use warifu_openid4vc::vp::client_id::ClientId;
-use warifu_openid4vc::vp::holder::RequestUri;
+use warifu_openid4vc::vp::client_id::Prefix;
+use warifu_openid4vc::vp::holder::{RequestUri, Scheme};
 use warifu_openid4vc::vp::purpose::{self, Purpose};
+use warifu_openid4vc::vp::registration::{Beyond, check_registered};
+use warifu_openid4vc::vp::request::ResponseMode;
 use warifu_openid4vc::vp::response::BodyError;
 use warifu_openid4vc::vp::transaction_data::TransactionData;
 use warifu_openid4vc::vp::verifier::{AwaitingResponse, RequestBuilder};
+use warifu_openid4vc::vp::wallet_metadata::WalletMetadataError;
 use warifu_store::audit::{Entry, Reference};
-use warifu_store::{Batch, Loaded, Stored};
+use warifu_store::{Batch, Loaded};
 
 use crate::Verifier;
-use crate::check::Report;
+use crate::confirmation::Way;
+use crate::identity;
 use crate::policy::{Formats, Policy, QueryError, Reauth};
 use crate::transaction::{Frontend, TransactionId};
+
+mod record;
+
+pub use record::{Delivery, Handles, Record, Stage};
 
 /// What a partner's server sends to make a request. A member that is not known is refused: left out in silence, a
 /// misspelt demand would make a weaker request.
@@ -44,6 +53,12 @@ pub struct NewRequest {
     pub selfie_reauth: Option<ReauthWish>,
     /// What the claims are for; overrides the policy's in every language.
     pub purpose: Option<String>,
+    /// The client identifier prefix to ask by, one of those configured; the first of them when absent.
+    pub client_id_prefix: Option<String>,
+    /// `direct_post.jwt`, which is meant when absent, or `direct_post`: answered in the clear, which HAIP 1.0 does not allow.
+    pub response_mode: Option<String>,
+    /// `get`, which is meant when absent, or `post`: what the link tells the wallet to do at the request URI.
+    pub request_uri_method: Option<String>,
 }
 
 /// A selfie reauth, asked for shortly or in full.
@@ -64,7 +79,8 @@ pub struct Created {
     pub request_id: String,
     /// The page with the QR code, for people. It carries a ticket: the first browser that opens it will see the result.
     pub page_url: Url,
-    /// The link that the QR code holds, for wallets.
+    /// The link for a wallet, for a QR code of your own. It carries a key that stands on no page: an answer by it counts at
+    /// once (`confirmed_by` is `none`), so that it is you who knows to whom it was given.
     pub link: String,
     /// When the request ends.
     pub expires_at: Timestamp,
@@ -77,119 +93,6 @@ pub struct Begun {
     pub request_id: String,
     /// What the browser shows to see the result.
     pub transaction: TransactionId,
-}
-
-/// How a request stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "stage", rename_all = "snake_case")]
-pub enum Stage {
-    /// No wallet has fetched it.
-    Opened {
-        /// What waits for the answer, sealed: it holds the private key for the response.
-        awaiting: String,
-    },
-    /// A wallet has the signed request object.
-    Fetched {
-        /// As in [`Stage::Opened`].
-        awaiting: String,
-    },
-    /// An answer came and was verified.
-    Answered {
-        /// Every check.
-        report: Report,
-    },
-    /// The wallet or its user shared nothing.
-    Refused,
-    /// What came was no answer.
-    Failed {
-        /// The name of the reason.
-        reason: String,
-    },
-    /// Nothing came in time.
-    Expired,
-}
-
-/// A request as it is stored.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Record {
-    /// Identifier: 256 random bits, known to the wallet and to whoever sees the QR code.
-    pub id: String,
-    /// Name of the policy it was made from, if any.
-    pub policy: Option<String>,
-    /// What the claims are for, in English.
-    pub purpose: String,
-    /// The same in other languages, by language tag.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub purposes: BTreeMap<String, String>,
-    /// When it was made.
-    pub created: Timestamp,
-    /// When it ends.
-    pub expires: Timestamp,
-    /// The reauth demanded, as the transaction data entry that travels.
-    pub reauth: Option<String>,
-    /// Hash of the ticket in `page_url`; none where the request was made on our own page.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ticket: Option<String>,
-    /// How it stands.
-    #[serde(flatten)]
-    pub stage: Stage,
-}
-
-impl Stored for Record {
-    const NAME: &'static str = "requests";
-
-    fn key(&self) -> String {
-        self.id.clone()
-    }
-}
-
-impl Record {
-    /// What the partner's server learns.
-    #[must_use]
-    pub fn public(&self) -> Value {
-        let mut value = json!({
-            "request_id": self.id, "policy": self.policy, "purpose": self.purpose,
-            "created_at": self.created, "expires_at": self.expires,
-        });
-        let (state, more) = match &self.stage {
-            Stage::Opened { .. } => ("waiting", json!({})),
-            Stage::Fetched { .. } => ("opened", json!({})),
-            Stage::Answered { report } => {
-                let mut members = json!({"checks": report.checks(), "presentations": report.presentations()});
-                // The common case without a detour: one presentation, whose parts stand at the top as well.
-                if let [shown] = report.presentations() {
-                    members["claims"] = json!(shown.claims);
-                    members["issuer"] = json!(shown.issuer);
-                }
-                (if report.is_accepted() { "accepted" } else { "refused" }, members)
-            }
-            Stage::Refused => ("denied", json!({})),
-            Stage::Failed { reason } => ("failed", json!({"reason": reason})),
-            Stage::Expired => ("expired", json!({})),
-        };
-        value["state"] = json!(state);
-        if let (Some(members), Value::Object(more)) = (value.as_object_mut(), more) {
-            members.extend(more);
-        }
-        value
-    }
-
-    /// The purpose for readers of a language; in English where it is not given in theirs.
-    #[must_use]
-    pub fn purpose_in(&self, language: &str) -> &str {
-        self.purposes.get(language).unwrap_or(&self.purpose)
-    }
-
-    fn awaiting(&self) -> Option<&str> {
-        match &self.stage {
-            Stage::Opened { awaiting } | Stage::Fetched { awaiting } => Some(awaiting),
-            Stage::Answered { .. } | Stage::Refused | Stage::Failed { .. } | Stage::Expired => None,
-        }
-    }
-
-    pub(crate) fn with(self, stage: Stage) -> Self {
-        Self { stage, ..self }
-    }
 }
 
 /// Why a request could not be made, fetched or answered.
@@ -207,6 +110,27 @@ pub enum RequestError {
     /// The purpose is empty or too long.
     #[error(transparent)]
     Purpose(#[from] purpose::Error),
+    /// A client identifier prefix that is not configured.
+    #[error("requests are not made under client identifier prefix `{0}` here")]
+    ClientIdPrefix(String),
+    /// Neither `direct_post` nor `direct_post.jwt`.
+    #[error("response mode `{0}` is not known here")]
+    ResponseMode(String),
+    /// Neither `get` nor `post`.
+    #[error("request URI method `{0}` is not known here")]
+    RequestUriMethod(String),
+    /// The query asks beyond the registration certificate.
+    #[error("{0}")]
+    Unregistered(#[from] Beyond),
+    /// The registration certificate has ended.
+    #[error("the registration certificate expired at {at}")]
+    RegistrationExpired {
+        /// When it ended.
+        at: Timestamp,
+    },
+    /// The wallet could not answer, by what it says about itself, or says it in a wrong form.
+    #[error(transparent)]
+    Wallet(#[from] WalletMetadataError),
     /// The demanded reauth is not usable.
     #[error("the selfie reauth is not usable: {0}")]
     Reauth(#[from] selfie_reauth::Error),
@@ -222,6 +146,24 @@ pub enum RequestError {
     /// What came is no answer to it.
     #[error("the response is not acceptable: {0}")]
     Response(String),
+    /// A response code that is not the request's.
+    #[error("the response code is another one")]
+    ResponseCode,
+    /// A confirmation code that is not the request's.
+    #[error("the confirmation code is another one; it may be wrong {left} more times")]
+    ConfirmationCode {
+        /// Tries that are left.
+        left: u8,
+    },
+    /// This is not the browser that began the request.
+    #[error("the request was begun in another browser")]
+    OtherBrowser,
+    /// The page that answers is not the verifier's own.
+    #[error("the response came from another origin")]
+    OtherOrigin,
+    /// None of the exchange protocols that are asked for can be had.
+    #[error("none of these exchange protocols can be had")]
+    Protocols,
     /// The request object could not be made.
     #[error("the request could not be made: {0}")]
     Make(String),
@@ -239,12 +181,13 @@ impl From<BodyError> for RequestError {
 impl Verifier {
     /// Makes a request for a partner's server. The browser that first opens its `page_url` will see the result there.
     pub async fn create_request(&self, new: NewRequest, now: Timestamp) -> Result<Created, RequestError> {
-        let ticket = TransactionId::generate(&*self.entropy);
-        let record = self.prepare(new, Some(&ticket), now)?;
+        let (ticket, key) = (TransactionId::generate(&*self.entropy), TransactionId::generate(&*self.entropy));
+        let handles = Handles { ticket: ticket.hash(), link: key.hash() };
+        let record = self.prepare(new, Some(handles), now)?;
         self.store.commit(Batch::new().insert(&record).audit(self.request_entry("request.made", &record, now))).await?;
         let mut page_url = self.config.at(&format!("en/request/{}", record.id));
         page_url.query_pairs_mut().append_pair("ticket", ticket.as_str());
-        let link = self.link(&record);
+        let link = self.link_with(&record, Some(("key", key.as_str())));
         Ok(Created { page_url, link, request_id: record.id, expires_at: record.expires })
     }
 
@@ -259,7 +202,8 @@ impl Verifier {
     }
 
     /// A new request with its own nonce, state and encryption key, not stored yet.
-    fn prepare(&self, new: NewRequest, ticket: Option<&TransactionId>, now: Timestamp) -> Result<Record, RequestError> {
+    fn prepare(&self, new: NewRequest, partner: Option<Handles>, now: Timestamp) -> Result<Record, RequestError> {
+        let manner = self.manner(&new)?;
         let policy = match (new.policy.as_deref(), new.dcql_query) {
             (Some(_), Some(_)) => return Err(RequestError::PolicyAndQuery),
             (None, Some(dcql_query)) => Policy {
@@ -270,7 +214,7 @@ impl Verifier {
                 selfie_reauth: None,
             },
             (name, None) => {
-                let unknown = || RequestError::UnknownPolicy(name.unwrap_or_default().chars().take(60).collect());
+                let unknown = || RequestError::UnknownPolicy(shorten(name.unwrap_or_default()));
                 self.config.policy(name).cloned().ok_or_else(unknown)?
             }
         };
@@ -281,6 +225,13 @@ impl Verifier {
         let purpose = policy.whole_purpose()?;
         let policy = policy.taking(new.formats)?;
         let query = policy.query()?;
+        if let Some(own) = &self.config.identity.registration {
+            let registration = own.registration();
+            if now >= registration.expires() {
+                return Err(RequestError::RegistrationExpired { at: registration.expires() });
+            }
+            check_registered(std::slice::from_ref(registration), &query)?;
+        }
         let reauth = match new.selfie_reauth {
             None => policy.selfie_reauth,
             Some(ReauthWish::Plain(false)) => None,
@@ -289,7 +240,7 @@ impl Verifier {
         };
         let reauth = reauth.map(|reauth| reauth.entry(&policy.purpose, &query)).transpose()?;
         let id = self.entropy.token();
-        let awaiting = self.awaiting(&id, query, &purpose, reauth.as_ref(), now)?;
+        let awaiting = self.awaiting(&id, query, &purpose, reauth.as_ref(), &manner, now)?;
         Ok(Record {
             policy: Some(policy.name).filter(|name| !name.is_empty()),
             purpose: policy.purpose,
@@ -297,9 +248,35 @@ impl Verifier {
             created: now,
             expires: awaiting.expires(),
             reauth: reauth.map(|entry| entry.encoded().to_owned()),
-            ticket: ticket.map(TransactionId::hash),
+            partner,
+            delivery: delivery(&awaiting, manner.method, now)?,
             stage: Stage::Opened { awaiting: self.seal(&awaiting)? },
             id,
+        })
+    }
+
+    /// In which manner a request is made, where that can be chosen.
+    fn manner(&self, new: &NewRequest) -> Result<Manner, RequestError> {
+        let prefixes = &self.config.identity.prefixes;
+        let prefix = match new.client_id_prefix.as_deref() {
+            None => prefixes.first().copied(),
+            Some(name) => Prefix::from_name(name).filter(|prefix| prefixes.contains(prefix)),
+        };
+        let mode = match new.response_mode.as_deref() {
+            None => Some(ResponseMode::DirectPostJwt),
+            Some(name) => ResponseMode::from_name(name)
+                .filter(|mode| [ResponseMode::DirectPost, ResponseMode::DirectPostJwt].contains(mode)),
+        };
+        let method = match new.request_uri_method.as_deref() {
+            None | Some("get") => Some(Method::Get),
+            Some("post") => Some(Method::Post),
+            Some(_) => None,
+        };
+        let named = |name: &Option<String>| shorten(name.as_deref().unwrap_or_default());
+        Ok(Manner {
+            prefix: prefix.ok_or_else(|| RequestError::ClientIdPrefix(named(&new.client_id_prefix)))?,
+            mode: mode.ok_or_else(|| RequestError::ResponseMode(named(&new.response_mode)))?,
+            method: method.ok_or_else(|| RequestError::RequestUriMethod(named(&new.request_uri_method)))?,
         })
     }
 
@@ -309,37 +286,64 @@ impl Verifier {
         query: Query,
         purpose: &Purpose,
         reauth: Option<&ReauthEntry>,
+        manner: &Manner,
         now: Timestamp,
     ) -> Result<AwaitingResponse, RequestError> {
-        let make = |error: &dyn std::fmt::Display| RequestError::Make(error.to_string());
-        let leaf =
-            self.bundle.access.certificate().ok_or_else(|| RequestError::Make("no access certificate".to_owned()))?;
-        let life = SignedDuration::from_secs(i64::from(self.config.request_seconds));
-        let mut builder = RequestBuilder::new(leaf, self.config.at(&format!("vp/{id}/response")), query)
-            .life(life)
-            .verifier_info(json!([purpose.to_entry()]));
+        let config = &self.config;
+        let client_id = config.identity.client_id(manner.prefix, config, &self.bundle).map_err(make)?;
+        let response_uri = if manner.prefix.is_signed() {
+            identity::address_for(manner.prefix, config, &format!("vp/{id}/response"))
+        } else {
+            identity::response_address(config)
+        };
+        let info: Vec<Value> = std::iter::once(purpose.to_entry())
+            .chain(config.identity.registration.as_ref().map(identity::OwnRegistration::to_entry))
+            .collect();
+        let mut builder = RequestBuilder::by(client_id, response_uri, query)
+            .life(SignedDuration::from_secs(i64::from(config.request_seconds)))
+            .verifier_info(Value::Array(info));
+        if !manner.mode.is_encrypted() {
+            builder = builder.answered_in_the_clear();
+        }
         if let Some(entry) = reauth {
-            builder = builder.transaction_data(TransactionData::parse(entry.encoded()).map_err(|error| make(&error))?);
+            builder = builder.transaction_data(TransactionData::parse(entry.encoded()).map_err(make)?);
         }
         // Query and demand were checked by now, and the address is the configuration's: what fails here is our fault.
-        builder.build(&*self.entropy, now).map_err(|error| make(&error))
+        builder.build(&*self.entropy, now).map_err(make)
     }
 
-    /// The link that a wallet opens: `client_id` and `request_uri` (OpenID4VP 1.0 section 5.4).
+    /// The link for the QR code of the page.
     #[must_use]
-    pub fn link(&self, record: &Record) -> String {
-        let request_uri = self.config.at(&format!("vp/{}/request", record.id));
-        self.bundle.access.certificate().map_or_else(String::new, |leaf| {
-            let client_id = ClientId::x509_hash(leaf);
-            Link::Request(RequestUri { client_id, request_uri, method: Method::Get }).to_uri()
-        })
+    pub fn link_on_screen(&self, record: &Record) -> String {
+        self.link_with(record, None)
+    }
+
+    /// The link of the page for a wallet on the same device.
+    #[must_use]
+    pub fn link_on_device(&self, record: &Record) -> String {
+        self.link_with(record, Some(("on", "device")))
+    }
+
+    /// A link that a wallet opens: `client_id` and `request_uri` (OpenID4VP 1.0 section 5.4), or the whole request.
+    fn link_with(&self, record: &Record, mark: Option<(&str, &str)>) -> String {
+        match &record.delivery {
+            Delivery::ByValue { link, .. } => link.clone(),
+            Delivery::ByReference { client_id, post } => {
+                let path = format!("vp/{}/request", record.id);
+                let mut request_uri = identity::address_for(client_id.prefix(), &self.config, &path);
+                if let Some((name, value)) = mark {
+                    request_uri.query_pairs_mut().append_pair(name, value);
+                }
+                let method = if *post { Method::Post } else { Method::Get };
+                Link::Request(RequestUri { client_id: client_id.clone(), request_uri, method }).to_uri()
+            }
+        }
     }
 
     /// A request as it stands at `now`.
     pub async fn request(&self, id: &str, now: Timestamp) -> Result<Record, RequestError> {
         let record = self.load(id).await?.value;
-        let over = record.awaiting().is_some() && now >= record.expires;
-        Ok(if over { record.with(Stage::Expired) } else { record })
+        Ok(if record.is_over(now) { record.with(Stage::Expired) } else { record })
     }
 
     pub(crate) async fn load(&self, id: &str) -> Result<Loaded<Record>, RequestError> {
@@ -348,6 +352,19 @@ impl Verifier {
             return Err(RequestError::NotFound);
         }
         self.requests.load(id).await?.ok_or(RequestError::NotFound)
+    }
+
+    /// The way that a key in a link opens, or the lack of one.
+    pub(crate) fn way_of(record: &Record, key: Option<&str>, on: Option<&str>) -> Result<Way, RequestError> {
+        match (key, on) {
+            (Some(key), _) => {
+                let key = TransactionId::parse(key).ok_or(RequestError::NotFound)?;
+                let known = record.partner.as_ref().is_some_and(|partner| key.is(&partner.link));
+                if known { Ok(Way::Link) } else { Err(RequestError::NotFound) }
+            }
+            (None, Some("device")) => Ok(Way::Device),
+            (None, _) => Ok(Way::Screen),
+        }
     }
 
     pub(crate) fn request_entry(&self, action: &'static str, record: &Record, now: Timestamp) -> Entry {
@@ -362,10 +379,45 @@ impl Verifier {
         .fact("policy", record.policy.as_deref().unwrap_or("own query"))
     }
 
-    /// The waiting half holds a private key, so it is stored encrypted to the verifier's own share key.
-    fn seal(&self, awaiting: &AwaitingResponse) -> Result<String, RequestError> {
-        let text = serde_json::to_vec(awaiting).map_err(|error| RequestError::Make(error.to_string()))?;
-        jwe::encrypt(&text, &self.bundle.share_jwk(), Encryption::A256Gcm, Map::new(), &*self.entropy)
-            .map_err(|error| RequestError::Make(error.to_string()))
+    /// Encrypts to the verifier's own share key what may not lie open in the store: private keys, and answers that nobody
+    /// has confirmed.
+    pub(crate) fn seal(&self, value: &impl Serialize) -> Result<String, RequestError> {
+        let text = serde_json::to_vec(value).map_err(make)?;
+        jwe::encrypt(&text, &self.bundle.share_jwk(), Encryption::A256Gcm, Map::new(), &*self.entropy).map_err(make)
     }
+
+    /// Opens what [`Verifier::seal`] closed.
+    pub(crate) fn unseal<T: DeserializeOwned>(&self, sealed: &str) -> Result<T, RequestError> {
+        let opened = Sealed::parse(sealed).and_then(|sealed| sealed.decrypt(&self.bundle.share)).map_err(make)?;
+        strict::parse_as(&opened).map_err(make)
+    }
+}
+
+/// What can be chosen for a request, beside what it asks.
+struct Manner {
+    prefix: Prefix,
+    mode: ResponseMode,
+    method: Method,
+}
+
+/// How wallets get this request: by reference where somebody can sign it.
+fn delivery(awaiting: &AwaitingResponse, method: Method, now: Timestamp) -> Result<Delivery, RequestError> {
+    let client_id = awaiting.request().client_id.clone();
+    if client_id.prefix().is_signed() {
+        return Ok(Delivery::ByReference { client_id, post: method == Method::Post });
+    }
+    let carried = [awaiting.state(), awaiting.key_id()].into_iter().filter(|carried| !carried.is_empty());
+    Ok(Delivery::ByValue {
+        link: awaiting.unsigned_link(Scheme::Openid4vp, now).map_err(make)?,
+        answers: carried.map(Record::answer_key).collect(),
+    })
+}
+
+/// What goes wrong on our side while a request is made.
+pub(crate) fn make(error: impl std::fmt::Display) -> RequestError {
+    RequestError::Make(error.to_string())
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().take(60).collect()
 }

@@ -9,8 +9,8 @@
 //!   sent on to the address without it, so a ticket left in a history or a log opens nothing. Partners send their
 //!   visitor's browser straight there.
 //!
-//! What this does not stop: someone who begins a request and talks another person into answering it sees what that
-//! person shares. The wallet names who asks and what for; requests live for minutes and are handed out once.
+//! Somebody who begins a request and talks another person into answering it holds the cookie and has no result by it alone:
+//! see [`crate::confirmation`].
 
 use std::fmt;
 
@@ -23,7 +23,8 @@ use warifu_store::{Batch, Stored};
 use crate::Verifier;
 use crate::request::RequestError;
 
-/// A secret of 256 random bits that one browser holds. `Debug` does not show it.
+/// A secret of 256 random bits that one browser holds or brings: in its cookie, as the ticket of a `page_url`, as the response
+/// code of an answer. `Debug` does not show it.
 #[derive(Clone)]
 pub struct TransactionId(String);
 
@@ -52,7 +53,7 @@ impl TransactionId {
     }
 
     /// Whether this is the secret behind `kept`, in constant time.
-    fn is(&self, kept: &str) -> bool {
+    pub(crate) fn is(&self, kept: &str) -> bool {
         equal_in_constant_time(self.hash().as_bytes(), kept.as_bytes())
     }
 }
@@ -98,7 +99,7 @@ impl Verifier {
         now: Timestamp,
     ) -> Result<Option<TransactionId>, RequestError> {
         let record = self.request(id, now).await?;
-        if !record.ticket.as_deref().is_some_and(|kept| ticket.is(kept)) {
+        if !record.partner.as_ref().is_some_and(|partner| ticket.is(&partner.ticket)) {
             return Ok(None);
         }
         let transaction = TransactionId::generate(&*self.entropy);

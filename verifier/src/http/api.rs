@@ -68,6 +68,16 @@ struct PresentationRequest {
     /// What the claims are for.
     #[schema(required = false)]
     purpose: Option<String>,
+    /// The client identifier prefix to ask by, one of those configured: `x509_hash`, `x509_san_dns`,
+    /// `decentralized_identifier`, `verifier_attestation` or `redirect_uri`. The first of them when absent.
+    #[schema(required = false)]
+    client_id_prefix: Option<String>,
+    /// `direct_post.jwt` (when absent) or `direct_post`: the answer comes in the clear.
+    #[schema(required = false)]
+    response_mode: Option<String>,
+    /// `get` (when absent) or `post`: how the link has the wallet fetch the request.
+    #[schema(required = false)]
+    request_uri_method: Option<String>,
 }
 
 /// How a request stands.
@@ -80,7 +90,8 @@ struct RequestState {
     policy: Option<String>,
     /// What the claims are for.
     purpose: String,
-    /// `waiting`, `opened`, `accepted`, `refused`, `denied`, `failed` or `expired`.
+    /// `waiting`, `opened`, `unconfirmed`, `accepted`, `refused`, `denied`, `failed` or `expired`. `unconfirmed`: every check
+    /// of an answer by our page holds, and it counts once it is confirmed in the browser that began.
     #[schema(example = "accepted")]
     state: String,
     /// When it was made.
@@ -99,6 +110,14 @@ struct RequestState {
     /// Its issuer, where one credential was shown.
     #[schema(required = false, value_type = Object)]
     issuer: Option<Value>,
+    /// While it is `unconfirmed`, what is missing: `response_code` (the wallet's user comes back in the browser that began)
+    /// or `confirmation_code` (they type there what the other device shows).
+    #[schema(required = false)]
+    awaits: Option<String>,
+    /// Once it is `accepted`, what says that the answer belongs to the person in front of the page: `response_code`,
+    /// `confirmation_code` or `dc_api`. `none` for an answer by `link`: you gave it out, so you have to know to whom.
+    #[schema(required = false)]
+    confirmed_by: Option<String>,
     /// Why it failed.
     #[schema(required = false)]
     reason: Option<String>,
@@ -345,6 +364,17 @@ impl IntoResponse for RequestError {
             Self::Expired => (StatusCode::GONE, "expired"),
             Self::OutOfTurn => (StatusCode::CONFLICT, "out_of_turn"),
             Self::Response(_) => (StatusCode::BAD_REQUEST, "bad_response"),
+            Self::ClientIdPrefix(_) => (StatusCode::BAD_REQUEST, "unknown_client_id_prefix"),
+            Self::ResponseMode(_) => (StatusCode::BAD_REQUEST, "unknown_response_mode"),
+            Self::RequestUriMethod(_) => (StatusCode::BAD_REQUEST, "unknown_request_uri_method"),
+            Self::Unregistered(_) => (StatusCode::BAD_REQUEST, "not_registered"),
+            Self::RegistrationExpired { .. } => (StatusCode::CONFLICT, "registration_expired"),
+            Self::Wallet(_) => (StatusCode::BAD_REQUEST, "wallet_metadata"),
+            Self::ResponseCode => (StatusCode::FORBIDDEN, "wrong_response_code"),
+            Self::ConfirmationCode { .. } => (StatusCode::FORBIDDEN, "wrong_confirmation_code"),
+            Self::OtherBrowser => (StatusCode::FORBIDDEN, "other_browser"),
+            Self::OtherOrigin => (StatusCode::FORBIDDEN, "other_origin"),
+            Self::Protocols => (StatusCode::BAD_REQUEST, "unknown_protocols"),
             Self::Make(_) | Self::Store(_) => return Problem::internal(&self).into_response(),
         };
         Problem::new(status, code, self.to_string()).into_response()

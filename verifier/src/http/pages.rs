@@ -16,9 +16,10 @@ use warifu_server::text::{Catalogue, Lang, Words};
 
 use super::cookie::{self, Cookies};
 use super::result::result;
+use super::{confirm, digital};
 use crate::Verifier;
 use crate::policy::Policy;
-use crate::request::{Record, RequestError, Stage};
+use crate::request::{Delivery, Record, RequestError, Stage};
 use crate::transaction::{TransactionId, Viewer};
 
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
@@ -93,8 +94,11 @@ pub(super) async fn begin(
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Ticket {
+pub(super) struct Shown {
+    /// What makes this the browser of the request.
     ticket: Option<String>,
+    /// A confirmation code was wrong, and so many tries are left.
+    wrong: Option<u8>,
 }
 
 /// `GET /{lang}/request/{id}`: the QR code while the request is open; afterwards the result, for the browser it belongs
@@ -103,7 +107,7 @@ pub(super) async fn request(
     State(verifier): State<Arc<Verifier>>,
     Now(now): Now,
     Path((lang, id)): Path<(Lang, String)>,
-    Query(Ticket { ticket }): Query<Ticket>,
+    Query(Shown { ticket, wrong }): Query<Shown>,
     cookies: Cookies,
     OriginalUri(address): OriginalUri,
 ) -> Response {
@@ -115,7 +119,8 @@ pub(super) async fn request(
                 let viewer = verifier.viewer(&id, cookies.transaction(&id).as_ref()).await?;
                 Ok((record, viewer))
             };
-            seen.await.map(|(record, viewer)| shown(&verifier, lang, &record, viewer).at(&address).into_response())
+            seen.await
+                .map(|(record, viewer)| shown(&verifier, lang, &record, viewer, wrong).at(&address).into_response())
         }
     };
     answer.unwrap_or_else(|error| explain(&verifier, lang, error))
@@ -146,50 +151,82 @@ fn to_page(verifier: &Verifier, lang: Lang, id: &str, transaction: Option<&Trans
 }
 
 /// The page of a request.
-fn shown(verifier: &Verifier, lang: Lang, record: &Record, viewer: Viewer) -> Page<'static> {
+fn shown(verifier: &Verifier, lang: Lang, record: &Record, viewer: Viewer, wrong: Option<u8>) -> Page<'static> {
     let words = CATALOGUE.words(lang);
     let told = |tone, title: &str, text: &str| {
         let notice = components::notice(&words, tone, &words.say(title), &words.say(text), None);
         html! { (notice) (again(&words)) }
     };
     let (title, content) = match (&record.stage, viewer) {
-        (Stage::Opened { .. } | Stage::Fetched { .. }, _) => ("scan-title", scan(verifier, &words, record)),
+        (Stage::Opened { .. } | Stage::Fetched { .. }, _) => ("scan-title", scan(verifier, &words, record, viewer)),
+        (Stage::Unconfirmed(waiting), Viewer::Beginner) => {
+            ("confirm-title", confirm::waiting(&words, record, waiting, wrong))
+        }
         (Stage::Expired, _) => ("expired-title", told(Tone::Warn, "expired-again", "expired-text")),
-        (Stage::Answered { .. } | Stage::Refused | Stage::Failed { .. }, Viewer::Stranger) => {
+        (Stage::Unconfirmed(_) | Stage::Answered { .. } | Stage::Refused | Stage::Failed { .. }, Viewer::Stranger) => {
             ("answered-title", told(Tone::Quiet, "answered-elsewhere", "answered-text"))
         }
-        (Stage::Answered { report }, Viewer::Beginner) => (
+        (Stage::Answered { report, .. }, Viewer::Beginner) => (
             if report.is_accepted() { "accepted-title" } else { "refused-title" },
             html! { (result(&words, record, report)) (again(&words)) },
         ),
         (Stage::Refused, Viewer::Beginner) => ("denied-title", told(Tone::Warn, "denied-again", "denied-text")),
-        (Stage::Failed { .. }, Viewer::Beginner) => {
-            ("refused-title", told(Tone::Stop, "not-accepted-title", "malformed-text"))
+        (Stage::Failed { reason }, Viewer::Beginner) => {
+            let text = match reason.as_str() {
+                "other_browser" => "failed-other-browser",
+                "wrong_confirmation_code" => "failed-confirmation",
+                _ => "malformed-text",
+            };
+            ("refused-title", told(Tone::Stop, "not-accepted-title", text))
         }
     };
     page(verifier, words, &words.say(title))
         .script(Script::Poll)
         .script(Script::Copy)
+        .script_at(digital::script_address())
         .form_may_lead_to("openid4vp:")
         .main(content)
 }
 
-/// The QR code with everything around it.
-fn scan(verifier: &Verifier, words: &Words<'_>, record: &Record) -> Markup {
-    let link = verifier.link(record);
+/// The QR code with everything around it, and a way by the browser itself for the one that the request belongs to.
+fn scan(verifier: &Verifier, words: &Words<'_>, record: &Record, viewer: Viewer) -> Markup {
+    let link = verifier.link_on_screen(record);
     let poll = format!("/request/{}/state?lang={}", record.id, words.lang);
-    let here = components::same_device(verifier.config.same_device.as_ref(), &link);
+    let on_device = verifier.link_on_device(record);
+    let here = components::same_device(verifier.config.same_device.as_ref(), &on_device).unwrap_or(on_device);
     let panel = QrPanel {
         payload: &link,
-        link: here.as_deref(),
+        link: Some(&here),
         expires: Some(record.expires),
         poll: Some(&poll),
         waiting: &words.say(waiting(&record.stage)),
     };
     html! {
         p { (words.say("scan-lead")) " " strong { (record.purpose_in(words.lang.tag())) } }
-        (components::qr_panel(words, &panel))
-        (components::code_block(words, "request-link", &words.say("link-label"), &link))
+        @if viewer == Viewer::Beginner { (by_browser(words, record)) }
+        // The link of a request by value is the same for all; a partner that has it alone knows to whom it was given.
+        @if matches!(record.delivery, Delivery::ByValue { .. }) && record.partner.is_some() {
+            section data-poll=(poll) {
+                p class="live" role="status" aria-live="polite" data-poll-text {
+                    span class="pulse" aria-hidden="true" {}
+                    span data-poll-words { (words.say(waiting(&record.stage))) }
+                }
+            }
+        } @else {
+            (components::qr_panel(words, &panel))
+            (components::code_block(words, "request-link", &words.say("link-label"), &link))
+        }
+    }
+}
+
+/// The button that asks the browser for a wallet; shown by its script where the browser can.
+fn by_browser(words: &Words<'_>, record: &Record) -> Markup {
+    html! {
+        section hidden data-digital={ "/request/" (record.id) "/digital" }
+            data-nothing=(words.say("digital-nothing")) data-failed=(words.say("digital-failed")) {
+            button type="button" class="button" { (words.say("digital-button")) }
+            p role="status" aria-live="polite" data-digital-words {}
+        }
     }
 }
 
@@ -198,7 +235,7 @@ fn again(words: &Words<'_>) -> Markup {
 }
 
 /// The page for what went wrong at an address for people, with the way back to the start.
-fn explain(verifier: &Verifier, lang: Lang, error: RequestError) -> Response {
+pub(super) fn explain(verifier: &Verifier, lang: Lang, error: RequestError) -> Response {
     let words = CATALOGUE.words(lang);
     let (status, title, text) = match &error {
         RequestError::Store(_) | RequestError::Make(_) => {
@@ -210,10 +247,21 @@ fn explain(verifier: &Verifier, lang: Lang, error: RequestError) -> Response {
         | RequestError::Query(_)
         | RequestError::Purpose(_)
         | RequestError::Reauth(_)
+        | RequestError::ClientIdPrefix(_)
+        | RequestError::ResponseMode(_)
+        | RequestError::RequestUriMethod(_)
+        | RequestError::Unregistered(_)
+        | RequestError::RegistrationExpired { .. }
+        | RequestError::Wallet(_)
+        | RequestError::Protocols
         | RequestError::Response(_) => (StatusCode::BAD_REQUEST, "unknown-policy-title", "unknown-policy-text"),
         RequestError::NotFound | RequestError::Expired | RequestError::OutOfTurn => {
             (StatusCode::NOT_FOUND, "gone-title", "gone-text")
         }
+        RequestError::ResponseCode
+        | RequestError::ConfirmationCode { .. }
+        | RequestError::OtherBrowser
+        | RequestError::OtherOrigin => (StatusCode::FORBIDDEN, "not-confirmed-title", "response-code-text"),
     };
     let content = html! {
         p { (words.say(text)) }
@@ -226,8 +274,14 @@ fn waiting(stage: &Stage) -> &'static str {
     match stage {
         Stage::Opened { .. } => "waiting",
         Stage::Fetched { .. } => "opened",
+        Stage::Unconfirmed(_) => "unconfirmed",
         Stage::Answered { .. } | Stage::Refused | Stage::Failed { .. } | Stage::Expired => "answered",
     }
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Seen {
+    seen: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -239,11 +293,13 @@ pub(super) struct Live {
 }
 
 /// `GET /request/{id}/state`: how the request stands, for the live line of its page. Anybody who knows the identifier
-/// may ask, so it tells that an answer came and not which.
+/// may ask, so it tells that an answer came and not which. `seen=unconfirmed` asks from the page that waits for the
+/// confirmation, which is to stay until that has come.
 pub(super) async fn state(
     State(verifier): State<Arc<Verifier>>,
     Now(now): Now,
     Path(id): Path<String>,
+    Query(Seen { seen }): Query<Seen>,
     lang: Lang,
 ) -> Result<Response, RequestError> {
     let record = verifier.request(&id, now).await?;
@@ -251,7 +307,8 @@ pub(super) async fn state(
     let live = match &record.stage {
         Stage::Opened { .. } => Live { state: "waiting", text, next: None },
         Stage::Fetched { .. } => Live { state: "active", text, next: None },
-        Stage::Answered { .. } | Stage::Refused | Stage::Failed { .. } | Stage::Expired => {
+        Stage::Unconfirmed(_) if seen.as_deref() == Some("unconfirmed") => Live { state: "active", text, next: None },
+        Stage::Unconfirmed(_) | Stage::Answered { .. } | Stage::Refused | Stage::Failed { .. } | Stage::Expired => {
             Live { state: "done", text, next: Some(format!("/{lang}/request/{id}")) }
         }
     };

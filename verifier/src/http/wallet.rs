@@ -1,4 +1,4 @@
-//! For wallets: the request object by reference, and the place that takes the answer.
+//! For wallets: the request object by reference, and the places that take answers.
 
 use std::sync::Arc;
 
@@ -7,21 +7,58 @@ use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 use serde_json::json;
-use warifu_server::Now;
-use warifu_server::extract::{Json, Path};
+use warifu_openid4vc::vp::response::ResponseAnswer;
+use warifu_openid4vc::vp::wallet_metadata::RequestUriPost;
+use warifu_server::extract::{Json, Path, Query};
+use warifu_server::{Now, Problem};
 
 use crate::Verifier;
 use crate::exchange::Taken;
 use crate::request::RequestError;
+
+/// What stands in the links of a request beside its identifier.
+#[derive(Debug, Deserialize)]
+pub(super) struct Marks {
+    /// The key of a partner's link.
+    key: Option<String>,
+    /// `device` in the link for the same device.
+    on: Option<String>,
+}
 
 /// `GET /vp/{id}/request`: the signed request object, handed out once (OpenID4VP 1.0 section 5.10).
 pub(super) async fn request_object(
     State(verifier): State<Arc<Verifier>>,
     Now(now): Now,
     Path(id): Path<String>,
+    Query(marks): Query<Marks>,
 ) -> Result<Response, RequestError> {
-    let object = verifier.hand_out(&id, now).await?;
+    hand_out(&verifier, &id, &marks, None, now).await
+}
+
+/// `POST /vp/{id}/request`: the same for a wallet that says something about itself, which may have it encrypted.
+pub(super) async fn request_object_for(
+    State(verifier): State<Arc<Verifier>>,
+    Now(now): Now,
+    Path(id): Path<String>,
+    Query(marks): Query<Marks>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Response> {
+    let body =
+        body.map_err(|rejection| Problem::new(rejection.status(), "bad_body", rejection.body_text()).into_response())?;
+    let post = RequestUriPost::parse(&body).map_err(|error| RequestError::Wallet(error).into_response())?;
+    hand_out(&verifier, &id, &marks, Some(&post), now).await.map_err(IntoResponse::into_response)
+}
+
+async fn hand_out(
+    verifier: &Verifier,
+    id: &str,
+    marks: &Marks,
+    post: Option<&RequestUriPost>,
+    now: jiff::Timestamp,
+) -> Result<Response, RequestError> {
+    let object = verifier.hand_out(id, (marks.key.as_deref(), marks.on.as_deref()), post, now).await?;
     let headers = [(header::CONTENT_TYPE, "application/oauth-authz-req+jwt"), (header::CACHE_CONTROL, "no-store")];
     Ok((headers, object).into_response())
 }
@@ -35,12 +72,31 @@ pub(super) async fn response(
     Path(id): Path<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let body = match body {
-        Ok(body) => body,
-        Err(rejection) => return invalid_request(rejection.status()),
-    };
-    match verifier.take_answer(&id, &body, now).await {
-        Ok(Taken::Accepted | Taken::Denied) => ([(header::CACHE_CONTROL, "no-store")], Json(json!({}))).into_response(),
+    match body {
+        Ok(body) => answered(verifier.take_answer(&id, &body, now).await),
+        Err(rejection) => invalid_request(rejection.status()),
+    }
+}
+
+/// `POST /vp/response`: answers to requests by value, whose client identifier is this address.
+pub(super) async fn response_by_value(
+    State(verifier): State<Arc<Verifier>>,
+    Now(now): Now,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    match body {
+        Ok(body) => answered(verifier.take_answer_by_value(&body, now).await),
+        Err(rejection) => invalid_request(rejection.status()),
+    }
+}
+
+fn answered(taken: Result<Taken, RequestError>) -> Response {
+    match taken {
+        Ok(Taken::Accepted { redirect_uri } | Taken::Denied { redirect_uri }) => {
+            let answer = ResponseAnswer { redirect_uri }.respond();
+            let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+            (headers, answer.body).into_response()
+        }
         Ok(Taken::Refused) => invalid_request(StatusCode::BAD_REQUEST),
         Err(RequestError::NotFound) => invalid_request(StatusCode::NOT_FOUND),
         Err(error @ (RequestError::Store(_) | RequestError::Make(_))) => error.into_response(),

@@ -9,7 +9,7 @@ use warifu_credential::mdoc::{DeviceAuth, DeviceResponse, Error, Session, Sessio
 use warifu_keys::cose::CoseError;
 use warifu_trust::Trust;
 
-use super::{Proof, Settled, passed};
+use super::{Known, Proof, Settled, passed};
 use crate::Verifier;
 use crate::check::{CheckName, Tally};
 
@@ -32,13 +32,15 @@ impl Verifier {
                 return None;
             }
         };
-        let issuer = super::named_issuer(&received.issuer_chain().unwrap_or_default(), trust, now, tally)?;
+        let chain = received.issuer_chain().unwrap_or_default();
+        let issuer = super::named_issuer(&chain, trust, now, tally)?;
         // OpenID4VP has no key of the verifier that a device could agree on a message authentication code with.
         let session = Session { transcript, reader_key: None };
         let (authentic, device) = match received.authenticate(&trust.issuer_anchors(now), now, &session) {
             Ok(pair) => pair,
             Err(error) => {
-                super::failed(held_before(&error), place(&error), &error, &issuer, tally);
+                let known = Known { issuer: &issuer, chain: &chain, audience };
+                super::failed(held_before(&error), place(&error), &error, &known, tally);
                 return None;
             }
         };
@@ -49,7 +51,7 @@ impl Verifier {
         };
         tally.pass(CheckName::KeyBinding, how);
         let verified = self.check_status(authentic, trust, now, tally).await?;
-        Some(Settled { verified, proof: Proof::Device(device), issuer })
+        Some(Settled { verified, proof: Proof::Device(device), issuer, chain, inherited: Ok(Vec::new()) })
     }
 }
 

@@ -3,8 +3,15 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod attacks;
+mod confirmation;
+mod digital;
 mod import;
 mod mdoc;
 mod pages;
+mod prefixes;
 mod presentation;
+mod registration;
+mod statuses;
+mod types;
 mod world;

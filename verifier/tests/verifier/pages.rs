@@ -11,10 +11,10 @@ use warifu_verifier::http::Rates;
 
 use crate::world::{Answer, World, asked, policy};
 
-const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+pub(crate) const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
 /// Keeps a page with its assets beside it.
-async fn keep(world: &World, name: &str, page: &Answer) {
+pub(crate) async fn keep(world: &World, name: &str, page: &Answer) {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("verifier-pages");
     fs::create_dir_all(folder.join("assets")).unwrap();
     let mut text = page.text.clone();
@@ -28,7 +28,7 @@ async fn keep(world: &World, name: &str, page: &Answer) {
 }
 
 /// Presses a button of the start page: the page to go to, and the cookie.
-async fn begin(world: &World, lang: &str, policy: &str) -> (String, String) {
+pub(crate) async fn begin(world: &World, lang: &str, policy: &str) -> (String, String) {
     let body = format!("policy={policy}").into_bytes();
     let answer = world.send(Method::POST, &format!("{lang}/request"), &[FORM], body).await;
     assert_eq!(answer.status, 303);
@@ -39,19 +39,23 @@ async fn begin(world: &World, lang: &str, policy: &str) -> (String, String) {
     (answer.header("location").to_owned(), set.split(';').next().unwrap().to_owned())
 }
 
-fn id_of(page: &str) -> &str {
+pub(crate) fn id_of(page: &str) -> &str {
     page.rsplit('/').next().unwrap()
 }
 
 /// The link of the page, as a wallet on the same device gets it.
-fn link_of(page: &Answer) -> String {
+pub(crate) fn link_of(page: &Answer) -> String {
     let (_, rest) = page.text.split_once("id=\"request-link\">").unwrap();
     rest.split('<').next().unwrap().replace("&amp;", "&")
 }
 
-async fn answer_it(world: &World, link: &str) {
+/// Answers, and goes back to the browser with these cookies where the verifier says so.
+async fn answer_it(world: &World, link: &str, cookies: &str) {
     let request = world.open(link).await;
-    world.respond(&request, world.wallet.present(&asked(), &world.binding(&request))).await;
+    let answer = world.respond(&request, world.wallet.present(&asked(), &world.binding(&request))).await;
+    if answer.json().get("redirect_uri").is_some() {
+        assert_eq!(world.follow(&answer, cookies).await.status, 303);
+    }
 }
 
 #[tokio::test]
@@ -78,7 +82,7 @@ async fn the_result_is_for_the_browser_that_began() {
         let state = format!("request/{}/state?lang={lang}", id_of(&page));
         assert_eq!(world.browse(&state, "").await.json()["state"], "waiting");
 
-        answer_it(&world, &link_of(&waiting)).await;
+        answer_it(&world, &link_of(&waiting), &cookie).await;
         let live = world.browse(&state, "").await;
         assert_eq!(live.json()["next"], page);
         let result = world.browse(&page, &cookie).await;
@@ -129,7 +133,7 @@ async fn checks_are_explained_to_people() {
     ] {
         let seen = async |policy: &str| {
             let (page, cookie) = begin(&world, lang, policy).await;
-            answer_it(&world, &link_of(&world.browse(&page, &cookie).await)).await;
+            answer_it(&world, &link_of(&world.browse(&page, &cookie).await), &cookie).await;
             let (page, result) = (world.browse(&page, &cookie).await.text, world.result(id_of(&page)).await);
             for check in result["checks"].as_array().unwrap() {
                 let detail = check["detail"].as_str().unwrap();
@@ -169,7 +173,7 @@ async fn page_url_opens_the_result_for_the_first_browser() {
     let second = world.browse(page_url, "").await;
     assert_eq!((second.status, second.header("set-cookie")), (303, ""));
 
-    answer_it(&world, link).await;
+    answer_it(&world, link, "").await;
     assert!(world.browse(clean, &cookie).await.text.contains("ERIKSSON"));
     let name = cookie.split('=').next().unwrap();
     for cookies in ["", &format!("{name}={ticket}")] {
@@ -187,7 +191,7 @@ async fn every_end_has_a_page() {
         world.outside.lock().unwrap().status_up = false;
         world.hands.step(Duration::from_secs(601));
         let (page, cookie) = begin(&world, lang, "identity").await;
-        answer_it(&world, &link_of(&world.browse(&page, &cookie).await)).await;
+        answer_it(&world, &link_of(&world.browse(&page, &cookie).await), &cookie).await;
         let refused = world.browse(&page, &cookie).await;
         assert!(refused.text.contains("class=\"checks\"") && !refused.text.contains("ERIKSSON"));
         keep(&world, &format!("refused-{lang}"), &refused).await;

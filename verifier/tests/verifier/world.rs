@@ -1,5 +1,6 @@
 //! One registry, one issuer, one verifier and one holder, with seeded keys and a clock that stands still.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,12 +21,16 @@ use warifu_credential::status::{Bits, Status, StatusList, StatusReference, Statu
 use warifu_credential::{ClaimPath, face_template};
 use warifu_keys::entropy::Seeded;
 use warifu_keys::jwe::AgreementKey;
+use warifu_keys::jws::{self, Header};
 use warifu_keys::x509::issue::{Authority, Period, Request, Subject};
 use warifu_keys::x509::{Certificate, Purpose};
 use warifu_keys::{Entropy, Signer as _, SigningKey};
 use warifu_openid4vc::http as wire;
-use warifu_openid4vc::vp::holder::{PresentationRequest, RequestUri};
+use warifu_openid4vc::vp::client_id::Prefix;
+use warifu_openid4vc::vp::holder::{PresentationRequest, ReceivedRequest, RequestUri};
+use warifu_openid4vc::vp::identity::{ATTESTATION_TYP, Answers, Attester, Terms};
 use warifu_openid4vc::vp::response::VpToken;
+use warifu_openid4vc::vp::wallet_metadata::WalletMetadata;
 use warifu_server::clock::Hands;
 use warifu_server::extract::ApiKeyHash;
 use warifu_server::fetch::{Fetcher, Limits as FetchLimits, Policy as FetchPolicy, Response};
@@ -36,12 +41,15 @@ use warifu_trust::entity::{Service, ServiceStatus, ServiceType, Standing, Truste
 use warifu_trust::list::{Operator, TrustedList};
 use warifu_verifier::acceptance::Rule;
 use warifu_verifier::http::Rates;
+use warifu_verifier::identity::Identity;
 use warifu_verifier::policy::{Formats, Policy};
 use warifu_verifier::{Config, Parts, Verifier};
 
 pub(crate) const API_KEY: &str = "key-of-partner-b";
 pub(crate) const AUDIENCE: &str = "partner-b";
 pub(crate) const WORKFLOW: &str = "wf_partner-b";
+/// Who attests verifiers.
+pub(crate) const ATTESTER: &str = "https://attester.example";
 const IDX: u64 = 7;
 
 /// What the registry and the issuer serve; tests change it.
@@ -49,7 +57,11 @@ pub(crate) struct Outside {
     pub(crate) entities: Vec<TrustedEntity>,
     pub(crate) status: Status,
     pub(crate) status_up: bool,
+    /// How often a status list was asked for.
+    pub(crate) status_asked: usize,
     pub(crate) registry_up: bool,
+    /// What types of credentials say about themselves, by the last part of their address.
+    pub(crate) types: BTreeMap<String, Value>,
 }
 
 /// An mdoc and the key it is bound to.
@@ -74,8 +86,11 @@ pub(crate) struct World {
     pub(crate) outside: Arc<Mutex<Outside>>,
     pub(crate) url: Url,
     pub(crate) store: Arc<dyn Store>,
-    status_uri: Url,
-    vct: String,
+    pub(crate) verifier: Arc<Verifier>,
+    pub(crate) access: Credentials,
+    pub(crate) attester: SigningKey,
+    pub(crate) status_uri: Url,
+    pub(crate) vct: String,
     client: Fetcher,
     _servers: Vec<Running>,
 }
@@ -132,7 +147,7 @@ pub(crate) fn leaf(
         public_key: &key.public_key(),
         period: Period::days(start, 400),
         purpose,
-        dns_names: Vec::new(),
+        dns_names: if purpose == Purpose::Access { vec!["localhost".to_owned()] } else { Vec::new() },
         uris: vec!["https://example.org".to_owned()],
     };
     Credentials { chain: vec![authority.issue(&request, entropy).unwrap()], key }
@@ -202,6 +217,11 @@ impl World {
     }
 
     async fn with(seed: &str, rates: Rates, imports: Vec<Rule>) -> Self {
+        Self::configured(seed, rates, |config| config.imports = imports).await
+    }
+
+    /// With settings of its own; every client identifier prefix can be used otherwise.
+    pub(crate) async fn configured(seed: &str, rates: Rates, change: impl FnOnce(&mut Config)) -> Self {
         let entropy = Arc::new(Seeded::dangerous_new(seed));
         let hands = Hands::at("2026-11-23T09:30:00Z".parse().unwrap());
         let start: Timestamp = "2026-11-22T00:00:00Z".parse().unwrap();
@@ -236,7 +256,14 @@ impl World {
                 ],
             ),
         ];
-        let outside = Outside { entities, status: Status::Valid, status_up: true, registry_up: true };
+        let outside = Outside {
+            entities,
+            status: Status::Valid,
+            status_up: true,
+            status_asked: 0,
+            registry_up: true,
+            types: BTreeMap::new(),
+        };
         let outside = Arc::new(Mutex::new(outside));
 
         let registry = registry(Arc::clone(&outside), hands.clone(), list_signer);
@@ -244,14 +271,16 @@ impl World {
         let door = listen().await;
         let issuer_url = Url::parse(&format!("http://{}/", door.address())).unwrap();
         let status_uri = issuer_url.join("status/1").unwrap();
-        let lists = status_lists(Arc::clone(&outside), hands.clone(), signer.clone(), status_uri.clone());
+        let lists = status_lists(Arc::clone(&outside), hands.clone(), signer.clone(), status_uri.clone())
+            .merge(types(Arc::clone(&outside)));
         let lists = door.spawn(lists, Limits::default());
 
         let client = Fetcher::new(FetchPolicy::Loopback, FetchLimits::default()).unwrap();
         let vct = "https://issuer.example/vct/kyc-identity/1".to_owned();
         let door = listen().await;
         let url = Url::parse(&format!("http://{}/", door.address())).unwrap();
-        let config = Config {
+        let attester = SigningKey::generate_p256(&*entropy);
+        let mut config = Config {
             base_url: url.clone(),
             name: "Bank B".to_owned(),
             audience: AUDIENCE.to_owned(),
@@ -261,12 +290,18 @@ impl World {
             workflow_id: WORKFLOW.to_owned(),
             policies: Policy::built_in(&vct, Formats::Either),
             import_price: warifu_verifier::config::IMPORT_PRICE,
-            imports,
+            imports: Vec::new(),
             allowed_models: vec![model()],
             request_seconds: 300,
             same_device: None,
+            identity: Identity {
+                prefixes: Prefix::ALL.to_vec(),
+                attestation: Some(attestation(&attester, &access.key, start)),
+                ..Identity::default()
+            },
             sandbox: true,
         };
+        change(&mut config);
         config.check().unwrap();
         let store = memory::open().unwrap();
         let parts = Parts {
@@ -274,10 +309,12 @@ impl World {
             fetcher: client.clone(),
             clock: hands.clock(),
             entropy: Arc::new(Seeded::dangerous_new(&format!("{seed} verifier"))),
-            bundle: VerifierBundle { access, share: share_key.clone() },
+            bundle: VerifierBundle { access: access.clone(), share: share_key.clone() },
         };
+        config.identity.check_keys(&config, &parts.bundle).unwrap();
         let verifier = Arc::new(Verifier::new(config, parts));
-        let running = door.spawn(warifu_verifier::http::router_with(verifier, rates), Limits::default());
+        let router = warifu_verifier::http::router_with(Arc::clone(&verifier), rates);
+        let running = door.spawn(router, Limits::default());
 
         let wallet = minted(&*entropy, &vct, &issuer, &signer, &status_uri, hands.clock().now(), 90);
         let servers = vec![registry, lists, running];
@@ -291,6 +328,9 @@ impl World {
             outside,
             url,
             store,
+            verifier,
+            access,
+            attester,
             status_uri,
             vct,
             client,
@@ -305,6 +345,11 @@ impl World {
     /// A second credential, by this issuer.
     pub(crate) fn minted_by(&self, issuer: &Authority, signer: &Credentials, days: u16) -> Wallet {
         minted(&*self.entropy, &self.vct, issuer, signer, &self.status_uri, self.now(), days)
+    }
+
+    /// A credential of another type, by an issuer with this chain.
+    pub(crate) fn minted_as(&self, vct: &str, issuer: &Authority, signer: &Credentials) -> Wallet {
+        minted(&*self.entropy, vct, issuer, signer, &self.status_uri, self.now(), 90)
     }
 
     /// The same person's mdoc by this issuer, bound to `key`.
@@ -378,6 +423,25 @@ impl World {
         self.send(method, request.url.as_str(), &headers, request.body.clone()).await
     }
 
+    /// Follows what an answer says to do next, in a browser with these cookies.
+    pub(crate) async fn follow(&self, answer: &Answer, cookies: &str) -> Answer {
+        let next = answer.json()["redirect_uri"].as_str().unwrap().to_owned();
+        self.browse(&next, cookies).await
+    }
+
+    /// Another verifier on the same store, as after a restart.
+    pub(crate) fn restarted(&self) -> Arc<Verifier> {
+        let bundle = VerifierBundle { access: self.access.clone(), share: self.share_key.clone() };
+        let parts = Parts {
+            store: Arc::clone(&self.store),
+            fetcher: self.client.clone(),
+            clock: self.hands.clock(),
+            entropy: Arc::new(Seeded::dangerous_new("restarted")),
+            bundle,
+        };
+        Arc::new(Verifier::new(self.verifier.config().clone(), parts))
+    }
+
     /// A request by API: its identifier and link.
     pub(crate) async fn ask(&self, body: Value) -> (String, String) {
         let created = self.post("v1/requests", &body).await;
@@ -388,11 +452,20 @@ impl World {
 
     /// Fetches the request object as a wallet does.
     pub(crate) async fn open(&self, link: &str) -> PresentationRequest {
-        let awaiting = RequestUri::parse(link).unwrap().fetch(&*self.entropy);
+        let awaiting = RequestUri::parse(link).unwrap().fetch_as(&WalletMetadata::own(&Prefix::ALL), &*self.entropy);
         let answer = self.carry(awaiting.request()).await;
         assert_eq!(answer.header("content-type"), "application/oauth-authz-req+jwt");
         let response = wire::Response { status: answer.status, headers: Vec::new(), body: answer.text.into_bytes() };
-        let authentic = awaiting.answer(&response).unwrap().authenticate(self.now()).unwrap();
+        self.understood(awaiting.answer(&response).unwrap())
+    }
+
+    /// A request whose maker is proved, whatever proves it.
+    pub(crate) fn understood(&self, received: ReceivedRequest) -> PresentationRequest {
+        let key = self.access.key.public_key();
+        let method = warifu_w3c::did::jwk::method(&key);
+        let attesters = [Attester { identifier: ATTESTER.to_owned(), key: self.attester.public_key() }];
+        let terms = Terms { verification_methods: &[(method, key)], attesters: &attesters, answers: Answers::AsAsked };
+        let authentic = received.authenticate_with(&terms, self.now()).unwrap();
         authentic.understand(&[selfie_reauth::TYPE]).unwrap()
     }
 
@@ -486,7 +559,8 @@ fn status_lists(outside: Arc<Mutex<Outside>>, hands: Hands, signer: Credentials,
     let serve = move |headers: HeaderMap| {
         let (outside, hands, signer, uri) = (Arc::clone(&outside), hands.clone(), signer.clone(), uri.clone());
         async move {
-            let outside = outside.lock().unwrap();
+            let mut outside = outside.lock().unwrap();
+            outside.status_asked += 1;
             if !outside.status_up {
                 return Err(StatusCode::SERVICE_UNAVAILABLE);
             }
@@ -501,6 +575,15 @@ fn status_lists(outside: Arc<Mutex<Outside>>, hands: Hands, signer: Credentials,
         }
     };
     Router::new().route("/status/1", get(serve))
+}
+
+/// `GET /types/{name}`: type metadata.
+fn types(outside: Arc<Mutex<Outside>>) -> Router {
+    let serve = async move |axum::extract::Path(name): axum::extract::Path<String>| {
+        let known = outside.lock().unwrap().types.get(&name).cloned();
+        known.map(|metadata| metadata.to_string()).ok_or(StatusCode::NOT_FOUND)
+    };
+    Router::new().route("/types/{name}", get(serve))
 }
 
 fn status_token(signer: &Credentials, uri: &Url, status: Status, now: Timestamp) -> String {
@@ -546,6 +629,15 @@ fn minted(
     let token = status_token(signer, status_uri, Status::Valid, now);
     let token = StatusToken::verify(&token, status_uri, &anchors[0], now).unwrap();
     Wallet { held: Held::keep(authentic.settle(&token, now).unwrap()).unwrap(), key }
+}
+
+/// An attestation for the verifier's access key.
+fn attestation(attester: &SigningKey, key: &SigningKey, start: Timestamp) -> String {
+    let expires = start + SignedDuration::from_hours(24 * 30);
+    let claims = json!({
+        "iss": ATTESTER, "sub": AUDIENCE, "exp": expires.as_second(), "cnf": { "jwk": key.public_key().to_jwk().to_value() },
+    });
+    jws::sign_claims(Header::typ(ATTESTATION_TYP), claims.as_object().unwrap(), attester).unwrap()
 }
 
 /// The members that a policy's request has in common.
