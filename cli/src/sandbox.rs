@@ -19,7 +19,7 @@ use warifu_server::fetch::{Fetcher, Limits as FetchLimits, Policy as FetchPolicy
 use warifu_server::run::{Limits, Listener, Running};
 use warifu_store::Store;
 use warifu_store::blob::Blobs;
-use warifu_trust::bundle::{self, IssuerBundle, VerifierBundle};
+use warifu_trust::bundle::{self, IssuerBundle};
 use warifu_trust_registry::setup::Setup;
 use warifu_trust_registry::{Actor, Registry};
 use warifu_verifier::Verifier;
@@ -29,6 +29,8 @@ use warifu_wallet::store::{AnswerRule, Folder, Kdf, SelfieRule, Settings};
 use warifu_wallet::{Seams, Wallet};
 
 use crate::files;
+
+mod partner;
 
 /// Name of the file that marks a folder as sandbox data, which the next demo may replace.
 const MARK: &str = "warifu-sandbox";
@@ -98,18 +100,53 @@ impl Sandbox {
         let client = Fetcher::new(FetchPolicy::Loopback, FetchLimits::default())?;
         let mut doors = Doors { first_port, opened: 0, running: Vec::new() };
 
-        let scheme = Registry::load_scheme(&scheme_home)?;
+        // All addresses are known before anybody is listed: a client identifier can be one.
+        let registry_door = doors.open().await?;
+        let registry = registry_door.url.clone();
+        let wallet_door = doors.open().await?;
+        let same_device = wallet_door.url.join("open")?;
+        let door = doors.open().await?;
+        let issuer_url = door.url.clone();
+        let anchor = bundle::operator_anchor(&files::reader(&scheme_home.join(bundle::ANCHORS)))?;
+        let mut scheme = Registry::load_scheme(&scheme_home)?;
+        let attester = partner::Attester::of(&registry, &*entropy);
+        let makers = partner::Makers { access: &scheme.keys.access, attester: &attester, entropy: &*entropy, now };
+        let mut planned = Vec::new();
+        for (audience, name) in PARTNERS {
+            let door = doors.open().await?;
+            let folder = scheme_home.join(bundle::VERIFIERS).join(audience);
+            let entity = scheme.parties.iter_mut().find(|entity| entity.id == audience).context("a listed partner")?;
+            let keys = partner::keys(&folder, entity, &makers)?;
+            let vct = issuer_url.join(warifu_schemas::kyc::VCT_PATH)?;
+            let api_key = entropy.token();
+            let config = warifu_verifier::Config {
+                base_url: door.url.clone(),
+                name: name.to_owned(),
+                audience: audience.to_owned(),
+                registry: registry.clone(),
+                operator: anchor.clone(),
+                api_key: ApiKeyHash::of(&api_key),
+                workflow_id: format!("wf_{audience}"),
+                policies: Policy::built_in(vct.as_str(), Formats::Either),
+                imports: Vec::new(),
+                import_price: warifu_verifier::config::IMPORT_PRICE,
+                allowed_models: face_models(&models)?,
+                request_seconds: 300,
+                same_device: Some(same_device.clone()),
+                identity: partner::identity(entity, &keys, &makers)?,
+                sandbox: true,
+            };
+            config.check()?;
+            config.identity.check_keys(&config, &keys)?;
+            partner::list(entity, &config, &keys)?;
+            planned.push((door, api_key, config, keys));
+        }
+
         let config = warifu_trust_registry::Config::new(scheme.operator.clone()).sandbox();
         let operator = Registry::new(store(&data, "registry")?, scheme.keys, config);
         operator.admit_missing(&scheme.parties, &Actor::registry("sandbox"), now).await?;
-        let door = doors.open().await?;
-        let registry = door.url.clone();
-        doors.serve(door, warifu_trust_registry::http::router(operator.clone(), clock.clone())?);
+        doors.serve(registry_door, warifu_trust_registry::http::router(operator.clone(), clock.clone())?);
 
-        let wallet_door = doors.open().await?;
-        let same_device = wallet_door.url.join("open")?;
-        let anchor = bundle::operator_anchor(&files::reader(&scheme_home.join(bundle::ANCHORS)))?;
-        let door = doors.open().await?;
         let issuer = {
             let keys = IssuerBundle::load(&files::reader(&scheme_home.join(bundle::ISSUER)))?;
             let api_key = entropy.token();
@@ -147,34 +184,13 @@ impl Sandbox {
         }));
 
         let mut partners = Vec::new();
-        for (audience, name) in PARTNERS {
-            let door = doors.open().await?;
-            let keys = scheme_home.join(bundle::VERIFIERS).join(audience);
-            let vct = issuer.url.join(warifu_schemas::kyc::VCT_PATH)?;
-            let api_key = entropy.token();
-            let config = warifu_verifier::Config {
-                base_url: door.url.clone(),
-                name: name.to_owned(),
-                audience: audience.to_owned(),
-                registry: registry.clone(),
-                operator: anchor.clone(),
-                api_key: ApiKeyHash::of(&api_key),
-                workflow_id: format!("wf_{audience}"),
-                policies: Policy::built_in(vct.as_str(), Formats::Either),
-                imports: Vec::new(),
-                import_price: warifu_verifier::config::IMPORT_PRICE,
-                allowed_models: face_models(&models)?,
-                request_seconds: 300,
-                same_device: Some(same_device.clone()),
-                sandbox: true,
-            };
-            config.check()?;
+        for (door, api_key, config, keys) in planned {
             let parts = warifu_verifier::Parts {
-                store: store(&data, audience)?,
+                store: store(&data, &config.audience)?,
                 fetcher: fetcher.clone(),
                 clock: clock.clone(),
                 entropy: Arc::clone(&entropy),
-                bundle: VerifierBundle::load(&files::reader(&keys))?,
+                bundle: keys,
             };
             let auditor = Arc::new(SigningKey::generate_ed25519(&*entropy));
             let role = Arc::new(Verifier::new(config, parts).with_audit_signer(auditor)?);

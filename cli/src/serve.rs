@@ -19,6 +19,7 @@ use warifu_keys::pkcs11::{KeyAddress, Pkcs11Signer};
 use warifu_keys::x509::Certificate;
 use warifu_keys::{Entropy, Secret, Signer, SigningKey, base64url};
 use warifu_models::Parts;
+use warifu_openid4vc::vp::client_id::Prefix;
 use warifu_server::Clock;
 use warifu_server::entropy::System;
 use warifu_server::extract::ApiKeyHash;
@@ -30,7 +31,9 @@ use warifu_trust::bundle::{self, Credentials, IssuerBundle, VerifierBundle};
 use warifu_verifier::Verifier;
 use warifu_verifier::acceptance::Rule;
 use warifu_verifier::config::IMPORT_PRICE;
+use warifu_verifier::identity::{Identity, OwnRegistration};
 use warifu_verifier::policy::{Formats, Policy};
+use warifu_w3c::did::Did;
 
 use crate::files;
 
@@ -173,6 +176,42 @@ struct VerifierPart {
     /// Face models whose match counts; the one that wallets come with when absent.
     #[serde(default)]
     allowed_models: Vec<String>,
+    /// The client identifier prefixes that requests may use, the default first; `x509_hash` alone when absent.
+    #[serde(default)]
+    client_id_prefixes: Vec<String>,
+    /// A did:web at this address, for `decentralized_identifier`; the did:jwk of the access key when absent.
+    did: Option<String>,
+    /// File with the verifier attestation for the access key, for `verifier_attestation`.
+    attestation: Option<PathBuf>,
+    /// File with the registration certificate as the registrar handed it out: it goes with every request, and nothing beyond
+    /// it is asked for.
+    registration: Option<PathBuf>,
+}
+
+impl VerifierPart {
+    /// By which client identifiers it asks. Paths are taken from the folder of the configuration file.
+    fn identity(&self, file: &Path) -> Result<Identity> {
+        let folder = file.parent().unwrap_or(Path::new("."));
+        let text = |path: &Option<PathBuf>| -> Result<Option<String>> {
+            let Some(path) = path.as_ref().map(|path| folder.join(path)) else { return Ok(None) };
+            let text = std::fs::read_to_string(&path).with_context(|| format!("{} can not be read", path.display()))?;
+            Ok(Some(text.trim().to_owned()))
+        };
+        let prefix = |name: &String| {
+            Prefix::from_name(name).with_context(|| format!("client_id_prefixes: `{name}` is not known"))
+        };
+        let prefixes = match &self.client_id_prefixes[..] {
+            [] => Identity::default().prefixes,
+            named => named.iter().map(prefix).collect::<Result<_>>()?,
+        };
+        let registration = text(&self.registration)?.map(|jwt| OwnRegistration::parse(&jwt));
+        Ok(Identity {
+            prefixes,
+            did: self.did.as_deref().map(Did::parse).transpose().context("did")?,
+            attestation: text(&self.attestation)?,
+            registration: registration.transpose().context("the registration certificate is not usable")?,
+        })
+    }
 }
 
 /// The part of a configuration file that both roles have.
@@ -386,6 +425,7 @@ pub(crate) async fn verifier(command: VerifierCommand) -> Result<()> {
     let VerifierCommand::Serve { config: file } = command;
     let VerifierFile { common, verifier } = read(&file)?;
     let common = common.below(&file);
+    let identity = verifier.identity(&file)?;
     let mut policies = verifier.policies;
     if let Some(vct) = &verifier.vct {
         policies.extend(Policy::built_in(vct.as_str(), verifier.formats));
@@ -405,6 +445,7 @@ pub(crate) async fn verifier(command: VerifierCommand) -> Result<()> {
         allowed_models: allowed_models(&verifier.allowed_models)?,
         request_seconds: 300,
         same_device: None,
+        identity,
         sandbox: common.sandbox,
     };
     config.check()?;
@@ -416,10 +457,13 @@ pub(crate) async fn verifier(command: VerifierCommand) -> Result<()> {
         entropy: Arc::new(System),
         bundle: VerifierBundle::load(&files::reader(&common.keys))?,
     };
+    config.identity.check_keys(&config, &parts.bundle)?;
     let verifier = Arc::new(Verifier::new(config, parts).with_audit_signer(audit_key(&common.data)?)?);
     let listener = Listener::bind(common.listen).await?;
     announce("verifier", listener.address());
+    let warm = tokio::spawn(Arc::clone(&verifier).keep_warm(asked_to_stop()));
     listener.serve(warifu_verifier::http::router(verifier), Limits::default(), asked_to_stop()).await;
+    warm.await?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 //! as a picture for a person to look at, under `target/screenshots` or where `WARIFU_SCREENSHOTS` says.
 
 mod access;
+mod confirm;
 mod harness;
 mod hosted;
 
@@ -240,6 +241,9 @@ async fn prove(stage: &Stage, browser: &Browser) -> Result<()> {
     take_selfie(browser, "23-wallet-selfie").await?;
     browser.find(".proven").await?;
     browser.picture("24-wallet-presented").await?;
+    // Back to the bank with the response code; the bank's own window, which is of the same browser, follows.
+    browser.click(".actions a.button[rel='noreferrer']").await?;
+    browser.find("main .proven").await?;
 
     browser.back_to(bank).await?;
     let (rows, passed) = checks(browser).await?;

@@ -12,6 +12,7 @@ mod killed;
 mod liveness;
 mod mdoc;
 mod people;
+mod prefixes;
 mod presented;
 mod refusals;
 mod webhooks;
