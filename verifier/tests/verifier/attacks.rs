@@ -55,7 +55,8 @@ fn redisclosed(world: &World, text: &str, change: impl FnOnce(&mut Vec<String>))
 #[tokio::test]
 async fn disclosures_that_do_not_belong() {
     let world = World::new("disclosures").await;
-    let rows: [(&str, fn(&mut Vec<String>)); 6] = [
+    type Change = fn(&mut Vec<String>);
+    let rows: [(&str, Change); 6] = [
         ("twice", |parts| parts.push(parts[0].clone())),
         ("without a digest", |parts| parts.push(base64url::encode(br#"["c2FsdHNhbHRzYWx0c2FsdA","given_name","X"]"#))),
         ("a reserved name", |parts| parts.push(base64url::encode(br#"["c2FsdHNhbHRzYWx0c2FsdA","_sd",["x"]]"#))),

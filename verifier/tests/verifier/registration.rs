@@ -53,7 +53,7 @@ async fn it_goes_with_every_request_and_bounds_it() {
         let (_, link) = world.ask(policy(name)).await;
         let request = world.open(&link).await;
         let info = request.object().verifier_info.clone().unwrap();
-        assert_eq!(AskedFor::from_verifier_info(&info).unwrap().is_some(), true, "beside the purpose");
+        assert!(AskedFor::from_verifier_info(&info).unwrap().is_some(), "beside the purpose");
         let mut found = ReceivedRegistration::from_verifier_info(&info).unwrap();
         let read = found.remove(0).authenticate(std::slice::from_ref(root.certificate()), world.now()).unwrap();
         check_registered(&[read], request.query()).unwrap();

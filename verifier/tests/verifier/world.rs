@@ -4,46 +4,48 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::Router;
-use axum::http::{HeaderMap, Method, StatusCode};
-use axum::routing::get;
-use jiff::{SignedDuration, Timestamp};
+use axum::http::{HeaderMap, Method};
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use url::Url;
-use warifu_credential::face_template::{FaceTemplateClaim, ModelId, Source};
-use warifu_credential::kyc::{Assurance, KycClaims, Level, Method as Read};
+use warifu_credential::face_template::ModelId;
 use warifu_credential::mdoc;
-use warifu_credential::person::{CountryCode, Sex};
-use warifu_credential::profile::{Minting, mint_mdoc, mint_sd_jwt};
-use warifu_credential::sd_jwt::{Held, IssuerKey, KeyBinding, Received};
+use warifu_credential::profile::{Minting, mint_mdoc};
+use warifu_credential::sd_jwt::{Held, IssuerKey, KeyBinding};
 use warifu_credential::selfie_reauth::{self, Assertion, Liveness};
-use warifu_credential::status::{Bits, Status, StatusList, StatusReference, StatusToken, TokenClaims};
+use warifu_credential::status::{Status, StatusReference, StatusToken};
 use warifu_credential::{ClaimPath, face_template};
 use warifu_keys::entropy::Seeded;
 use warifu_keys::jwe::AgreementKey;
-use warifu_keys::jws::{self, Header};
-use warifu_keys::x509::issue::{Authority, Period, Request, Subject};
+use warifu_keys::x509::issue::Authority;
 use warifu_keys::x509::{Certificate, Purpose};
-use warifu_keys::{Entropy, Signer as _, SigningKey};
+use warifu_keys::{Signer as _, SigningKey};
 use warifu_openid4vc::http as wire;
 use warifu_openid4vc::vp::client_id::Prefix;
 use warifu_openid4vc::vp::holder::{PresentationRequest, ReceivedRequest, RequestUri};
-use warifu_openid4vc::vp::identity::{ATTESTATION_TYP, Answers, Attester, Terms};
+use warifu_openid4vc::vp::identity::{Answers, Attester, Terms};
 use warifu_openid4vc::vp::response::VpToken;
 use warifu_openid4vc::vp::wallet_metadata::WalletMetadata;
 use warifu_server::clock::Hands;
 use warifu_server::extract::ApiKeyHash;
 use warifu_server::fetch::{Fetcher, Limits as FetchLimits, Policy as FetchPolicy, Response};
-use warifu_server::run::{Limits, Listener, Running};
+use warifu_server::run::{Limits, Running};
 use warifu_store::{Store, memory};
 use warifu_trust::bundle::{Credentials, VerifierBundle};
-use warifu_trust::entity::{Service, ServiceStatus, ServiceType, Standing, TrustedEntity};
-use warifu_trust::list::{Operator, TrustedList};
+use warifu_trust::entity::{Service, ServiceStatus, ServiceType, TrustedEntity};
 use warifu_verifier::acceptance::Rule;
 use warifu_verifier::http::Rates;
 use warifu_verifier::identity::Identity;
 use warifu_verifier::policy::{Formats, Policy};
 use warifu_verifier::{Config, Parts, Verifier};
+
+mod made;
+mod outside;
+
+pub(crate) use made::{authority, leaf};
+
+use made::{attestation, entity, identity, minted, service};
+use outside::{listen, registry, status_cwt, status_lists, types};
 
 pub(crate) const API_KEY: &str = "key-of-partner-b";
 pub(crate) const AUDIENCE: &str = "partner-b";
@@ -122,84 +124,6 @@ impl From<Response> for Answer {
 
 pub(crate) fn model() -> ModelId {
     ModelId::new("sface", &[1; 32]).unwrap()
-}
-
-pub(crate) fn authority(entropy: &dyn Entropy, organization: &str, start: Timestamp) -> Authority {
-    let key = SigningKey::generate_p256(entropy);
-    let subject = subject("CA", organization);
-    Authority::self_signed(&subject, key, Period::days(start, 3650), "https://example.org", entropy).unwrap()
-}
-
-fn subject(name: &str, organization: &str) -> Subject {
-    Subject { common_name: name.to_owned(), organization: Some(organization.to_owned()), country: "UT".to_owned() }
-}
-
-pub(crate) fn leaf(
-    authority: &Authority,
-    entropy: &dyn Entropy,
-    organization: &str,
-    purpose: Purpose,
-    start: Timestamp,
-) -> Credentials {
-    let key = SigningKey::generate_p256(entropy);
-    let request = Request {
-        subject: subject(organization, organization),
-        public_key: &key.public_key(),
-        period: Period::days(start, 400),
-        purpose,
-        dns_names: if purpose == Purpose::Access { vec!["localhost".to_owned()] } else { Vec::new() },
-        uris: vec!["https://example.org".to_owned()],
-    };
-    Credentials { chain: vec![authority.issue(&request, entropy).unwrap()], key }
-}
-
-fn service(service_type: ServiceType, since: Timestamp) -> Service {
-    Service {
-        service_type,
-        name: service_type.word().to_owned(),
-        certificates: Vec::new(),
-        keys: Vec::new(),
-        identifiers: Vec::new(),
-        current: Standing { status: ServiceStatus::Granted, since },
-        history: Vec::new(),
-    }
-}
-
-fn entity(id: &str, name: &str, services: Vec<Service>) -> TrustedEntity {
-    TrustedEntity {
-        id: id.to_owned(),
-        name: name.to_owned(),
-        website: format!("https://{id}.example"),
-        street: "1 Example Street".to_owned(),
-        country: "UT".to_owned(),
-        contact: format!("mailto:contact@{id}.example"),
-        services,
-    }
-}
-
-fn identity(now: Timestamp) -> KycClaims {
-    let template = FaceTemplateClaim::new(model(), &[5; 128], 200, Source::Selfie, "2026-11-22".parse().unwrap(), 80);
-    KycClaims {
-        family_name: "ERIKSSON".to_owned(),
-        given_name: "ANNA MARIA".to_owned(),
-        birthdate: "1974-08-12".parse().unwrap(),
-        nationalities: vec!["SE".parse().unwrap(), "NO".parse().unwrap()],
-        sex: Sex::Female,
-        place_of_birth: None,
-        picture: None,
-        issuing_country: CountryCode::UNKNOWN,
-        issuing_authority: None,
-        date_of_issuance: None,
-        date_of_expiry: None,
-        document_number: Some("L898902C3".to_owned()),
-        assurance: Assurance {
-            level: Level::Substantial,
-            verified_at: now,
-            method: Read::Document,
-            checks: vec!["document.mrz".to_owned()],
-        },
-        face_template: Some(template.unwrap()),
-    }
 }
 
 impl World {
@@ -521,123 +445,6 @@ pub(crate) fn asked() -> Vec<ClaimPath> {
 pub(crate) fn outcomes(result: &Value) -> Map<String, Value> {
     let checks = result["checks"].as_array().unwrap_or_else(|| panic!("no checks: {result}"));
     checks.iter().map(|check| (check["name"].as_str().unwrap().to_owned(), check["outcome"].clone())).collect()
-}
-
-async fn listen() -> Listener {
-    Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap()
-}
-
-fn registry(outside: Arc<Mutex<Outside>>, hands: Hands, signer: Credentials) -> Router {
-    let sequence = Mutex::new(0);
-    let sequence = Arc::new(sequence);
-    let serve = move || {
-        let (outside, hands, signer, sequence) =
-            (Arc::clone(&outside), hands.clone(), signer.clone(), Arc::clone(&sequence));
-        async move {
-            let outside = outside.lock().unwrap();
-            if !outside.registry_up {
-                return Err(StatusCode::SERVICE_UNAVAILABLE);
-            }
-            let operator = Operator {
-                name: "Sandbox Registry".to_owned(),
-                territory: "UT".to_owned(),
-                scheme: "Sandbox".to_owned(),
-                information: "https://registry.example".to_owned(),
-            };
-            let mut sequence = sequence.lock().unwrap();
-            *sequence += 1;
-            let now = hands.clock().now();
-            let until = now + SignedDuration::from_hours(1);
-            let list = TrustedList::new(operator, *sequence, now, until, outside.entities.clone()).unwrap();
-            Ok(list.sign(&signer.chain, &signer.key, now).unwrap())
-        }
-    };
-    Router::new().route("/trusted-list", get(serve))
-}
-
-fn status_lists(outside: Arc<Mutex<Outside>>, hands: Hands, signer: Credentials, uri: Url) -> Router {
-    let serve = move |headers: HeaderMap| {
-        let (outside, hands, signer, uri) = (Arc::clone(&outside), hands.clone(), signer.clone(), uri.clone());
-        async move {
-            let mut outside = outside.lock().unwrap();
-            outside.status_asked += 1;
-            if !outside.status_up {
-                return Err(StatusCode::SERVICE_UNAVAILABLE);
-            }
-            let now = hands.clock().now();
-            // Who can read a JWT says so, as for an SD-JWT VC; an mdoc's list comes as CWT.
-            let jwt = headers["accept"].to_str().unwrap().contains("statuslist+jwt");
-            Ok(if jwt {
-                status_token(&signer, &uri, outside.status, now).into_bytes()
-            } else {
-                status_cwt(&signer, &uri, outside.status, now)
-            })
-        }
-    };
-    Router::new().route("/status/1", get(serve))
-}
-
-/// `GET /types/{name}`: type metadata.
-fn types(outside: Arc<Mutex<Outside>>) -> Router {
-    let serve = async move |axum::extract::Path(name): axum::extract::Path<String>| {
-        let known = outside.lock().unwrap().types.get(&name).cloned();
-        known.map(|metadata| metadata.to_string()).ok_or(StatusCode::NOT_FOUND)
-    };
-    Router::new().route("/types/{name}", get(serve))
-}
-
-fn status_token(signer: &Credentials, uri: &Url, status: Status, now: Timestamp) -> String {
-    let mut list = StatusList::new(Bits::Two, 1000).unwrap();
-    list.set(IDX, status).unwrap();
-    list.sign(&status_claims(uri, now), &signer.chain, &signer.key).unwrap()
-}
-
-/// A list of one bit an entry, as mdocs have it.
-fn status_cwt(signer: &Credentials, uri: &Url, status: Status, now: Timestamp) -> Vec<u8> {
-    let mut list = StatusList::new(Bits::One, 1000).unwrap();
-    list.set(IDX, status).unwrap();
-    list.sign_cwt(&status_claims(uri, now), &signer.chain, &signer.key).unwrap()
-}
-
-fn status_claims(uri: &Url, now: Timestamp) -> TokenClaims {
-    TokenClaims {
-        uri: uri.clone(),
-        issued_at: now,
-        expires: now + SignedDuration::from_hours(2),
-        ttl: SignedDuration::from_secs(600),
-        aggregation_uri: None,
-    }
-}
-
-fn minted(
-    entropy: &dyn Entropy,
-    vct: &str,
-    issuer: &Authority,
-    signer: &Credentials,
-    status_uri: &Url,
-    now: Timestamp,
-    days: u16,
-) -> Wallet {
-    let key = SigningKey::generate_p256(entropy);
-    let status = StatusReference { uri: status_uri.clone(), idx: IDX };
-    let public = key.public_key();
-    let minting = Minting { vct, holder_key: &public, status: Some(&status), lifetime_days: days, now };
-    let by = IssuerKey { signer: &signer.key, chain: &signer.chain };
-    let text = mint_sd_jwt(&identity(now).to_claims(minting.day()).unwrap(), &minting, by, entropy).unwrap();
-    let anchors: [Certificate; 1] = [issuer.certificate().clone()];
-    let authentic = Received::parse(&text).unwrap().authenticate(&anchors, now).unwrap();
-    let token = status_token(signer, status_uri, Status::Valid, now);
-    let token = StatusToken::verify(&token, status_uri, &anchors[0], now).unwrap();
-    Wallet { held: Held::keep(authentic.settle(&token, now).unwrap()).unwrap(), key }
-}
-
-/// An attestation for the verifier's access key.
-fn attestation(attester: &SigningKey, key: &SigningKey, start: Timestamp) -> String {
-    let expires = start + SignedDuration::from_hours(24 * 30);
-    let claims = json!({
-        "iss": ATTESTER, "sub": AUDIENCE, "exp": expires.as_second(), "cnf": { "jwk": key.public_key().to_jwk().to_value() },
-    });
-    jws::sign_claims(Header::typ(ATTESTATION_TYP), claims.as_object().unwrap(), attester).unwrap()
 }
 
 /// The members that a policy's request has in common.
