@@ -134,6 +134,8 @@ impl Sandbox {
                 request_seconds: 300,
                 same_device: Some(same_device.clone()),
                 identity: partner::identity(entity, &keys, &makers)?,
+                return_origins: Vec::new(),
+                webhook: None,
                 sandbox: true,
             };
             config.check()?;

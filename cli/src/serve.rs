@@ -20,11 +20,13 @@ use warifu_keys::x509::Certificate;
 use warifu_keys::{Entropy, Secret, Signer, SigningKey, base64url};
 use warifu_models::Parts;
 use warifu_openid4vc::vp::client_id::Prefix;
+use warifu_openid4vc::vp::dc_api::Origin;
 use warifu_server::Clock;
 use warifu_server::entropy::System;
 use warifu_server::extract::ApiKeyHash;
 use warifu_server::fetch::{Fetcher, Limits as FetchLimits, Policy as FetchPolicy};
 use warifu_server::run::{Limits, Listener, asked_to_stop};
+use warifu_session::webhook::WebhookSecret;
 use warifu_store::Store;
 use warifu_store::blob::Blobs;
 use warifu_trust::bundle::{self, Credentials, IssuerBundle, VerifierBundle};
@@ -33,6 +35,7 @@ use warifu_verifier::acceptance::Rule;
 use warifu_verifier::config::IMPORT_PRICE;
 use warifu_verifier::identity::{Identity, OwnRegistration};
 use warifu_verifier::policy::{Formats, Policy};
+use warifu_verifier::webhook::Destination;
 use warifu_w3c::did::Did;
 
 use crate::files;
@@ -186,6 +189,11 @@ struct VerifierPart {
     /// File with the registration certificate as the registrar handed it out: it goes with every request, and nothing beyond
     /// it is asked for.
     registration: Option<PathBuf>,
+    /// The origins of the partner's own pages, to which the page of a request may lead back.
+    #[serde(default)]
+    return_origins: Vec<Origin>,
+    /// Where the ends of requests are told.
+    webhook: Option<WebhookPart>,
 }
 
 impl VerifierPart {
@@ -211,6 +219,26 @@ impl VerifierPart {
             attestation: text(&self.attestation)?,
             registration: registration.transpose().context("the registration certificate is not usable")?,
         })
+    }
+}
+
+/// Where a verifier tells how its requests ended.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WebhookPart {
+    /// The address.
+    url: Url,
+    /// File with the secret of the signatures.
+    secret: PathBuf,
+}
+
+impl WebhookPart {
+    /// Reads the secret; its path is taken from the folder of the configuration file.
+    fn open(self, file: &Path) -> Result<Destination> {
+        let path = file.parent().unwrap_or(Path::new(".")).join(&self.secret);
+        let text = Secret::new(std::fs::read(&path).with_context(|| format!("{} can not be read", path.display()))?);
+        let secret = WebhookSecret::from_secret(Secret::new(text.expose().trim_ascii().to_vec()));
+        Ok(Destination { url: self.url, secret })
     }
 }
 
@@ -446,6 +474,8 @@ pub(crate) async fn verifier(command: VerifierCommand) -> Result<()> {
         request_seconds: 300,
         same_device: None,
         identity,
+        return_origins: verifier.return_origins,
+        webhook: verifier.webhook.map(|webhook| webhook.open(&file)).transpose()?,
         sandbox: common.sandbox,
     };
     config.check()?;
@@ -462,8 +492,10 @@ pub(crate) async fn verifier(command: VerifierCommand) -> Result<()> {
     let listener = Listener::bind(common.listen).await?;
     announce("verifier", listener.address());
     let warm = tokio::spawn(Arc::clone(&verifier).keep_warm(asked_to_stop()));
+    let courier = tokio::spawn(Arc::clone(&verifier).deliver_webhooks(asked_to_stop()));
     listener.serve(warifu_verifier::http::router(verifier), Limits::default(), asked_to_stop()).await;
     warm.await?;
+    courier.await?;
     Ok(())
 }
 

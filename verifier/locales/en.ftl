@@ -97,3 +97,4 @@ failed-confirmation = The code was wrong three times. Start again.
 digital-button = Use a wallet of this browser
 digital-nothing = No wallet answered. Try again, or use the code below.
 digital-failed = The answer could not be taken. Start again.
+return = Continue to { $host }

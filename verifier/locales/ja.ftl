@@ -94,3 +94,4 @@ failed-confirmation = コードが 3 回間違って入力されました。も�
 digital-button = このブラウザーのウォレットを使う
 digital-nothing = ウォレットから回答がありませんでした。もう一度試すか、下のコードをお使いください。
 digital-failed = 回答を受け取れませんでした。もう一度始めてください。
+return = { $host } へ進む

@@ -4,7 +4,7 @@
 //! take one issuer's verifications at once, another's only of the last month and after a look, and no others.
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What is demanded of the shares of one issuer.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -24,7 +24,7 @@ pub struct Rule {
 }
 
 /// How a person was verified, by the words of decisions. Ordered: the stronger the larger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Assurance {
     /// What the person said agrees with a register.
@@ -56,7 +56,7 @@ impl Assurance {
     }
 }
 
-/// What a share says of the verification behind it.
+/// What a share or a credential says of the verification behind it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Verification {
     /// When it was.
@@ -88,8 +88,8 @@ pub enum NotAccepted {
         /// How old it may be.
         days: u32,
     },
-    /// The rule has a limit, and the share does not say when the verification was.
-    #[error("the share does not say when the person was verified")]
+    /// There is a limit, and nothing says when the verification was.
+    #[error("it does not say when the person was verified")]
     AgeUnknown,
     /// The person was verified in a weaker way than the rule takes.
     #[error("the verification is not at least {}", .least.word())]
@@ -97,8 +97,8 @@ pub enum NotAccepted {
         /// The least that is taken.
         least: Assurance,
     },
-    /// The rule has a least assurance, and the share does not say how the person was verified.
-    #[error("the share does not say how the person was verified")]
+    /// There is a least assurance, and nothing says how the person was verified.
+    #[error("it does not say how the person was verified")]
     AssuranceUnknown,
 }
 
@@ -129,7 +129,18 @@ pub(crate) fn decide(
     let named = rules.iter().find(|rule| rule.issuer == issuer);
     let rule = named.or_else(|| rules.iter().find(|rule| rule.issuer == "*"));
     let rule = rule.ok_or_else(|| NotAccepted::Issuer(issuer.chars().take(60).collect()))?;
-    if let Some(days) = rule.max_age_days {
+    check(rule.max_age_days, rule.minimum_assurance, verification, now)?;
+    Ok(rule.decision)
+}
+
+/// Whether a verification is young and strong enough. What it does not say of itself is not so.
+pub(crate) fn check(
+    max_age_days: Option<u32>,
+    minimum_assurance: Option<Assurance>,
+    verification: Verification,
+    now: Timestamp,
+) -> Result<(), NotAccepted> {
+    if let Some(days) = max_age_days {
         let verified_at = verification.at.ok_or(NotAccepted::AgeUnknown)?;
         // What was verified in the future was not.
         let age = now.duration_since(verified_at);
@@ -137,13 +148,13 @@ pub(crate) fn decide(
             return Err(NotAccepted::TooOld { days });
         }
     }
-    if let Some(least) = rule.minimum_assurance {
+    if let Some(least) = minimum_assurance {
         let assurance = verification.assurance.ok_or(NotAccepted::AssuranceUnknown)?;
         if assurance < least {
             return Err(NotAccepted::TooWeak { least });
         }
     }
-    Ok(rule.decision)
+    Ok(())
 }
 
 #[cfg(test)]

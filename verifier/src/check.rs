@@ -133,6 +133,26 @@ impl Report {
         &self.presentations
     }
 
+    /// Whether any value of a claim stands in it.
+    pub(crate) fn has_values(&self) -> bool {
+        self.presentations.iter().any(|shown| !shown.claims.is_empty())
+    }
+
+    /// Removes every value but those of the claims of these names, and of the elements of these names in a namespace of an
+    /// mdoc, which no name of a claim looks like: it has a dot in it.
+    pub(crate) fn keep_only(&mut self, names: &[String]) {
+        for shown in &mut self.presentations {
+            shown.claims.retain(|name, value| match value {
+                _ if names.contains(name) => true,
+                Value::Object(elements) if name.contains('.') => {
+                    elements.retain(|element, _| names.contains(element));
+                    !elements.is_empty()
+                }
+                _ => false,
+            });
+        }
+    }
+
     /// The first check that failed.
     #[must_use]
     pub fn failure(&self) -> Option<&Check> {

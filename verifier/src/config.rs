@@ -3,12 +3,14 @@
 use url::Url;
 use warifu_credential::face_template::ModelId;
 use warifu_keys::x509::Certificate;
+use warifu_openid4vc::vp::dc_api::Origin;
 use warifu_openid4vc::vp::registration::check_registered;
 use warifu_server::extract::ApiKeyHash;
 
 use crate::acceptance::Rule;
 use crate::identity::{Identity, IdentityError};
-use crate::policy::Policy;
+use crate::policy::{Policy, PolicyError};
+use crate::webhook;
 
 /// The settings of one verifier, checked by [`Config::check`] before the first socket opens.
 #[derive(Debug, Clone)]
@@ -42,6 +44,10 @@ pub struct Config {
     pub same_device: Option<Url>,
     /// By which client identifiers it asks, and what is registered of it.
     pub identity: Identity,
+    /// The origins of the partner's own pages, to which the page of a request may lead back.
+    pub return_origins: Vec<Origin>,
+    /// Where the ends of requests are told, if anywhere.
+    pub webhook: Option<webhook::Destination>,
     /// Whether pages wear the sandbox band and plain http on this machine is fine.
     pub sandbox: bool,
 }
@@ -55,8 +61,8 @@ pub enum ConfigError {
     /// The own address or the registry's has a query, a fragment or a path, or is plain http outside a sandbox.
     #[error("`{0}` is not usable: https without path, query and fragment is needed")]
     Url(Url),
-    /// No policy, or two of one name.
-    #[error("policies need names of their own; there must be at least one")]
+    /// Two policies of one name.
+    #[error("policies need names of their own")]
     Policies,
     /// A policy's purpose, query or demand is not usable.
     #[error("policy `{name}` is not usable: {why}")]
@@ -75,6 +81,9 @@ pub enum ConfigError {
     /// The verifier can not be called as it is to be.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// The webhook's address is plain http outside a sandbox, or its secret shorter than 16 characters.
+    #[error("the webhook needs an https address and a secret of at least 16 characters")]
+    Webhook,
     /// A name is empty.
     #[error("`{0}` is empty")]
     Empty(&'static str),
@@ -96,19 +105,12 @@ impl Config {
         let mut names: Vec<_> = self.policies.iter().map(|policy| &policy.name).collect();
         names.sort();
         names.dedup();
-        if names.is_empty() || names.len() != self.policies.len() {
+        if names.len() != self.policies.len() {
             return Err(ConfigError::Policies);
         }
         for policy in &self.policies {
-            let refuse = |why: String| ConfigError::Policy { name: policy.name.clone(), why };
-            policy.whole_purpose().map_err(|error| refuse(error.to_string()))?;
-            let query = policy.query().map_err(|error| refuse(error.to_string()))?;
-            let entry = policy.selfie_reauth.as_ref().map(|reauth| reauth.entry(&policy.purpose, &query));
-            entry.transpose().map_err(|error| refuse(error.to_string()))?;
-            if let Some(own) = &self.identity.registration {
-                check_registered(std::slice::from_ref(own.registration()), &query)
-                    .map_err(|error| refuse(error.to_string()))?;
-            }
+            let refuse = |why: PolicyError| ConfigError::Policy { name: policy.name.clone(), why: why.to_string() };
+            self.check_policy(policy).map_err(refuse)?;
         }
         self.identity.check(&self.base_url, self.sandbox)?;
         for (at, rule) in self.imports.iter().enumerate() {
@@ -116,8 +118,23 @@ impl Config {
                 return Err(ConfigError::Imports(rule.issuer.clone()));
             }
         }
+        if let Some(webhook) = &self.webhook {
+            let scheme = webhook.url.scheme() == "https" || (self.sandbox && webhook.url.scheme() == "http");
+            if !scheme || webhook.secret.expose().len() < 16 {
+                return Err(ConfigError::Webhook);
+            }
+        }
         if !(30..=3600).contains(&self.request_seconds) {
             return Err(ConfigError::Life(self.request_seconds));
+        }
+        Ok(())
+    }
+
+    /// Whether requests can be made from a policy here: it is usable, and asks nothing beyond what is registered.
+    pub(crate) fn check_policy(&self, policy: &Policy) -> Result<(), PolicyError> {
+        policy.check()?;
+        if let Some(own) = &self.identity.registration {
+            check_registered(std::slice::from_ref(own.registration()), &policy.query()?)?;
         }
         Ok(())
     }
@@ -185,6 +202,8 @@ mod tests {
             request_seconds: 300,
             same_device: None,
             identity: Identity::default(),
+            return_origins: Vec::new(),
+            webhook: None,
             sandbox: false,
         }
     }
@@ -202,7 +221,7 @@ mod tests {
         check(|it| it.registry = "http://127.0.0.1:1".parse().unwrap(), false);
         check(|it| (it.base_url, it.sandbox) = ("http://127.0.0.1:1".parse().unwrap(), true), true);
         check(|it| it.workflow_id.clear(), false);
-        check(|it| it.policies.clear(), false);
+        check(|it| it.policies.clear(), true);
         check(|it| it.policies[1].name = it.policies[0].name.clone(), false);
         check(|it| it.policies[0].dcql_query = serde_json::json!({}), false);
         check(|it| it.policies[0].selfie_reauth = Some(Reauth { max_age: 0, ..Reauth::default() }), false);

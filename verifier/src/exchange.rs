@@ -172,6 +172,7 @@ impl Verifier {
                 max_age: record.expires.duration_since(record.created),
             },
             reauth: reauth.as_ref(),
+            demands: &record.demands,
         };
         Ok(self.verify_answer(&vp_token, &expected, now).await)
     }
@@ -181,7 +182,7 @@ impl Verifier {
         self.turn_with(Batch::new(), seen, next, entry).await
     }
 
-    /// [`Verifier::turn`] with more in the same commit.
+    /// [`Verifier::turn`] with more in the same commit. What the partner's server is told of it goes along.
     pub(crate) async fn turn_with(
         &self,
         batch: Batch,
@@ -189,8 +190,14 @@ impl Verifier {
         next: &Record,
         entry: Entry,
     ) -> Result<(), RequestError> {
-        match self.store.commit(batch.replace(seen, next).audit(entry)).await {
-            Ok(_) => Ok(()),
+        let now = entry.at;
+        let next = &Record { ended: next.ending().map(|_| now), ..next.clone() };
+        let batch = batch.replace(seen, next).audit(entry).and(self.notice(next, now));
+        match self.store.commit(batch).await {
+            Ok(_) => {
+                self.changed(&next.id);
+                Ok(())
+            }
             Err(error) if error.is_conflict() => Err(RequestError::OutOfTurn),
             Err(error) => Err(error.into()),
         }

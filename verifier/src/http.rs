@@ -3,11 +3,15 @@
 mod api;
 #[expect(unused_qualifications, reason = "utoipa writes them")]
 mod billing;
+mod button;
 mod confirm;
 mod cookie;
 mod digital;
+mod events;
 pub mod openapi;
 mod pages;
+#[expect(unused_qualifications, reason = "utoipa writes them")]
+mod policies;
 mod result;
 mod wallet;
 
@@ -91,6 +95,7 @@ pub fn router_with(verifier: Arc<Verifier>, rates: Rates) -> Router {
             post(digital::response).layer(DefaultBodyLimit::max(response::MAX_BYTES)),
         )
         .route(digital::SCRIPT_PATH, get(digital::script))
+        .route(button::PATH, get(button::script))
         .layer(from_fn(csrf::same_origin))
         .layer(limited(rates.pages));
     let for_wallets_that_post =

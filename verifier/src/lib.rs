@@ -10,6 +10,8 @@
 //! * [`digital`]: the same over the Digital Credentials API.
 //! * [`transaction`]: which browser may see the result; [`confirmation`]: what makes an answer count for it.
 //! * [`check`]: every named check of an answer and the report.
+//! * [`policies`]: policies that are stored while it runs; [`webhook`]: tells the partner's server how requests ended;
+//!   [`keeping`]: how long values stay.
 //! * [`import`]: takes a share token in, once per source.
 //! * [`http`]: the doors for partners' servers, wallets and people.
 //!
@@ -26,12 +28,15 @@ pub mod http;
 pub mod identity;
 pub mod import;
 mod inheritance;
+pub mod keeping;
+pub mod policies;
 pub mod policy;
 mod presentation;
 pub mod request;
 pub mod statuses;
 pub mod transaction;
 mod trusted;
+pub mod webhook;
 
 use std::sync::Arc;
 
@@ -46,6 +51,9 @@ use warifu_trust::bundle::VerifierBundle;
 
 pub use config::Config;
 pub use trusted::TrustSource;
+
+/// How many changes a slow watcher may be behind before it has to look for itself.
+const CHANGES: usize = 1024;
 
 /// What a verifier stands on.
 pub struct Parts {
@@ -76,6 +84,11 @@ pub struct Verifier {
     pub(crate) trust: TrustSource,
     pub(crate) statuses: statuses::Statuses,
     pub(crate) types: inheritance::Types,
+    pub(crate) fetcher: Fetcher,
+    /// Wakes whoever tells the partner's server.
+    pub(crate) outbox: tokio::sync::Notify,
+    /// Identifiers of requests that changed, for whoever watches one.
+    pub(crate) changes: tokio::sync::broadcast::Sender<String>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) clock: Clock,
 }
@@ -88,7 +101,10 @@ impl Verifier {
         Self {
             trust: TrustSource::new(config.trusted_list(), config.operator.clone(), fetcher.clone()),
             statuses: statuses::Statuses::new(fetcher.clone()),
-            types: inheritance::Types::new(fetcher),
+            types: inheritance::Types::new(fetcher.clone()),
+            fetcher,
+            outbox: tokio::sync::Notify::new(),
+            changes: tokio::sync::broadcast::Sender::new(CHANGES),
             requests: Collection::of(&store),
             frontends: Collection::of(&store),
             digital_requests: Collection::of(&store),
@@ -109,6 +125,13 @@ impl Verifier {
     /// [`AuditError::NotEd25519`] for a key of another kind.
     pub fn with_audit_signer(self, signer: Arc<dyn Signer>) -> Result<Self, AuditError> {
         Ok(Self { audit_log: self.audit_log.signed_with(signer, &self.config.base_url)?, ..self })
+    }
+
+    /// Says that a request changed: to whoever watches it, and to whoever tells the partner's server.
+    pub(crate) fn changed(&self, id: &str) {
+        self.outbox.notify_one();
+        // Nobody may be watching.
+        let _ = self.changes.send(id.to_owned());
     }
 
     /// The audit log.

@@ -8,7 +8,14 @@ use warifu_credential::selfie_reauth::{self, Demand, Liveness};
 use warifu_credential::{ClaimPath, Format};
 use warifu_openid4vc::dcql::{AuthorityType, CredentialQuery, CredentialSetQuery, DcqlError, Query};
 use warifu_openid4vc::vp::purpose::{self, Purpose};
+use warifu_openid4vc::vp::registration::Beyond;
 use warifu_schemas::kyc;
+
+use crate::acceptance::Assurance;
+
+mod demands;
+
+pub use demands::Demands;
 
 /// The identifier of the credential query that built-in policies make for an SD-JWT VC.
 pub const QUERY_ID: &str = "kyc";
@@ -49,8 +56,9 @@ impl Formats {
     }
 }
 
-/// A named policy.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A named policy. A member that is not known is refused: a misspelt demand would make a weaker policy.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Policy {
     /// Name by which requests choose it.
     pub name: String,
@@ -64,6 +72,60 @@ pub struct Policy {
     /// Whether a selfie has to match before the wallet answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selfie_reauth: Option<Reauth>,
+    /// Whose credentials are accepted, by their identifiers in the trusted list; those of every issuer in it when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub issuers: Vec<String>,
+    /// How many days ago the person may have been verified; at any time when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age_days: Option<u32>,
+    /// How the person must have been verified at least; in any way when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum_assurance: Option<Assurance>,
+    /// What is kept of the values; when absent, the verdict alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<Keep>,
+}
+
+/// Which values of an answer are kept, and for how long. All others go once they were collected, or after
+/// [`HOLD`](crate::keeping::HOLD).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keep {
+    /// Names of the claims; of an mdoc the names of elements.
+    pub claims: Vec<String>,
+    /// For how many days, 1 to 3650.
+    pub days: u16,
+}
+
+/// Most days for which values are kept.
+const MAX_KEPT_DAYS: u16 = 3650;
+/// Most names in a list of a policy.
+const MAX_NAMES: usize = 64;
+
+/// Why a policy is not usable.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyError {
+    /// The name is empty, too long or spelled with other characters.
+    #[error("a policy's name has 1 to 64 characters of a-z, 0-9, `-` and `_`")]
+    Name,
+    /// The purpose is empty or too long.
+    #[error(transparent)]
+    Purpose(#[from] purpose::Error),
+    /// The query is not usable, or does not ask for what the policy demands.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// The demanded reauth is not usable.
+    #[error("the selfie reauth: {0}")]
+    Reauth(#[from] selfie_reauth::Error),
+    /// The query asks beyond what is registered of the verifier.
+    #[error(transparent)]
+    Unregistered(#[from] Beyond),
+    /// Nothing to keep, or for no time, or for too long.
+    #[error("`keep` needs 1 to 64 names of claims and 1 to 3650 days")]
+    Keep,
+    /// An issuer without a name, or too many.
+    #[error("`issuers` has at most 64 identifiers, none of them empty")]
+    Issuers,
 }
 
 /// Why a query is not asked.
@@ -82,6 +144,16 @@ pub enum QueryError {
         id: String,
         /// What is not supported.
         what: &'static str,
+    },
+    /// It does not ask for the claim that a demand is judged by.
+    #[error("credential query `{id}` does not ask for `{claim}`, by which `{demand}` is judged")]
+    NotAsked {
+        /// The credential query.
+        id: String,
+        /// The claim.
+        claim: String,
+        /// The member of the policy.
+        demand: &'static str,
     },
 }
 
@@ -161,9 +233,9 @@ impl Policy {
         Self {
             name: name.to_owned(),
             purpose: purpose.to_owned(),
-            purposes: BTreeMap::new(),
             dcql_query: query.to_value(),
             selfie_reauth,
+            ..Self::default()
         }
     }
 
@@ -235,6 +307,44 @@ impl Policy {
             policy(live, "Open an account", IDENTITY, Some(active)).also_in("ja", "口座の開設"),
             policy(age, "Prove that you are of age", OF_AGE, None).also_in("ja", "18 歳以上であることの証明"),
         ]
+    }
+
+    /// Whether a text is spelled as the name of a policy: 1 to 64 characters of a-z, 0-9, `-` and `_`.
+    #[must_use]
+    pub fn is_name(text: &str) -> bool {
+        let spelled = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
+        (1..=64).contains(&text.len()) && text.bytes().all(spelled)
+    }
+
+    /// Whether requests can be made from this policy and their answers judged.
+    pub fn check(&self) -> Result<(), PolicyError> {
+        if !Self::is_name(&self.name) {
+            return Err(PolicyError::Name);
+        }
+        self.whole_purpose()?;
+        let query = self.query()?;
+        if let Some(reauth) = &self.selfie_reauth {
+            reauth.entry(&self.purpose, &query)?;
+        }
+        self.demands().check_asked(&query)?;
+        if self.issuers.len() > MAX_NAMES || self.issuers.iter().any(String::is_empty) {
+            return Err(PolicyError::Issuers);
+        }
+        let fits = |keep: &Keep| {
+            let (names, days) = (1..=MAX_NAMES, 1..=MAX_KEPT_DAYS);
+            names.contains(&keep.claims.len()) && days.contains(&keep.days) && !keep.claims.iter().any(String::is_empty)
+        };
+        if self.keep.as_ref().is_some_and(|keep| !fits(keep)) { Err(PolicyError::Keep) } else { Ok(()) }
+    }
+
+    /// What is demanded of whoever issued and of the verification behind a credential.
+    #[must_use]
+    pub fn demands(&self) -> Demands {
+        Demands {
+            issuers: self.issuers.clone(),
+            max_age_days: self.max_age_days,
+            minimum_assurance: self.minimum_assurance,
+        }
     }
 
     /// The query, parsed and capped. One whose answer could never be accepted here is refused now, and not when a

@@ -17,6 +17,7 @@ use warifu_trust::Trust;
 
 use crate::Verifier;
 use crate::check::{CheckName, Report, Shown, Tally};
+use crate::policy::Demands;
 
 mod mdoc;
 
@@ -31,6 +32,7 @@ pub(crate) struct Expected<'a> {
     /// What an mdoc's device must have signed over.
     pub(crate) transcript: &'a SessionTranscript,
     pub(crate) reauth: Option<&'a Entry>,
+    pub(crate) demands: &'a Demands,
 }
 
 /// What a presentation must be bound to.
@@ -123,6 +125,9 @@ impl Verifier {
             match check_query(expected.query, &presented) {
                 Ok(()) => tally.pass(CheckName::QuerySatisfied, "everything asked for, nothing else"),
                 Err(reason) => tally.fail(CheckName::QuerySatisfied, reason),
+            }
+            if let Err((name, reason)) = meets(expected.demands, &presented, &trust, now) {
+                tally.fail(name, reason);
             }
             self.check_reauth(expected.reauth, &presented, now, &mut tally);
         } else if expected.reauth.is_none() {
@@ -333,6 +338,24 @@ fn failed(held: &[CheckName], at: CheckName, error: &dyn Display, known: &Known<
 pub(crate) fn named_chain(presentation: &str) -> Vec<Certificate> {
     let jwt = presentation.split('~').next().unwrap_or_default();
     Unverified::parse(jwt).and_then(|jws| jws.x5c()).unwrap_or_default()
+}
+
+/// Whether every presentation meets what the policy demands of its issuer and of the verification behind it.
+fn meets(
+    demands: &Demands,
+    presented: &[(&str, Settled)],
+    trust: &Trust,
+    now: Timestamp,
+) -> Result<(), (CheckName, String)> {
+    if *demands == Demands::default() {
+        return Ok(());
+    }
+    for (_, settled) in presented {
+        let issuer = trust.may_issue(&settled.chain, now);
+        let issuer = issuer.map_err(|refusal| (CheckName::IssuerTrusted, refusal.to_string()))?;
+        demands.judge(&issuer.id, &settled.claims(), now)?;
+    }
+    Ok(())
 }
 
 /// Whether the presentations answer the query and hold nothing else that could have been withheld.

@@ -25,12 +25,14 @@ use warifu_openid4vc::vp::response::BodyError;
 use warifu_openid4vc::vp::transaction_data::TransactionData;
 use warifu_openid4vc::vp::verifier::{AwaitingResponse, RequestBuilder};
 use warifu_openid4vc::vp::wallet_metadata::WalletMetadataError;
+use warifu_server::text::Lang;
 use warifu_store::audit::{Entry, Reference};
 use warifu_store::{Batch, Loaded};
 
 use crate::Verifier;
 use crate::confirmation::Way;
 use crate::identity;
+use crate::policies::Named;
 use crate::policy::{Formats, Policy, QueryError, Reauth};
 use crate::transaction::{Frontend, TransactionId};
 
@@ -53,6 +55,10 @@ pub struct NewRequest {
     pub selfie_reauth: Option<ReauthWish>,
     /// What the claims are for; overrides the policy's in every language.
     pub purpose: Option<String>,
+    /// Where the page of the request leads back to, at one of the configured origins.
+    pub return_url: Option<Url>,
+    /// The language of `page_url`, `en` or `ja`; English when absent.
+    pub language: Option<String>,
     /// The client identifier prefix to ask by, one of those configured; the first of them when absent.
     pub client_id_prefix: Option<String>,
     /// `direct_post.jwt`, which is meant when absent, or `direct_post`: answered in the clear, which HAIP 1.0 does not allow.
@@ -146,6 +152,18 @@ pub enum RequestError {
     /// What came is no answer to it.
     #[error("the response is not acceptable: {0}")]
     Response(String),
+    /// The page does not lead to this address.
+    #[error("the origin of `return_url` is not one of the configured `return_origins`")]
+    ReturnUrl,
+    /// The page does not speak this language.
+    #[error("the page does not speak `{0}`")]
+    Language(String),
+    /// There is no result yet, or there will be none.
+    #[error("the request has no result")]
+    NotAnswered,
+    /// The values were handed over before, or waited for too long.
+    #[error("the values were collected before, or have waited for too long; the verdict is still here")]
+    Collected,
     /// A response code that is not the request's.
     #[error("the response code is another one")]
     ResponseCode,
@@ -183,9 +201,14 @@ impl Verifier {
     pub async fn create_request(&self, new: NewRequest, now: Timestamp) -> Result<Created, RequestError> {
         let (ticket, key) = (TransactionId::generate(&*self.entropy), TransactionId::generate(&*self.entropy));
         let handles = Handles { ticket: ticket.hash(), link: key.hash() };
-        let record = self.prepare(new, Some(handles), now)?;
+        let named = self.named(&new).await?;
+        let language = match new.language.as_deref() {
+            None => Lang::En,
+            Some(tag) => tag.parse().map_err(|_| RequestError::Language(shorten(tag)))?,
+        };
+        let record = self.prepare(new, named, Some(handles), now)?;
         self.store.commit(Batch::new().insert(&record).audit(self.request_entry("request.made", &record, now))).await?;
-        let mut page_url = self.config.at(&format!("en/request/{}", record.id));
+        let mut page_url = self.config.at(&format!("{language}/request/{}", record.id));
         page_url.query_pairs_mut().append_pair("ticket", ticket.as_str());
         let link = self.link_with(&record, Some(("key", key.as_str())));
         Ok(Created { page_url, link, request_id: record.id, expires_at: record.expires })
@@ -193,7 +216,9 @@ impl Verifier {
 
     /// Makes a request by the named policy for somebody at our own page; their browser alone will see the result.
     pub async fn begin(&self, policy: Option<String>, now: Timestamp) -> Result<Begun, RequestError> {
-        let record = self.prepare(NewRequest { policy, ..NewRequest::default() }, None, now)?;
+        let new = NewRequest { policy, ..NewRequest::default() };
+        let named = self.named(&new).await?;
+        let record = self.prepare(new, named, None, now)?;
         let transaction = TransactionId::generate(&*self.entropy);
         let frontend = Frontend { request_id: record.id.clone(), transaction: transaction.hash() };
         let batch = Batch::new().insert(&record).insert(&frontend);
@@ -201,23 +226,36 @@ impl Verifier {
         Ok(Begun { request_id: record.id, transaction })
     }
 
-    /// A new request with its own nonce, state and encryption key, not stored yet.
-    fn prepare(&self, new: NewRequest, partner: Option<Handles>, now: Timestamp) -> Result<Record, RequestError> {
-        let manner = self.manner(&new)?;
-        let policy = match (new.policy.as_deref(), new.dcql_query) {
-            (Some(_), Some(_)) => return Err(RequestError::PolicyAndQuery),
-            (None, Some(dcql_query)) => Policy {
-                name: String::new(),
-                purpose: self.config.name.clone(),
-                purposes: BTreeMap::new(),
-                dcql_query,
-                selfie_reauth: None,
-            },
-            (name, None) => {
-                let unknown = || RequestError::UnknownPolicy(shorten(name.unwrap_or_default()));
-                self.config.policy(name).cloned().ok_or_else(unknown)?
+    /// The policy that a new request is made from: the one it names, or its own query under no name.
+    async fn named(&self, new: &NewRequest) -> Result<Named, RequestError> {
+        match (new.policy.as_deref(), &new.dcql_query) {
+            (Some(_), Some(_)) => Err(RequestError::PolicyAndQuery),
+            (None, Some(query)) => {
+                let (purpose, dcql_query) = (self.config.name.clone(), query.clone());
+                Ok(Named { policy: Policy { purpose, dcql_query, ..Policy::default() }, version: None })
             }
-        };
+            (name, None) => {
+                let found = self.named_policy(name).await?;
+                found.ok_or_else(|| RequestError::UnknownPolicy(shorten(name.unwrap_or_default())))
+            }
+        }
+    }
+
+    /// A new request with its own nonce, state and encryption key, not stored yet.
+    fn prepare(
+        &self,
+        new: NewRequest,
+        named: Named,
+        partner: Option<Handles>,
+        now: Timestamp,
+    ) -> Result<Record, RequestError> {
+        let manner = self.manner(&new)?;
+        if let Some(url) = &new.return_url
+            && !self.config.return_origins.iter().any(|origin| origin.as_str() == url.origin().ascii_serialization())
+        {
+            return Err(RequestError::ReturnUrl);
+        }
+        let Named { policy, version: policy_version } = named;
         let policy = match new.purpose {
             Some(purpose) => Policy { purpose, purposes: BTreeMap::new(), ..policy },
             None => policy,
@@ -225,6 +263,8 @@ impl Verifier {
         let purpose = policy.whole_purpose()?;
         let policy = policy.taking(new.formats)?;
         let query = policy.query()?;
+        let demands = policy.demands();
+        demands.check_asked(&query)?;
         if let Some(own) = &self.config.identity.registration {
             let registration = own.registration();
             if now >= registration.expires() {
@@ -250,6 +290,12 @@ impl Verifier {
             reauth: reauth.map(|entry| entry.encoded().to_owned()),
             partner,
             delivery: delivery(&awaiting, manner.method, now)?,
+            policy_version,
+            demands,
+            keep: policy.keep,
+            return_url: new.return_url,
+            ended: None,
+            collected: None,
             stage: Stage::Opened { awaiting: self.seal(&awaiting)? },
             id,
         })
@@ -343,7 +389,7 @@ impl Verifier {
     /// A request as it stands at `now`.
     pub async fn request(&self, id: &str, now: Timestamp) -> Result<Record, RequestError> {
         let record = self.load(id).await?.value;
-        Ok(if record.is_over(now) { record.with(Stage::Expired) } else { record })
+        Ok(if record.is_over(now) { record.with(Stage::Expired) } else { record.at(now) })
     }
 
     pub(crate) async fn load(&self, id: &str) -> Result<Loaded<Record>, RequestError> {

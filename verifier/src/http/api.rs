@@ -68,6 +68,12 @@ struct PresentationRequest {
     /// What the claims are for.
     #[schema(required = false)]
     purpose: Option<String>,
+    /// Where the page leads back to, at one of the configured `return_origins`.
+    #[schema(required = false)]
+    return_url: Option<String>,
+    /// The language of `page_url`: `en` or `ja`.
+    #[schema(required = false)]
+    language: Option<String>,
     /// The client identifier prefix to ask by, one of those configured: `x509_hash`, `x509_san_dns`,
     /// `decentralized_identifier`, `verifier_attestation` or `redirect_uri`. The first of them when absent.
     #[schema(required = false)]
@@ -201,6 +207,30 @@ pub(super) async fn show(
     Path(id): Path<String>,
 ) -> Result<Response, RequestError> {
     let record = verifier.request(&id, now).await?;
+    Ok((NO_STORE, Json(record.public())).into_response())
+}
+
+/// Hands over the result of an accepted request, once.
+///
+/// Afterwards only the values that the policy keeps are still here; the verdict stays. Values that nobody collects are gone
+/// after 15 minutes.
+#[utoipa::path(
+    post, path = "/v1/requests/{id}/result", tag = "requests", operation_id = "request_collect",
+    params(("id" = String, Path, description = "Identifier of the request.")),
+    responses(
+        (status = 200, description = "The result with its values.", body = RequestState),
+        (status = 404, description = "There is no such request.", body = Detail),
+        (status = 409, description = "There is no result yet.", body = Detail),
+        (status = 410, description = "It was collected before, or has waited for too long.", body = Detail),
+    )
+)]
+pub(super) async fn collect(
+    _: Partner,
+    State(verifier): State<Arc<Verifier>>,
+    Now(now): Now,
+    Path(id): Path<String>,
+) -> Result<Response, RequestError> {
+    let record = verifier.collect(&id, now).await?;
     Ok((NO_STORE, Json(record.public())).into_response())
 }
 
@@ -355,7 +385,7 @@ impl IntoResponse for RequestError {
             Self::UnknownPolicy(_) => (StatusCode::BAD_REQUEST, "unknown_policy"),
             Self::PolicyAndQuery => (StatusCode::BAD_REQUEST, "policy_and_query"),
             Self::Query(QueryError::Dcql(_)) => (StatusCode::BAD_REQUEST, "bad_query"),
-            Self::Query(QueryError::Unsupported { .. } | QueryError::Format) => {
+            Self::Query(QueryError::Unsupported { .. } | QueryError::Format | QueryError::NotAsked { .. }) => {
                 (StatusCode::BAD_REQUEST, "unsupported_query")
             }
             Self::Purpose(_) => (StatusCode::BAD_REQUEST, "bad_purpose"),
@@ -370,6 +400,10 @@ impl IntoResponse for RequestError {
             Self::Unregistered(_) => (StatusCode::BAD_REQUEST, "not_registered"),
             Self::RegistrationExpired { .. } => (StatusCode::CONFLICT, "registration_expired"),
             Self::Wallet(_) => (StatusCode::BAD_REQUEST, "wallet_metadata"),
+            Self::ReturnUrl => (StatusCode::BAD_REQUEST, "bad_return_url"),
+            Self::Language(_) => (StatusCode::BAD_REQUEST, "unknown_language"),
+            Self::NotAnswered => (StatusCode::CONFLICT, "no_result"),
+            Self::Collected => (StatusCode::GONE, "collected"),
             Self::ResponseCode => (StatusCode::FORBIDDEN, "wrong_response_code"),
             Self::ConfirmationCode { .. } => (StatusCode::FORBIDDEN, "wrong_confirmation_code"),
             Self::OtherBrowser => (StatusCode::FORBIDDEN, "other_browser"),

@@ -16,7 +16,7 @@ use warifu_server::openapi::{complete, describe_audit};
 use warifu_server::page::reference::{self, Asks};
 use warifu_server::text::Lang;
 
-use super::{Doors, api, billing, pages};
+use super::{Doors, api, billing, events, pages, policies};
 use crate::Verifier;
 
 /// Doors, and what the document says of them.
@@ -31,7 +31,13 @@ fn both(doors: Described, routes: UtoipaMethodRouter<Doors>) -> Described {
 
 /// The doors for the partner's servers, but those of the audit log.
 fn doors() -> Described {
-    let doors = Described::default().routes(routes!(api::create)).routes(routes!(api::show));
+    let doors = Described::default()
+        .routes(routes!(api::create))
+        .routes(routes!(api::show))
+        .routes(routes!(api::collect))
+        .routes(routes!(events::events));
+    let doors = doors.routes(routes!(policies::list)).routes(routes!(policies::show, policies::put, policies::retire));
+    let doors = doors.routes(routes!(policies::versions));
     let doors = both(doors, api::import_door());
     let doors = both(doors, routes!(api::decision));
     let doors = both(both(doors, routes!(billing::prices)), routes!(billing::usage));
@@ -79,6 +85,7 @@ pub fn document() -> &'static Value {
     components(schemas(Detail, FieldErrors)),
     tags(
         (name = "requests", description = "Asking a wallet for claims."),
+        (name = "policies", description = "What is asked and demanded, by name and version."),
         (name = "imports", description = "Taking over a session that a person shared."),
         (name = "billing", description = "What imports would cost. Nothing is blocked by it."),
         (name = "audit", description = "The Merkle tree of everything that happened."),

@@ -155,7 +155,7 @@ fn shown(verifier: &Verifier, lang: Lang, record: &Record, viewer: Viewer, wrong
     let words = CATALOGUE.words(lang);
     let told = |tone, title: &str, text: &str| {
         let notice = components::notice(&words, tone, &words.say(title), &words.say(text), None);
-        html! { (notice) (again(&words)) }
+        html! { (notice) (onward(&words, record, viewer)) }
     };
     let (title, content) = match (&record.stage, viewer) {
         (Stage::Opened { .. } | Stage::Fetched { .. }, _) => ("scan-title", scan(verifier, &words, record, viewer)),
@@ -168,7 +168,7 @@ fn shown(verifier: &Verifier, lang: Lang, record: &Record, viewer: Viewer, wrong
         }
         (Stage::Answered { report, .. }, Viewer::Beginner) => (
             if report.is_accepted() { "accepted-title" } else { "refused-title" },
-            html! { (result(&words, record, report)) (again(&words)) },
+            html! { (result(&words, record, report)) (onward(&words, record, viewer)) },
         ),
         (Stage::Refused, Viewer::Beginner) => ("denied-title", told(Tone::Warn, "denied-again", "denied-text")),
         (Stage::Failed { reason }, Viewer::Beginner) => {
@@ -230,6 +230,16 @@ fn by_browser(words: &Words<'_>, record: &Record) -> Markup {
     }
 }
 
+/// Back to where the person came from, for the browser that the request belongs to; else to the start of this page.
+fn onward(words: &Words<'_>, record: &Record, viewer: Viewer) -> Markup {
+    match record.return_url.as_ref().filter(|_| viewer == Viewer::Beginner) {
+        None => again(words),
+        Some(url) => html! {
+            p { a class="button" href=(url) { (words.fill("return", &[("host", url.host_str().unwrap_or_default().into())])) } }
+        },
+    }
+}
+
 fn again(words: &Words<'_>) -> Markup {
     html! { p { a class="button secondary" href={ "/" (words.lang) "/" } { (words.say("again")) } } }
 }
@@ -254,10 +264,14 @@ pub(super) fn explain(verifier: &Verifier, lang: Lang, error: RequestError) -> R
         | RequestError::RegistrationExpired { .. }
         | RequestError::Wallet(_)
         | RequestError::Protocols
+        | RequestError::ReturnUrl
+        | RequestError::Language(_)
         | RequestError::Response(_) => (StatusCode::BAD_REQUEST, "unknown-policy-title", "unknown-policy-text"),
-        RequestError::NotFound | RequestError::Expired | RequestError::OutOfTurn => {
-            (StatusCode::NOT_FOUND, "gone-title", "gone-text")
-        }
+        RequestError::NotFound
+        | RequestError::Expired
+        | RequestError::OutOfTurn
+        | RequestError::NotAnswered
+        | RequestError::Collected => (StatusCode::NOT_FOUND, "gone-title", "gone-text"),
         RequestError::ResponseCode
         | RequestError::ConfirmationCode { .. }
         | RequestError::OtherBrowser

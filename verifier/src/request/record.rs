@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use url::Url;
 use warifu_keys::{base64url, sha256};
 use warifu_openid4vc::vp::client_id::ClientId;
 use warifu_store::Stored;
 
 use crate::check::Report;
 use crate::confirmation::{ConfirmedBy, Unconfirmed, Way};
+use crate::policy::{Demands, Keep};
 
 /// How a request stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -95,6 +97,24 @@ pub struct Record {
     pub partner: Option<Handles>,
     /// How a wallet gets it.
     pub delivery: Delivery,
+    /// Version of the policy; none for a policy of the configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_version: Option<u32>,
+    /// What is demanded beyond the query.
+    #[serde(default)]
+    pub demands: Demands,
+    /// What is kept of the values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<Keep>,
+    /// Where its page leads back to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_url: Option<Url>,
+    /// When it came to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
+    /// When its values were collected, or had waited for too long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collected: Option<Timestamp>,
     /// How it stands.
     #[serde(flatten)]
     pub stage: Stage,
@@ -111,17 +131,19 @@ pub struct Handles {
 
 impl Stored for Record {
     const NAME: &'static str = "requests";
-    const INDEXES: &'static [&'static str] = &[Self::ANSWERS];
+    const INDEXES: &'static [&'static str] = &[Self::ANSWERS, Self::VALUES];
 
     fn key(&self) -> String {
         self.id.clone()
     }
 
     fn indexes(&self) -> Vec<(&'static str, String)> {
-        match &self.delivery {
-            Delivery::ByReference { .. } => Vec::new(),
-            Delivery::ByValue { answers, .. } => answers.iter().map(|answer| (Self::ANSWERS, answer.clone())).collect(),
-        }
+        let answers = match &self.delivery {
+            Delivery::ByReference { .. } => &[][..],
+            Delivery::ByValue { answers, .. } => answers,
+        };
+        let answers = answers.iter().map(|answer| (Self::ANSWERS, answer.clone()));
+        answers.chain(self.due_entry()).collect()
     }
 }
 
@@ -138,7 +160,7 @@ impl Record {
     #[must_use]
     pub fn public(&self) -> Value {
         let mut value = json!({
-            "request_id": self.id, "policy": self.policy, "purpose": self.purpose,
+            "request_id": self.id, "policy": self.policy, "policy_version": self.policy_version, "purpose": self.purpose,
             "created_at": self.created, "expires_at": self.expires,
         });
         let (state, more) = match &self.stage {
@@ -168,6 +190,34 @@ impl Record {
             members.extend(more);
         }
         value
+    }
+
+    /// What the partner's server learns, without the values that were shown.
+    #[must_use]
+    pub fn verdict(&self) -> Value {
+        let mut value = self.public();
+        if let Some(members) = value.as_object_mut() {
+            members.remove("claims");
+        }
+        for shown in value.get_mut("presentations").and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Some(members) = shown.as_object_mut() {
+                members.remove("claims");
+            }
+        }
+        value
+    }
+
+    /// The word of how it ended; `None` while it goes on.
+    #[must_use]
+    pub fn ending(&self) -> Option<&'static str> {
+        match &self.stage {
+            Stage::Opened { .. } | Stage::Fetched { .. } | Stage::Unconfirmed(_) => None,
+            Stage::Answered { report, .. } if report.is_accepted() => Some("accepted"),
+            Stage::Answered { .. } => Some("refused"),
+            Stage::Refused => Some("denied"),
+            Stage::Failed { .. } => Some("failed"),
+            Stage::Expired => Some("expired"),
+        }
     }
 
     /// The purpose for readers of a language; in English where it is not given in theirs.

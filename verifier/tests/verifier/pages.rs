@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use axum::http::Method;
+use serde_json::json;
 use warifu_server::limit::Rate;
 use warifu_verifier::http::Rates;
 
@@ -248,4 +249,38 @@ async fn a_caller_can_not_call_for_ever() {
     }
     assert_eq!(world.get("v1/requests/x").await.status, 429);
     assert_eq!(world.browse("health", "").await.status, 200);
+}
+
+/// The page leads back to the partner's own pages, and to nobody else's.
+#[tokio::test]
+async fn the_page_leads_back_to_the_partner() {
+    let world = World::new("back").await;
+    for url in ["https://evil.example/", "https://shop.example:8443/", "http://shop.example/", "javascript:alert(1)"] {
+        let refused = world.post("v1/requests", &json!({ "policy": "identity", "return_url": url })).await;
+        assert_eq!((refused.status, &refused.json()["code"]), (400, &json!("bad_return_url")), "{url}");
+    }
+    let refused = world.post("v1/requests", &json!({ "policy": "identity", "language": "tlh" })).await;
+    assert_eq!((refused.status, &refused.json()["code"]), (400, &json!("unknown_language")));
+    let back = "https://shop.example/basket?id=7";
+    let wanted = json!({ "policy": "identity", "return_url": back, "language": "ja" });
+    let created = world.post("v1/requests", &wanted).await.json();
+    let page = created["page_url"].as_str().unwrap();
+    assert!(page.contains("/ja/request/"), "{page}");
+    let opened = world.browse(page, "").await;
+    let cookie = opened.header("set-cookie").split(';').next().unwrap().to_owned();
+    let request = world.open(created["link"].as_str().unwrap()).await;
+    let presentation = world.wallet.present(&asked(), &world.binding(&request));
+    world.respond(&request, presentation).await;
+    let path = format!("ja/request/{}", created["request_id"].as_str().unwrap());
+    assert!(world.browse(&path, &cookie).await.text.contains(&format!("href=\"{back}\"")));
+    assert!(!world.browse(&path, "").await.text.contains("shop.example"), "strangers are not led there");
+}
+
+/// The button's script may be loaded by other origins' pages.
+#[tokio::test]
+async fn the_button_is_for_partners_pages() {
+    let world = World::new("button").await;
+    let script = world.browse("button.js", "").await;
+    assert_eq!((script.status, script.header("access-control-allow-origin")), (200, "*"));
+    assert!(script.header("content-type").starts_with("text/javascript"));
 }

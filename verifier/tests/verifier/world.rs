@@ -22,6 +22,7 @@ use warifu_keys::x509::{Certificate, Purpose};
 use warifu_keys::{Signer as _, SigningKey};
 use warifu_openid4vc::http as wire;
 use warifu_openid4vc::vp::client_id::Prefix;
+use warifu_openid4vc::vp::dc_api::Origin;
 use warifu_openid4vc::vp::holder::{PresentationRequest, ReceivedRequest, RequestUri};
 use warifu_openid4vc::vp::identity::{Answers, Attester, Terms};
 use warifu_openid4vc::vp::response::VpToken;
@@ -223,6 +224,8 @@ impl World {
                 attestation: Some(attestation(&attester, &access.key, start)),
                 ..Identity::default()
             },
+            return_origins: vec![Origin::parse("https://shop.example").unwrap()],
+            webhook: None,
             sandbox: true,
         };
         change(&mut config);
