@@ -493,9 +493,11 @@ pub(crate) async fn verifier(command: VerifierCommand) -> Result<()> {
     announce("verifier", listener.address());
     let warm = tokio::spawn(Arc::clone(&verifier).keep_warm(asked_to_stop()));
     let courier = tokio::spawn(Arc::clone(&verifier).deliver_webhooks(asked_to_stop()));
+    let tidying = tokio::spawn(Arc::clone(&verifier).keep_tidy(asked_to_stop()));
     listener.serve(warifu_verifier::http::router(verifier), Limits::default(), asked_to_stop()).await;
     warm.await?;
     courier.await?;
+    tidying.await?;
     Ok(())
 }
 

@@ -126,7 +126,7 @@ impl Verifier {
         let code = TransactionId::generate(&*self.entropy);
         let until = now.saturating_add(PATIENCE).unwrap_or(Timestamp::MAX).max(record.expires);
         let unconfirmed = Unconfirmed {
-            report: self.seal(&report)?,
+            report: self.seal(&record.id, &report)?,
             way,
             response_code: code.hash(),
             confirmation_code: hash(&record.id, &confirmation_code(&code)),
@@ -218,7 +218,7 @@ impl Verifier {
         confirmed_by: ConfirmedBy,
         now: Timestamp,
     ) -> Result<(), RequestError> {
-        let report = self.unseal(&waiting.report)?;
+        let report = self.unseal(&record.id, &waiting.report)?;
         let next = record.with(Stage::Answered { report, confirmed_by });
         let entry = self.request_entry("request.confirmed", &next, now).fact("confirmed_by", confirmed_by.word());
         self.turn(seen, &next, entry).await

@@ -57,7 +57,7 @@ impl Verifier {
     ) -> Result<Vec<RequestData>, RequestError> {
         let Loaded { value: record, .. } = self.open_for(id, transaction, now).await?;
         let Some(sealed) = record.awaiting() else { return Err(RequestError::OutOfTurn) };
-        let posted: vp::AwaitingResponse = self.unseal(sealed)?;
+        let posted: vp::AwaitingResponse = self.unseal(id, sealed)?;
         let asked = posted.request();
         let origin = Origin::of(&self.config.base_url).map_err(make)?;
         let mut builder =
@@ -78,7 +78,7 @@ impl Verifier {
         if requests.is_empty() {
             return Err(RequestError::Protocols);
         }
-        let digital = DigitalRequest { request_id: record.id.clone(), awaiting: self.seal(&awaiting)? };
+        let digital = DigitalRequest { request_id: record.id.clone(), awaiting: self.seal(id, &awaiting)? };
         let entry = self.request_entry("request.browser_asked", &record, now);
         self.store.commit(Batch::new().overwrite(&digital).audit(entry)).await?;
         Ok(requests)
@@ -97,7 +97,7 @@ impl Verifier {
         let Loaded { seen, value: record } = self.open_for(id, transaction, now).await?;
         let origin = origin.and_then(|origin| Origin::parse(origin).ok()).ok_or(RequestError::OtherOrigin)?;
         let kept = self.digital_requests.load(id).await?.ok_or(RequestError::OutOfTurn)?.value;
-        let awaiting: AwaitingResponse = self.unseal(&kept.awaiting)?;
+        let awaiting: AwaitingResponse = self.unseal(id, &kept.awaiting)?;
         let (stage, outcome) = match awaiting.accept(message, &origin, now) {
             Ok(Answer::Presented(response)) => {
                 let presented = Presented {

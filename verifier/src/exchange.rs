@@ -67,7 +67,7 @@ impl Verifier {
             return Err(RequestError::Expired);
         }
         let Stage::Opened { awaiting: sealed } = &value.stage else { return Err(RequestError::OutOfTurn) };
-        let awaiting: AwaitingResponse = self.unseal(sealed)?;
+        let awaiting: AwaitingResponse = self.unseal(id, sealed)?;
         let access = &self.bundle.access;
         let evidence = self.config.identity.evidence(client_id.prefix(), &self.bundle);
         let proof = evidence.proof(&access.chain).ok_or(RequestError::NotFound)?;
@@ -114,7 +114,7 @@ impl Verifier {
             }
             (_, Delivery::ByReference { .. } | Delivery::ByValue { .. }) => return Err(RequestError::OutOfTurn),
         };
-        let awaiting: AwaitingResponse = self.unseal(awaiting)?;
+        let awaiting: AwaitingResponse = self.unseal(&record.id, awaiting)?;
         let received = Received::parse(body)?;
         if !awaiting.is_meant_by(&received) {
             return Err(RequestError::Response("it belongs to another request".to_owned()));

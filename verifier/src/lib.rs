@@ -41,6 +41,7 @@ pub mod webhook;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use warifu_keys::at_rest::AtRestKey;
 use warifu_keys::{Entropy, Signer};
 use warifu_server::Clock;
 use warifu_server::audit::{AuditError, AuditLog};
@@ -85,6 +86,8 @@ pub struct Verifier {
     pub(crate) statuses: statuses::Statuses,
     pub(crate) types: inheritance::Types,
     pub(crate) fetcher: Fetcher,
+    /// Opens what lies sealed in the store.
+    pub(crate) at_rest: AtRestKey,
     /// Wakes whoever tells the partner's server.
     pub(crate) outbox: tokio::sync::Notify,
     /// Identifiers of requests that changed, for whoever watches one.
@@ -103,6 +106,7 @@ impl Verifier {
             statuses: statuses::Statuses::new(fetcher.clone()),
             types: inheritance::Types::new(fetcher.clone()),
             fetcher,
+            at_rest: AtRestKey::derived("warifu verifier at rest 1", &bundle.share.to_bytes()),
             outbox: tokio::sync::Notify::new(),
             changes: tokio::sync::broadcast::Sender::new(CHANGES),
             requests: Collection::of(&store),

@@ -8,11 +8,10 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use url::Url;
 use warifu_credential::selfie_reauth::{self, Entry as ReauthEntry};
-use warifu_keys::jwe::{self, Encryption, Sealed};
-use warifu_keys::{base64url, json as strict};
+use warifu_keys::{Secret, base64url, json as strict};
 use warifu_openid4vc::dcql::Query;
 use warifu_openid4vc::http::Method;
 use warifu_openid4vc::link::Link;
@@ -296,7 +295,7 @@ impl Verifier {
             return_url: new.return_url,
             ended: None,
             collected: None,
-            stage: Stage::Opened { awaiting: self.seal(&awaiting)? },
+            stage: Stage::Opened { awaiting: self.seal(&id, &awaiting)? },
             id,
         })
     }
@@ -425,18 +424,24 @@ impl Verifier {
         .fact("policy", record.policy.as_deref().unwrap_or("own query"))
     }
 
-    /// Encrypts to the verifier's own share key what may not lie open in the store: private keys, and answers that nobody
-    /// has confirmed.
-    pub(crate) fn seal(&self, value: &impl Serialize) -> Result<String, RequestError> {
-        let text = serde_json::to_vec(value).map_err(make)?;
-        jwe::encrypt(&text, &self.bundle.share_jwk(), Encryption::A256Gcm, Map::new(), &*self.entropy).map_err(make)
+    /// Seals what may not lie open in the store: private keys, and answers that nobody has confirmed. It opens for this
+    /// request alone.
+    pub(crate) fn seal(&self, id: &str, value: &impl Serialize) -> Result<String, RequestError> {
+        let text = Secret::new(serde_json::to_vec(value).map_err(make)?);
+        let sealed = self.at_rest.seal(&context(id), text.expose(), &*self.entropy).map_err(make)?;
+        Ok(base64url::encode(&sealed))
     }
 
     /// Opens what [`Verifier::seal`] closed.
-    pub(crate) fn unseal<T: DeserializeOwned>(&self, sealed: &str) -> Result<T, RequestError> {
-        let opened = Sealed::parse(sealed).and_then(|sealed| sealed.decrypt(&self.bundle.share)).map_err(make)?;
-        strict::parse_as(&opened).map_err(make)
+    pub(crate) fn unseal<T: DeserializeOwned>(&self, id: &str, sealed: &str) -> Result<T, RequestError> {
+        let sealed = base64url::decode(sealed).map_err(make)?;
+        let opened = self.at_rest.open(&context(id), &sealed).map_err(make)?;
+        strict::parse_as(opened.expose()).map_err(make)
     }
+}
+
+fn context(id: &str) -> String {
+    format!("warifu request {id}")
 }
 
 /// What can be chosen for a request, beside what it asks.

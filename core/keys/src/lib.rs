@@ -8,6 +8,7 @@
 //! so no header can talk a verifier into them; HMAC is there only as the code of a COSE_Mac0, under a key of a type of its
 //! own.
 
+pub mod at_rest;
 pub mod base64url;
 pub mod cbor;
 mod compact;

@@ -1,42 +1,28 @@
 //! Encryption of what a person handed over: one data key per session, wrapped by the issuer's master key.
 //!
 //! Everything personal of a session (pictures, what was read from them, templates) is sealed under its data key with
-//! XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03) and a random 192-bit nonce. The data key exists on disk only in its
+//! [`AtRestKey`]. The data key exists on disk only in its
 //! wrapped form inside the session's record; erasing that form makes everything else unreadable for good.
 
 use std::fmt;
 
-use chacha20poly1305::aead::{Aead, KeyInit, Payload};
-use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use warifu_keys::at_rest::{AtRestError, AtRestKey};
 use warifu_keys::{Entropy, Secret, base64url, sha256};
 
-/// Length of a key in bytes.
-const KEY: usize = 32;
-/// Length of a nonce in bytes.
-const NONCE: usize = 24;
-
 /// Why something sealed could not be opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum VaultError {
-    /// The master key does not have 32 bytes.
-    #[error("the master key has {0} bytes instead of 32")]
-    KeyLength(usize),
-    /// Another key, another purpose, or changed bytes.
-    #[error("sealed data do not open with this key")]
-    Sealed,
-}
+pub type VaultError = AtRestError;
 
 /// Wraps and unwraps data keys with the issuer's master key.
 #[derive(Clone)]
 pub struct Vault {
-    master: Secret,
+    master: AtRestKey,
 }
 
 /// The key of one session: wiped when dropped, silent in `Debug`.
 #[derive(Clone)]
-pub struct DataKey(Secret);
+pub struct DataKey(AtRestKey);
 
 /// A data key under the master key, as it is kept in the session's record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,10 +35,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError::KeyLength`] for any other length.
     pub fn new(master: Secret) -> Result<Self, VaultError> {
-        match master.expose().len() {
-            KEY => Ok(Self { master }),
-            other => Err(VaultError::KeyLength(other)),
-        }
+        Ok(Self { master: AtRestKey::new(master)? })
     }
 
     /// A fresh data key for `owner`, and its wrapped form, which opens for this owner only.
@@ -60,8 +43,8 @@ impl Vault {
     /// # Errors
     /// [`VaultError::Sealed`] never happens in practice; the cipher reports lengths beyond 256 GB with it.
     pub fn data_key(&self, owner: &str, entropy: &dyn Entropy) -> Result<(DataKey, WrappedKey), VaultError> {
-        let key = DataKey(Secret::new(entropy.array::<KEY>().to_vec()));
-        let wrapped = seal(&self.master, &wrap_context(owner), key.0.expose(), entropy)?;
+        let key = DataKey(AtRestKey::generate(entropy));
+        let wrapped = self.master.seal(&wrap_context(owner), key.0.expose(), entropy)?;
         Ok((key, WrappedKey(base64url::encode(&wrapped))))
     }
 
@@ -71,7 +54,7 @@ impl Vault {
     /// [`VaultError::Sealed`] for the wrapped key of another owner or another master key.
     pub fn unwrap_key(&self, owner: &str, wrapped: &WrappedKey) -> Result<DataKey, VaultError> {
         let sealed = base64url::decode(&wrapped.0).map_err(|_| VaultError::Sealed)?;
-        open(&self.master, &wrap_context(owner), &sealed).map(DataKey)
+        AtRestKey::new(self.master.open(&wrap_context(owner), &sealed)?).map(DataKey)
     }
 }
 
@@ -117,7 +100,7 @@ impl DataKey {
     /// # Errors
     /// [`VaultError::Sealed`] never happens in practice; see [`Vault::data_key`].
     pub fn seal(&self, context: &str, plain: &[u8], entropy: &dyn Entropy) -> Result<Vec<u8>, VaultError> {
-        seal(&self.0, context, plain, entropy)
+        self.0.seal(context, plain, entropy)
     }
 
     /// What only somebody with this key can say of a text: 128 bits, as 22 characters.
@@ -133,7 +116,7 @@ impl DataKey {
     /// # Errors
     /// [`VaultError::Sealed`] for another key, another context or changed bytes.
     pub fn open(&self, context: &str, sealed: &[u8]) -> Result<Secret, VaultError> {
-        open(&self.0, context, sealed)
+        self.0.open(context, sealed)
     }
 }
 
@@ -145,21 +128,6 @@ impl fmt::Debug for DataKey {
 
 fn wrap_context(owner: &str) -> String {
     format!("warifu data key {owner}")
-}
-
-fn seal(key: &Secret, context: &str, plain: &[u8], entropy: &dyn Entropy) -> Result<Vec<u8>, VaultError> {
-    let cipher = XChaCha20Poly1305::new_from_slice(key.expose()).map_err(|_| VaultError::Sealed)?;
-    let nonce = entropy.array::<NONCE>();
-    let payload = Payload { msg: plain, aad: context.as_bytes() };
-    let body = cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| VaultError::Sealed)?;
-    Ok([&nonce[..], &body].concat())
-}
-
-fn open(key: &Secret, context: &str, sealed: &[u8]) -> Result<Secret, VaultError> {
-    let cipher = XChaCha20Poly1305::new_from_slice(key.expose()).map_err(|_| VaultError::Sealed)?;
-    let (nonce, body) = sealed.split_first_chunk::<NONCE>().ok_or(VaultError::Sealed)?;
-    let payload = Payload { msg: body, aad: context.as_bytes() };
-    cipher.decrypt(&XNonce::from(*nonce), payload).map(Secret::new).map_err(|_| VaultError::Sealed)
 }
 
 #[cfg(test)]
