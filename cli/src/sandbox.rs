@@ -144,6 +144,8 @@ impl Sandbox {
             planned.push((door, api_key, config, keys));
         }
 
+        let contact = scheme.parties.first().map(|party| party.contact.clone()).context("a party")?;
+        scheme.parties.push(attester.party(&contact, now));
         let config = warifu_trust_registry::Config::new(scheme.operator.clone()).sandbox();
         let operator = Registry::new(store(&data, "registry")?, scheme.keys, config);
         operator.admit_missing(&scheme.parties, &Actor::registry("sandbox"), now).await?;

@@ -14,7 +14,7 @@ use warifu_keys::{Entropy, Signer as _, SigningKey};
 use warifu_openid4vc::vp::client_id::Prefix;
 use warifu_openid4vc::vp::identity::ATTESTATION_TYP;
 use warifu_trust::bundle::{self, VerifierBundle};
-use warifu_trust::entity::{ServiceType, TrustedEntity};
+use warifu_trust::entity::{Service, ServiceStatus, ServiceType, Standing, TrustedEntity};
 use warifu_verifier::Config;
 use warifu_verifier::identity::Identity;
 
@@ -50,6 +50,28 @@ impl Attester {
     pub(super) fn of(registry: &Url, entropy: &dyn Entropy) -> Self {
         let name = registry.as_str().trim_end_matches('/').to_owned();
         Self { name, key: SigningKey::generate_p256(entropy) }
+    }
+
+    /// The attester as a party of the list: wallets know it by its name and key.
+    pub(super) fn party(&self, contact: &str, now: Timestamp) -> TrustedEntity {
+        let since = Timestamp::from_second(now.as_second()).unwrap_or(now);
+        TrustedEntity {
+            id: "verifier-attester".to_owned(),
+            name: "Sandbox Verifier Attestation".to_owned(),
+            website: self.name.clone(),
+            street: "1 Example Street".to_owned(),
+            country: "UT".to_owned(),
+            contact: contact.to_owned(),
+            services: vec![Service {
+                service_type: ServiceType::VerifierAttestation,
+                name: "Verifier attestations".to_owned(),
+                certificates: Vec::new(),
+                keys: vec![self.key.public_key().to_jwk()],
+                identifiers: vec![self.name.clone()],
+                current: Standing { status: ServiceStatus::Granted, since },
+                history: Vec::new(),
+            }],
+        }
     }
 
     fn attest(&self, subject: &str, key: &SigningKey, now: Timestamp) -> Result<String> {
