@@ -5,6 +5,7 @@
 
 mod access;
 mod confirm;
+mod devices;
 mod harness;
 mod hosted;
 

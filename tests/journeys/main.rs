@@ -10,6 +10,7 @@ mod integration;
 mod interop;
 mod killed;
 mod liveness;
+mod matrix;
 mod mdoc;
 mod people;
 mod prefixes;
