@@ -90,7 +90,7 @@ pub(super) fn waiting(words: &Words<'_>, record: &Record, waiting: &Unconfirmed,
         @if code {
             form method="post" action={ "/" (words.lang) "/request/" (record.id) "/confirm" } {
                 label for="confirmation-code" { (words.say("confirm-label")) }
-                input #confirmation-code name="code" type="text" inputmode="numeric" autocomplete="off" required
+                input #confirmation-code class="code" name="code" type="text" inputmode="numeric" autocomplete="off" required
                     maxlength="12" pattern="[0-9 ]*";
                 button type="submit" class="button" { (words.say("confirm-button")) }
             }
@@ -111,7 +111,7 @@ fn shown_code(verifier: &Verifier, lang: Lang, code: &str) -> Response {
     let host = verifier.config.base_url.host_str().unwrap_or_default();
     let content = html! {
         p { (words.fill("code-lead", &[("name", verifier.config.name.as_str().into())])) }
-        p class="code" id="confirmation-code" { code { (front) " " (back) } }
+        p class="tx-code" id="confirmation-code" { code { (front) " " (back) } }
         p { (words.fill("code-where", &[("host", host.into())])) }
         p { (words.say("code-warning")) }
     };
