@@ -237,8 +237,7 @@ impl Browser {
 
     /// Sees that since the last time no page logged an error, and none reached beyond its own origin.
     pub(crate) async fn clean(&self) -> Result<()> {
-        let errors: Vec<Value> =
-            self.log("browser").await?.into_iter().filter(|line| line["level"] == "SEVERE").collect();
+        let errors = self.errors().await?;
         if !errors.is_empty() {
             bail!("the console says: {errors:?}");
         }
@@ -256,6 +255,11 @@ impl Browser {
             }
         }
         Ok(())
+    }
+
+    /// The errors that pages logged since the last time.
+    pub(crate) async fn errors(&self) -> Result<Vec<Value>> {
+        Ok(self.log("browser").await?.into_iter().filter(|line| line["level"] == "SEVERE").collect())
     }
 
     /// Forgets what was logged: something was refused on purpose.
