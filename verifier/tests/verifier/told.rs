@@ -18,9 +18,12 @@ use crate::world::{API_KEY, World, asked, policy};
 
 const SECRET: &str = "a secret of the partner's server";
 
+/// One delivery: its headers and its body.
+type Told = (Vec<(String, String)>, Bytes);
+
 /// A server of the partner: what it was told, and what it answers next.
 struct Partner {
-    told: Arc<Mutex<Vec<(Vec<(String, String)>, Bytes)>>>,
+    told: Arc<Mutex<Vec<Told>>>,
     answers: Arc<Mutex<StatusCode>>,
     destination: Destination,
     _running: Running,
@@ -48,7 +51,7 @@ impl Partner {
     /// What it was told since it was asked last, each verified.
     fn heard(&self, world: &World) -> Vec<Value> {
         let told = std::mem::take(&mut *self.told.lock().unwrap());
-        let verified = |(headers, body): &(Vec<(String, String)>, Bytes)| {
+        let verified = |(headers, body): &Told| {
             let received = headers.iter().fold(Received::new(body), |it, (name, value)| it.header(name, value));
             let other = received.verify(&WebhookSecret::from_text("another secret"), world.now());
             assert!(other.is_err());
