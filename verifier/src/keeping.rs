@@ -139,6 +139,7 @@ fn days(days: u16) -> SignedDuration {
     SignedDuration::from_hours(24 * i64::from(days))
 }
 
-fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+/// So much after `at`; the end of time at the latest.
+pub(crate) fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
     at.saturating_add(by).unwrap_or(Timestamp::MAX)
 }

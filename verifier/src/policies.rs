@@ -38,13 +38,6 @@ pub enum Standing {
     Retired,
 }
 
-impl PolicyVersion {
-    /// The keys of all versions of a policy begin with this.
-    fn prefix(name: &str) -> String {
-        format!("{name}/")
-    }
-}
-
 impl Stored for PolicyVersion {
     const NAME: &'static str = "policies";
 
@@ -58,11 +51,23 @@ impl Stored for PolicyVersion {
 #[derive(Debug, Serialize, Deserialize)]
 struct PastVersion(PolicyVersion);
 
+impl PastVersion {
+    /// The keys of all versions of a policy begin with this.
+    fn prefix(name: &str) -> String {
+        format!("{name}/")
+    }
+
+    /// In the order of versions.
+    fn key_of(name: &str, version: u32) -> String {
+        format!("{}{version:010}", Self::prefix(name))
+    }
+}
+
 impl Stored for PastVersion {
     const NAME: &'static str = "policy_versions";
 
     fn key(&self) -> String {
-        format!("{}{:010}", PolicyVersion::prefix(&self.0.policy.name), self.0.version)
+        Self::key_of(&self.0.policy.name, self.0.version)
     }
 }
 
@@ -140,8 +145,7 @@ impl Verifier {
             None => Ok(newest),
             Some(version) if version == newest.version => Ok(newest),
             Some(version) => {
-                let key = format!("{}{version:010}", PolicyVersion::prefix(name));
-                let past = Collection::<PastVersion>::of(&self.store).load(&key).await?;
+                let past = Collection::<PastVersion>::of(&self.store).load(&PastVersion::key_of(name, version)).await?;
                 past.map(|past| past.value.0).ok_or(PoliciesError::NotFound)
             }
         }
@@ -220,7 +224,7 @@ impl Verifier {
         if !Policy::is_name(name) {
             return Err(PoliciesError::NotFound);
         }
-        let query = Query::keys(Range::Prefix(PolicyVersion::prefix(name))).descending().limit(MAX_POLICIES);
+        let query = Query::keys(Range::Prefix(PastVersion::prefix(name))).descending().limit(MAX_POLICIES);
         let found = Collection::<PastVersion>::of(&self.store).scan(&query).await?;
         if found.items.is_empty() {
             return Err(PoliciesError::NotFound);

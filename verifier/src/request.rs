@@ -413,14 +413,13 @@ impl Verifier {
     }
 
     pub(crate) fn request_entry(&self, action: &'static str, record: &Record, now: Timestamp) -> Entry {
-        let outcome = record.public();
         Entry::new(
             now,
             action,
             Reference::public("verifier", &self.config.audience),
             Reference::public("request", &record.id),
         )
-        .fact("state", outcome.get("state").and_then(Value::as_str).unwrap_or_default())
+        .fact("state", record.state())
         .fact("policy", record.policy.as_deref().unwrap_or("own query"))
     }
 

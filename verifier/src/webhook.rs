@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
@@ -20,6 +20,7 @@ use warifu_session::webhook::{WebhookSecret, X_SIGNATURE_SIMPLE, sign_body};
 use warifu_store::{Batch, Collection, Loaded, Query, Range, Stored, sortable};
 
 use crate::Verifier;
+use crate::keeping::later;
 use crate::request::Record;
 
 /// Value of `webhook_type`.
@@ -192,8 +193,4 @@ impl Verifier {
             Err(error) => Err(error),
         }
     }
-}
-
-fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
-    now.saturating_add(by).unwrap_or(Timestamp::MAX)
 }

@@ -163,12 +163,8 @@ impl Record {
             "request_id": self.id, "policy": self.policy, "policy_version": self.policy_version, "purpose": self.purpose,
             "created_at": self.created, "expires_at": self.expires,
         });
-        let (state, more) = match &self.stage {
-            Stage::Opened { .. } => ("waiting", json!({})),
-            Stage::Fetched { .. } => ("opened", json!({})),
-            Stage::Unconfirmed(waiting) => {
-                ("unconfirmed", json!({"awaits": waiting.awaits().word(), "expires_at": waiting.until}))
-            }
+        let more = match &self.stage {
+            Stage::Unconfirmed(waiting) => json!({"awaits": waiting.awaits().word(), "expires_at": waiting.until}),
             Stage::Answered { report, confirmed_by } => {
                 let mut members = json!({"checks": report.checks(), "presentations": report.presentations()});
                 // The common case without a detour: one presentation, whose parts stand at the top as well.
@@ -179,13 +175,12 @@ impl Record {
                 if report.is_accepted() {
                     members["confirmed_by"] = json!(confirmed_by.word());
                 }
-                (if report.is_accepted() { "accepted" } else { "refused" }, members)
+                members
             }
-            Stage::Refused => ("denied", json!({})),
-            Stage::Failed { reason } => ("failed", json!({"reason": reason})),
-            Stage::Expired => ("expired", json!({})),
+            Stage::Failed { reason } => json!({"reason": reason}),
+            Stage::Opened { .. } | Stage::Fetched { .. } | Stage::Refused | Stage::Expired => json!({}),
         };
-        value["state"] = json!(state);
+        value["state"] = json!(self.state());
         if let (Some(members), Value::Object(more)) = (value.as_object_mut(), more) {
             members.extend(more);
         }
@@ -207,16 +202,27 @@ impl Record {
         value
     }
 
+    /// The word of how it stands.
+    #[must_use]
+    pub fn state(&self) -> &'static str {
+        match &self.stage {
+            Stage::Opened { .. } => "waiting",
+            Stage::Fetched { .. } => "opened",
+            Stage::Unconfirmed(_) => "unconfirmed",
+            Stage::Answered { report, .. } if report.is_accepted() => "accepted",
+            Stage::Answered { .. } => "refused",
+            Stage::Refused => "denied",
+            Stage::Failed { .. } => "failed",
+            Stage::Expired => "expired",
+        }
+    }
+
     /// The word of how it ended; `None` while it goes on.
     #[must_use]
     pub fn ending(&self) -> Option<&'static str> {
         match &self.stage {
             Stage::Opened { .. } | Stage::Fetched { .. } | Stage::Unconfirmed(_) => None,
-            Stage::Answered { report, .. } if report.is_accepted() => Some("accepted"),
-            Stage::Answered { .. } => Some("refused"),
-            Stage::Refused => Some("denied"),
-            Stage::Failed { .. } => Some("failed"),
-            Stage::Expired => Some("expired"),
+            Stage::Answered { .. } | Stage::Refused | Stage::Failed { .. } | Stage::Expired => Some(self.state()),
         }
     }
 
